@@ -1,0 +1,51 @@
+"""The one door: `nox` runs everything CI runs; `nox -s NAME` one of it."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["lint", "types", "layers", "tests", "e2e"]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff: rules and format."""
+    session.install("ruff>=0.9")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy, strict."""
+    session.install("-e", ".[dev]")
+    session.run("mypy")
+
+
+@nox.session
+def layers(session: nox.Session) -> None:
+    """import-linter: the floors of the house, the pure folders, one home for each library."""
+    session.install("-e", ".", "import-linter>=2.1")
+    session.run("lint-imports")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The quick suite: no root, no installed server, under a minute."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-n", "2", "-m", "not e2e and not bench", *session.posargs)
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """Real OpenSSH servers, each host in its own mount namespace. Needs Linux, root and openssh-server."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-m", "e2e", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measurements, printed as ratios; they never fail on a figure."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-m", "bench", "-s", *session.posargs)

@@ -1,0 +1,1 @@
+"""The command line: click; one file wires options to objects."""

@@ -1,0 +1,1 @@
+"""The embedded fleet of real SSH servers."""

@@ -1,0 +1,1 @@
+"""Plan + Event -> Requests. Pure: no clock, no chance, no I/O."""

@@ -1,0 +1,38 @@
+"""The names of the facts that the engine tells. Journal, reports and people know the run by these.
+
+Which fields of `Fact` each carries is said beside it; `why` names the rule and the numbers where there is one.
+"""
+
+from __future__ import annotations
+
+RUN_STARTED = "run_started"  # why: the operator's reason; data: hosts, waves
+RUN_RESUMED = "run_resumed"  # why: who goes on
+WAVE_STARTED = "wave_started"  # wave, why; data: moves
+WAVE_DONE = "wave_done"  # wave
+MOVE_STARTED = "move_started"  # host, wave; data: services, canary
+CLAIMED = "claimed"  # host; data: boot_id, uptime_s
+DRAINING = "draining"  # host, evidence: the step
+REBOOTING = "rebooting"  # host; data: rung, number of the rung from 1, boot_id
+RUNG_FAILED = "rung_failed"  # host, why; data: rung, number
+BOOTED = "booted"  # host, evidence; data: boot_id, was (the boot id before), took_s
+READY = "ready"  # host, service, verdict, evidence: a verdict that changed
+SOAKING = "soaking"  # host: all checks pass, they must hold; data: for_s
+UNDRAINING = "undraining"  # host, evidence: the step
+MOVE_DONE = "move_done"  # host, wave; data: took_s, boot_s, ready_s
+QUARANTINED = "quarantined"  # host, wave, why: stays drained, counts as down
+NOT_REBOOTED = "not_rebooted"  # host, why: the host never went down, or came up with the same boot id
+SKIPPED = "skipped"  # host, why: by an operator's word
+IN_DOUBT = "in_doubt"  # host, why: waits for `restart resolve`
+RESOLVED = "resolved"  # host, why; data: word
+AVAILABLE = "available"  # service; data: available, of, budget
+GATE = "gate"  # service, verdict, evidence: a gate that was asked and settled
+WATCH = "watch"  # verdict, evidence: a watch that changed
+HELD = "held"  # host or wave, why: what nothing can start for; data: rule
+APPROVAL_WANTED = "approval_wanted"  # host or service, evidence: the text; data: target (what `restart approve` takes)
+APPROVED = "approved"  # why: by whom; data: target
+PAUSED = "paused"  # why
+GOING = "going"  # why: the pause is over
+STOPPING = "stopping"  # why: nothing new starts, what is in flight ends
+HALTED = "halted"  # why; data: rule
+CONTAINED = "contained"  # service, why: its consumers are held
+RUN_ENDED = "run_ended"  # why; data: state, exit_code, done, quarantined, left

@@ -1,0 +1,1 @@
+"""Nouns: frozen dataclasses and protocols. Standard library only, no I/O."""

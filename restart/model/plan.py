@@ -1,0 +1,97 @@
+"""The plan: waves of moves, complete in itself. The engine gets nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from restart.model.inventory import Inventory
+from restart.model.observation import Observation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One host's passage through its playbook. `start_s` and `finish_s` are predicted, in seconds from the run's start."""
+
+    host: str
+    services: tuple[str, ...]
+    playbook: str
+    canary: bool = False
+    start_s: float = 0.0
+    finish_s: float = 0.0
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wave:
+    """Moves that keep budgets, order and `max_domains` even if all were down at once. `gates`: services asked at its end."""
+
+    number: int
+    why: str
+    moves: tuple[Move, ...]
+    gates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Impact:
+    """What a service goes through. `budget`: members that must be available (None: not stated); `outage_s`: seconds below it."""
+
+    service: str
+    hosts: int
+    budget: int | None
+    lowest_available: int
+    outage_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftAlone:
+    """A host inside the selection that the plan does not touch, and why."""
+
+    host: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """How long it takes, in seconds; no schedule that keeps order, budgets and limits is shorter than `lower_bound_s`."""
+
+    makespan_s: float
+    lower_bound_s: float
+    critical_path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duration:
+    """How long a host's move is expected to take: its value in seconds, how many samples, and where it comes from."""
+
+    value_s: float
+    samples: int = 0
+    source: str = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The whole document. `notes` are sentences for the reader: what was assumed, dropped or would be saved."""
+
+    fleet: str
+    mode: str
+    inventory: Inventory
+    inventory_digest: str
+    selection: tuple[str, ...]
+    waves: tuple[Wave, ...]
+    impact: tuple[Impact, ...]
+    estimate: Estimate
+    left_alone: tuple[LeftAlone, ...] = ()
+    durations: Mapping[str, Duration] = field(default_factory=dict)
+    observation: Observation | None = None
+    observation_digest: str | None = None
+    notes: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    include_controller: bool = False
+    made_at: str = ""
+    digest: str = ""
+    version: int = 1
+
+    def moves(self) -> tuple[Move, ...]:
+        """Every move, in wave order."""
+        return tuple(move for wave in self.waves for move in wave.moves)

@@ -1,0 +1,104 @@
+"""Requests: what the engine wants done. Plain data; a world carries them out and answers each exactly once.
+
+`id` is unique within the run and the same on every replay. `host` is the moving host, save where said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from restart.model.check import Check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Ask these checks, once each, and answer `Checked` (or `NoAnswer` where none could be asked). Repeatable.
+
+    `subject` is `ready` (of `host`, as a member of `service`; `boot` where the check proves a reboot), `gate` (of `service`; `host` is None) or `watch`.
+    """
+
+    id: str
+    subject: str
+    checks: tuple[Check, ...]
+    host: str | None = None
+    service: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Claim `host` for this run for `hold_s` of its uptime, and read its boot id: `Claimed`, `HeldBy`. Repeatable."""
+
+    id: str
+    host: str
+    hold_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Take this run's claim off `host`: `Released`. Repeatable."""
+
+    id: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStep:
+    """Run one playbook step's shell command on host `on`, for the move of `host`: `StepRan`. Idempotent by contract."""
+
+    id: str
+    host: str
+    on: str
+    command: str
+    timeout_s: float
+    undo: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reboot:
+    """Reboot `host` only if its boot id is still `boot_id` and its uptime at most `not_after_uptime_s`, and no foreign claim stands.
+
+    Answered by `RebootTaken` or `RebootDeclined`. A repeated or late one does nothing.
+    """
+
+    id: str
+    host: str
+    boot_id: str
+    not_after_uptime_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitBoot:
+    """Wait until `host` answers with a boot id other than `boot_id`: `Booted`; `StillUp` when the old one still answers
+    after `down_within_s`; `NoAnswer` when nothing answers within `back_within_s`. Repeatable."""
+
+    id: str
+    host: str
+    boot_id: str
+    down_within_s: float
+    back_within_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadUnits:
+    """Read the `InvocationID`s of systemd `units` on `host`: `Units`. Repeatable."""
+
+    id: str
+    host: str
+    units: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartUnits:
+    """Restart each of `units` whose `InvocationID` is still the one in `invocations` (same order): `Units`, or `NoAnswer`.
+
+    A repeated one does nothing to a unit that was restarted already. It ends when the units are active or `within_s` is over.
+    """
+
+    id: str
+    host: str
+    units: tuple[str, ...]
+    invocations: tuple[str, ...]
+    within_s: float
+
+
+Request = Ask | Claim | Release | RunStep | Reboot | AwaitBoot | ReadUnits | RestartUnits

@@ -1,0 +1,46 @@
+"""The protocols that join the house: a world that carries out requests, a gate on its shelf, a watcher."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from restart.model.check import Check, Finding
+from restart.model.event import Event, Fact
+from restart.model.inventory import Host
+from restart.model.question import Question, Reply
+from restart.model.request import Request
+
+
+class World(Protocol):
+    """Whatever carries out requests: live over SSH, or simulated."""
+
+    def begin(self, request: Request) -> None:
+        """Start carrying out `request`; returns at once. Its one answer comes from `wait`."""
+
+    def wait(self, until_s: float | None) -> Event:
+        """The next event, or `Woke` once the run's clock has reached `until_s` (None: whatever comes first)."""
+
+
+class Watcher(Protocol):
+    """Sees what happens; never steers."""
+
+    def see(self, event: Event, facts: Sequence[Fact]) -> None:
+        """One event, and the facts that the engine drew from it."""
+
+
+class Gate(Protocol):
+    """One kind of check. Pure: `ask` makes a question, `judge` reads the reply."""
+
+    kind: str
+    schema: Mapping[str, Any]
+    """JSON Schema of the value under the check's key, e.g. `{"type": "object", ...}`; common keys (timeout, ...) excluded."""
+
+    def params(self, value: Any) -> Mapping[str, Any]:
+        """The check's params from the value as written (already valid by `schema`), e.g. `5432` -> `{"port": 5432}`."""
+
+    def ask(self, check: Check, host: Host | None, service: str | None) -> Question:
+        """The question to carry out. `host` is None for gates of a service and for watches."""
+
+    def judge(self, check: Check, reply: Reply) -> Finding:
+        """The verdict. Never raises on any reply: what cannot be read is UNKNOWN, with evidence."""

@@ -1,0 +1,1 @@
+"""Inventory + Observation -> Plan, or refusals. Pure."""

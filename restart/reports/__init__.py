@@ -1,0 +1,1 @@
+"""Eyes: dry run, live progress, summary, drawings. A plugin shelf."""

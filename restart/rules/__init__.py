@@ -1,0 +1,1 @@
+"""Budgets, limits, rounding, durations, names: the predicates that planner and engine share. Pure."""

@@ -1,0 +1,53 @@
+"""Placeholders: `{host}`, `{address}`, `{service}`, `{label.NAME}`, each value quoted for its place."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from urllib.parse import quote
+
+from restart.model.inventory import Host
+
+PLACEHOLDER = re.compile(r"\{(host|address|service|label\.[A-Za-z0-9_.-]+)\}")
+
+
+def placeholders(text: str) -> tuple[str, ...]:
+    """The names between braces that `text` uses, known ones only."""
+    return tuple(PLACEHOLDER.findall(text))
+
+
+def fill(text: str, host: Host | None, service: str | None, quoting: Callable[[str], str] = shlex.quote) -> str:
+    """`text` with its placeholders filled, each value passed through `quoting` (default: for a POSIX shell).
+
+    Raises `ValueError` where a value is not known: nothing is ever run with a hole in it.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        found: str | None
+        if name == "service":
+            found = service
+        elif host is None:
+            found = None
+        elif name == "host":
+            found = host.name
+        elif name == "address":
+            found = host.address
+        else:
+            found = host.labels.get(name.removeprefix("label."))
+        if found is None:
+            raise ValueError(f"{{{name}}} has no value here")
+        return quoting(found)
+
+    return PLACEHOLDER.sub(value, text)
+
+
+def for_url(value: str) -> str:
+    """Quoted for a URL; colons and brackets stay, for IPv6 addresses."""
+    return quote(value, safe="[]:.-_~")
+
+
+def plain(value: str) -> str:
+    """As it is, for places that nothing parses."""
+    return value

@@ -1,0 +1,1 @@
+"""The loop: drive, journal, lease, and the live world."""

@@ -1,0 +1,1 @@
+"""Hands: ssh, local, net. A plugin shelf."""
