@@ -29,11 +29,16 @@ class Connected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpGet:
-    """Fetch `url` (http or https; certificates are verified against `ca_file`, or the system's). Redirects are not followed."""
+    """Fetch `url` (http or https; certificates are verified against `ca_file`, or the system's). Redirects are not followed.
+
+    `headers_env` maps a header to the name of the controller's environment variable that holds its value: secrets are
+    named in a plan, never held.
+    """
 
     url: str
     timeout_s: float
     headers: Mapping[str, str] = field(default_factory=dict)
+    headers_env: Mapping[str, str] = field(default_factory=dict)
     ca_file: str | None = None
 
 

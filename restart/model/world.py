@@ -30,17 +30,26 @@ class Watcher(Protocol):
 
 
 class Gate(Protocol):
-    """One kind of check. Pure: `ask` makes a question, `judge` reads the reply."""
+    """One kind of check. Pure: `ask` makes the questions, `judge` reads the replies."""
 
     kind: str
     schema: Mapping[str, Any]
     """JSON Schema of the value under the check's key, e.g. `{"type": "object", ...}`; common keys (timeout, ...) excluded."""
 
     def params(self, value: Any) -> Mapping[str, Any]:
-        """The check's params from the value as written (already valid by `schema`), e.g. `5432` -> `{"port": 5432}`."""
+        """The check's params from the value as written (already valid by `schema`), e.g. `5432` -> `{"port": 5432}`.
 
-    def ask(self, check: Check, host: Host | None, service: str | None) -> Question:
-        """The question to carry out. `host` is None for gates of a service and for watches."""
+        Raises `ValueError`, with the way out, on what the schema cannot say (two keys that exclude each other).
+        """
 
-    def judge(self, check: Check, reply: Reply) -> Finding:
-        """The verdict. Never raises on any reply: what cannot be read is UNKNOWN, with evidence."""
+    def ask(self, check: Check, host: Host | None, service: str | None) -> tuple[Question, ...]:
+        """The questions to carry out, in this order. `host` is None for gates of a service and for watches.
+
+        Raises `ValueError` where the check cannot be asked here (a placeholder without a value, no host to ask).
+        """
+
+    def judge(self, check: Check, replies: Sequence[Reply]) -> Finding:
+        """The verdict on the replies, in the order of the questions; the last ones may be missing.
+
+        Never raises on any reply: what cannot be read is UNKNOWN, with evidence.
+        """

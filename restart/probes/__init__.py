@@ -1,1 +1,1 @@
-"""The one POSIX script that is sent to hosts, and the parser of its answer. Pure."""
+"""Everything that is sent to a host, as POSIX shell text, and the parsers of what comes back. Pure."""
