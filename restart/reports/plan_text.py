@@ -1,0 +1,194 @@
+"""A plan as text for people: who, why, how long, what gets thin. Plain characters, good at 80 columns and in a pipe."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from restart.model.check import Verdict
+from restart.model.plan import Impact, Move, Plan, Wave
+from restart.reports.prose import count, listed, printable, wrapped
+from restart.rules.budgets import may_be_down
+from restart.rules.durations import spoken
+
+WIDTH = 80
+
+
+def plan_text(plan: Plan, *, width: int = WIDTH) -> str:
+    """The whole plan. Ends with a newline; no line is wider than `width`, save for a name that is."""
+    lines = [*_head(plan, width)]
+    for wave in plan.waves:
+        lines += ["", *_wave(plan, wave, width)]
+    lines += ["", *_impact(plan.impact)]
+    if plan.left_alone:
+        lines += ["", "Left alone", *_left_alone(plan, width)]
+    if plan.notes:
+        lines += ["", "Good to know"]
+        for note in plan.notes:
+            lines += wrapped(printable(note), width=width, first="  - ")
+    lines += ["", f"plan {plan.digest}", f"made {plan.made_at}"]
+    return "\n".join(lines) + "\n"
+
+
+def scope_text(plan: Plan, *, until_wave: int | None = None, width: int = WIDTH) -> str:
+    """What a run of this plan touches: hosts, services, share of the fleet, and each service that is out while it runs."""
+    waves = [wave for wave in plan.waves if until_wave is None or wave.number <= until_wave]
+    moves = [move for wave in waves for move in wave.moves]
+    services = sorted({service for move in moves for service in move.services})
+    share = 100 * len(moves) / max(1, len(plan.inventory.hosts))
+    lines = wrapped(
+        f"This restarts {count(len(moves), 'host')} of {plan.fleet} ({share:.0f}% of the fleet of "
+        f"{len(plan.inventory.hosts)}) in {count(len(waves), 'wave')}, {_about(moves)}:",
+        width=width,
+    )
+    lines += wrapped(listed(move.host for move in moves), width=width, first="  hosts     ")
+    lines += wrapped(", ".join(services) or "none", width=width, first="  services  ")
+    if until_wave is not None and len(waves) < len(plan.waves):
+        lines.append(f"  stops after wave {until_wave} of {len(plan.waves)}")
+    for sentence in outages(plan, {move.host for move in moves}):
+        lines += wrapped(sentence, width=width, first="  OUTAGE    ")
+    return "\n".join(lines) + "\n"
+
+
+def outages(plan: Plan, hosts: set[str]) -> tuple[str, ...]:
+    """A sentence for each service that has no member, or fewer than it needs, while `hosts` restart."""
+    sentences = []
+    for impact in plan.impact:
+        members = plan.inventory.services[impact.service].hosts
+        if not impact.outage_s or not hosts.intersection(members):
+            continue
+        if len(members) == 1:
+            what = f"{impact.service} has one host, {members[0]}, and is down while it restarts"
+        elif impact.lowest_available == 0:
+            what = f"{impact.service} has no host left for a while"
+        else:
+            what = f"{impact.service} falls to {impact.lowest_available} of {impact.hosts}, {impact.budget} needed"
+        sentences.append(f"{what}, about {spoken(impact.outage_s)}")
+    return tuple(sentences)
+
+
+def _head(plan: Plan, width: int) -> Iterator[str]:
+    moves = plan.moves()
+    yield (
+        f"{plan.fleet}: {plan.mode} restart of {len(moves)} of {count(len(plan.inventory.hosts), 'host')} "
+        f"in {count(len(plan.waves), 'wave')}, about {spoken(plan.estimate.makespan_s)}"
+    )
+    yield from wrapped(
+        f"No schedule that keeps order, budgets and limits takes less than {spoken(plan.estimate.lower_bound_s)}.",
+        width=width,
+        first="  ",
+    )
+    if plan.estimate.critical_path:
+        yield from wrapped(
+            f"Longest chain: {' > '.join(plan.estimate.critical_path)}.", width=width, first="  ", rest="    "
+        )
+    if plan.observation is None:
+        if not any("not surveyed" in note for note in plan.notes):
+            yield "  Not surveyed: every host assumed up."
+    else:
+        yield f"  As seen at {plan.observation.at}."
+    if plan.overrides:
+        yield from wrapped(f"Overridden by name: {', '.join(plan.overrides)}.", width=width, first="  ")
+
+
+def _wave(plan: Plan, wave: Wave, width: int) -> Iterator[str]:
+    span = ""
+    if wave.moves:
+        start_s = min(move.start_s for move in wave.moves)
+        finish_s = max(move.finish_s for move in wave.moves)
+        span = f", {spoken(start_s)} to {spoken(finish_s)}"
+    yield f"Wave {wave.number}: {count(len(wave.moves), 'host')}{span}"
+    yield from wrapped(printable(wave.why), width=width, first="  why    ")
+    label = "  hosts  "
+    for (services, playbook, canary), moves in _alike(wave.moves).items():
+        about = ", ".join(services) or "no service"
+        if playbook != plan.inventory.playbook:
+            about += f"; by {playbook}"
+        if canary:
+            about += "; canary" if len(moves) == 1 else "; canaries"
+        text = f"{listed(move.host for move in moves)}  ({about}; {_each(moves)})"
+        yield from wrapped(text, width=width, first=label, rest=" " * 11)
+        label = " " * 9
+    label = "  thin   "
+    for sentence in thin(plan, wave):
+        yield from wrapped(sentence, width=width, first=label)
+        label = " " * 9
+    if wave.gates:
+        yield from wrapped(f"{', '.join(wave.gates)} must pass before the next", width=width, first="  gates  ")
+
+
+def thin(plan: Plan, wave: Wave) -> tuple[str, ...]:
+    """For each service of the wave, what is left of it if the whole wave were down at once: `chat: 9 of 12 left, 9 needed`."""
+    gone = {move.host for move in wave.moves}
+    sick = down_before(plan)
+    touched = Counter(service for move in wave.moves for service in move.services)
+    sentences = []
+    for name in sorted(touched):
+        service = plan.inventory.services[name]
+        left = sum(host not in gone and host not in sick.get(name, ()) for host in service.hosts)
+        needed = len(service.hosts) - may_be_down(service)
+        stated = service.min_available is not None or service.max_unavailable is not None
+        tail = f", {needed} needed" if stated else " (no budget stated: one at a time)"
+        if len(service.hosts) == 1:
+            tail = ": an outage while its one host restarts"
+        sentences.append(f"{name}: {left} of {len(service.hosts)} left{tail}")
+    return tuple(sentences)
+
+
+def down_before(plan: Plan) -> Mapping[str, frozenset[str]]:
+    """By service, the members that the observation does not show ready; empty without an observation."""
+    if plan.observation is None:
+        return {}
+    return {
+        name: frozenset(
+            host
+            for host in service.hosts
+            if host in plan.observation.hosts
+            and plan.observation.hosts[host].ready.get(name, Verdict.PASS) is not Verdict.PASS
+        )
+        for name, service in plan.inventory.services.items()
+    }
+
+
+def _alike(moves: tuple[Move, ...]) -> dict[tuple[tuple[str, ...], str, bool], list[Move]]:
+    groups: dict[tuple[tuple[str, ...], str, bool], list[Move]] = {}
+    for move in moves:
+        groups.setdefault((move.services, move.playbook, move.canary), []).append(move)
+    return groups
+
+
+def _each(moves: list[Move]) -> str:
+    lengths = sorted(move.finish_s - move.start_s for move in moves)
+    low, high = spoken(lengths[0]), spoken(lengths[-1])
+    each = " each" if len(moves) > 1 else ""
+    return f"{low}{each}" if low == high else f"{low} to {high}{each}"
+
+
+def _about(moves: list[Move]) -> str:
+    return f"about {spoken(max((move.finish_s for move in moves), default=0.0))}"
+
+
+def _impact(rows: tuple[Impact, ...]) -> list[str]:
+    header = ("service", "hosts", "needed", "lowest", "short for")
+    table = [header]
+    for row in rows:
+        short = spoken(row.outage_s) if row.outage_s else "never"
+        if row.outage_s and row.hosts == 1:
+            short += " (it has one host)"
+        needed = "-" if row.budget is None else str(row.budget)
+        table.append((row.service, str(row.hosts), needed, str(row.lowest_available), short))
+    widths = [max(len(row[column]) for row in table) for column in range(4)]
+    lines = ["What each service goes through"]
+    for name, hosts, needed, lowest, short in table:
+        lines.append(
+            f"  {name:<{widths[0]}}  {hosts:>{widths[1]}}  {needed:>{widths[2]}}  {lowest:>{widths[3]}}  {short}"
+        )
+    return lines
+
+
+def _left_alone(plan: Plan, width: int) -> Iterator[str]:
+    reasons: dict[str, list[str]] = {}
+    for left in plan.left_alone:
+        reasons.setdefault(left.why, []).append(left.host)
+    for why, hosts in reasons.items():
+        yield from wrapped(f"{listed(hosts)}: {printable(why)}", width=width, first="  ", rest="    ")

@@ -1,0 +1,239 @@
+"""What came of a run: one document made from its plan and its journal's rows, and what the operator does next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from restart.model.plan import Plan
+from restart.reports.picture import (
+    DONE,
+    IN_DOUBT,
+    QUARANTINED,
+    SKIPPED,
+    GatePicture,
+    HoldPicture,
+    HostPicture,
+    Picture,
+    WavePicture,
+)
+from restart.reports.prose import listed
+from restart.reports.rows import Row, facts_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCard:
+    """What the store says of a run beside its journal. Times are UTC, RFC 3339; None: not yet.
+
+    `cpu_s` is the controller's own CPU time over the run, in seconds; None where it was not measured.
+    `command` is how the operator calls the tool with this store, e.g. `restart --store x.db`; `inventory` the file the run was
+    made from.
+    """
+
+    run: str
+    state: str | None = None
+    exit_code: int | None = None
+    why: str = ""
+    reason: str = ""
+    by: str = ""
+    controller: str = ""
+    started_at: str = ""
+    ended_at: str | None = None
+    led: bool = False
+    cpu_s: float | None = None
+    command: str = "restart"
+    inventory: str = "INVENTORY"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStep:
+    """What the operator does next, and the exact commands for it, one of which is chosen."""
+
+    what: str
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The whole account. `state` is the run's (`running` while it is led, `interrupted` where its leader is gone)."""
+
+    card: RunCard
+    plan: Plan
+    state: str
+    why: str
+    now_s: float
+    eta_s: float | None
+    waves: tuple[WavePicture, ...]
+    hosts: tuple[HostPicture, ...]
+    holds: tuple[HoldPicture, ...]
+    gates: tuple[GatePicture, ...]
+    approvals: tuple[tuple[str, str], ...]
+    words: tuple[Row, ...]
+    resumes: int
+    next_steps: tuple[NextStep, ...]
+    picture: Picture
+
+    def having(self, phase: str) -> tuple[HostPicture, ...]:
+        """The moves that ended, or stand, in `phase`."""
+        return tuple(host for host in self.hosts if host.phase == phase)
+
+    @property
+    def exit_code(self) -> int | None:
+        """The run's exit code; None while it goes on."""
+        return self.card.exit_code if self.card.exit_code is not None else self.picture.exit_code
+
+    @property
+    def left(self) -> tuple[HostPicture, ...]:
+        """Moves that are not over: never begun, or cut off."""
+        return tuple(host for host in self.hosts if host.phase not in (DONE, QUARANTINED, SKIPPED))
+
+    @property
+    def cpu_s_per_host(self) -> float | None:
+        """The controller's CPU time for each host that was touched, in seconds."""
+        touched = sum(host.started_s is not None for host in self.hosts)
+        return None if self.card.cpu_s is None or not touched else self.card.cpu_s / touched
+
+
+def summary(plan: Plan, rows: Sequence[Row], card: RunCard) -> Summary:
+    """The account of a run from its plan and its rows: finished, going on, or cut off."""
+    picture = Picture(plan).take_all(facts_of(rows))
+    if rows:
+        picture.now_s = max(picture.now_s, float(rows[-1]["at_s"]))
+    state = _state(card, picture)
+    why = card.why if card.state is not None else picture.state_why
+    running = state in ("running", "paused", "stopping", "halting") and card.led
+    return Summary(
+        card=card,
+        plan=plan,
+        state=state,
+        why=why,
+        now_s=picture.now_s,
+        eta_s=picture.eta_s() if running else None,
+        waves=tuple(picture.waves.values()),
+        hosts=tuple(picture.hosts.values()),
+        holds=tuple(picture.holds),
+        gates=tuple(picture.gates),
+        approvals=tuple(picture.approvals.items()),
+        words=tuple(row for row in rows if row["event"] == "word"),
+        resumes=picture.resumes,
+        next_steps=_next_steps(plan, picture, card, state),
+        picture=picture,
+    )
+
+
+def summary_json(told: Summary, rows: Sequence[Row]) -> dict[str, Any]:
+    """The account as plain data, the journal's rows under `journal`. `next` holds exact commands."""
+    card, plan = told.card, told.plan
+    return {
+        "version": 1,
+        "run": card.run,
+        "fleet": plan.fleet,
+        "mode": plan.mode,
+        "plan_digest": plan.digest,
+        "state": told.state,
+        "exit_code": told.exit_code,
+        "why": told.why,
+        "reason": card.reason,
+        "by": card.by,
+        "controller": card.controller,
+        "started_at": card.started_at,
+        "ended_at": card.ended_at,
+        "took_s": told.now_s,
+        "planned_s": plan.estimate.makespan_s,
+        "eta_s": told.eta_s,
+        "resumes": told.resumes,
+        "cpu_s": card.cpu_s,
+        "cpu_s_per_host": told.cpu_s_per_host,
+        "waves": [
+            {"wave": wave.number, "state": wave.state, "moves": wave.moves, "ended": wave.ended, "not_well": wave.bad,
+             "started_s": wave.started_s, "ended_s": wave.ended_s}
+            for wave in told.waves
+        ],
+        "hosts": [host_json(host) for host in told.hosts],
+        "services": [
+            {"service": service.service, "hosts": service.of, "budget": service.budget,
+             "available": service.available, "lowest_available": service.lowest,
+             "gate": service.gate.value if service.gate else None}
+            for service in told.picture.services.values()
+        ],
+        "quarantined": [{"host": host.host, "why": host.why} for host in told.having(QUARANTINED)],
+        "in_doubt": [{"host": host.host, "why": host.why} for host in told.having(IN_DOUBT)],
+        "not_rebooted": [
+            {"host": host.host, "why": host.why} for host in told.hosts if not host.really_rebooted
+        ],
+        "holds": [
+            {"subject": hold.subject, "rule": hold.rule, "why": hold.why, "since_s": hold.since_s,
+             "until_s": hold.until_s}
+            for hold in told.holds
+        ],
+        "gates": [
+            {"service": gate.service, "verdict": gate.verdict.value, "evidence": gate.evidence, "at_s": gate.at_s}
+            for gate in told.gates
+        ],
+        "approvals_wanted": [{"target": target, "text": text} for target, text in told.approvals],
+        "next": [{"what": step.what, "commands": list(step.commands)} for step in told.next_steps],
+        "journal": [dict(row) for row in rows],
+    }  # fmt: skip
+
+
+def host_json(host: HostPicture) -> dict[str, Any]:
+    """One move as plain data. `total_s` is from its first act until it was over."""
+    total_s = None if host.started_s is None or host.ended_s is None else round(host.ended_s - host.started_s, 3)
+    return {
+        "host": host.host,
+        "services": list(host.services),
+        "wave": host.wave,
+        "phase": host.phase,
+        "boot_before": host.boot_before,
+        "boot_after": host.boot_after,
+        "down_s": host.down_s,
+        "total_s": total_s,
+        "rung": host.rung,
+        "rungs_tried": host.rungs_tried,
+        "why": host.why,
+    }
+
+
+def _state(card: RunCard, picture: Picture) -> str:
+    if card.led:
+        return picture.state if picture.exit_code is None else "running"
+    if card.state is not None:
+        return card.state
+    return picture.state if picture.exit_code is not None else "interrupted"
+
+
+def _next_steps(plan: Plan, picture: Picture, card: RunCard, state: str) -> tuple[NextStep, ...]:
+    """The most urgent first."""
+    call, run = card.command, card.run
+    steps = []
+    for host in picture.having(IN_DOUBT):
+        said = f"{call} resolve {run} {host.host}"
+        steps.append(
+            NextStep(
+                what=f"look at {host.host}, then say what is true: it restarted, restart it again, or leave it",
+                commands=tuple(f"{said} --{word} --reason '...'" for word in ("done", "retry", "skip")),
+            )
+        )
+    for target, text in picture.approvals.items():
+        steps.append(NextStep(what=f"when this is so: {text or target}", commands=(f"{call} approve {run} {target}",)))
+    bad = [host.host for host in picture.having(QUARANTINED)]
+    left = [host.host for host in picture.hosts.values() if host.phase not in (DONE, QUARANTINED, SKIPPED)]
+    if bad:
+        steps.append(NextStep(what=f"mend {listed(bad)}: not ready, counted as down, not undrained"))
+    if card.led:
+        steps.append(NextStep(what="follow it", commands=(f"{call} attach {run}",)))
+        if state == "paused":
+            steps.append(NextStep(what="let it go on", commands=(f"{call} go {run}",)))
+    elif state in ("stopped", "paused", "interrupted", "held"):
+        when = "when nobody else holds it, go on with it" if state == "held" else "go on with it"
+        steps.append(NextStep(what=when, commands=(f"{call} resume {run}",)))
+    else:
+        rest = [*bad, *left] if state == "halted" else left
+        if rest:
+            what = "restart the rest" if state == "done" else "when the cause is mended, restart the rest"
+            limit = listed(rest).replace(", ", ",")
+            steps.append(
+                NextStep(what=what, commands=(f"{call} run {card.inventory} --limit '{limit}' --reason '...'",))
+            )
+    return tuple(steps)
