@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import shutil
+import os
 import signal
 import sys
 import time
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from restart.demo import board, layout
+from restart.demo.ending import remove
 from restart.demo.keys import new_key, public_line, write_private
 from restart.demo.layout import Files, Place, Shape
 from restart.demo.machine import Machine
@@ -193,7 +194,7 @@ def main() -> None:
     try:
         asyncio.run(_until_told(shape, physics, folder))
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder, os.getsid(0))
 
 
 if __name__ == "__main__":

@@ -97,10 +97,11 @@ def boots(fleet: DemoFleet) -> dict[str, int]:
     return {host: int(member["boots"]) for host, member in fleet.state()["hosts"].items()}
 
 
-def naive(fleet: DemoFleet, say: Callable[[str], None] = lambda line: None) -> NaiveResult:
+def naive(fleet: DemoFleet, say: Callable[[str], None] = lambda line: None, *, watch_s: float = WATCH_S) -> NaiveResult:
     """Reboot every host at once over SSH, look; reboot those that failed, all at once too, and look again.
 
-    `say` hears each step as it happens. Takes about a quarter of a minute.
+    `say` hears each step as it happens. A site that is broken then is watched for `watch_s` more. Takes about 10 s.
+    Raises `RestartError` where a host cannot be told to reboot.
     """
     began_s = time.monotonic()
     before = fleet.state()
@@ -117,9 +118,9 @@ def naive(fleet: DemoFleet, say: Callable[[str], None] = lambda line: None) -> N
         looks.append(_look(fleet, began_s, f"rebooted the {len(failed)} that had failed"))
         say(_summary(looks[-1]))
     if not looks[-1].works:
-        say(f"watching for {WATCH_S:g} s whether it comes back by itself")
-        time.sleep(WATCH_S)
-        looks.append(_look(fleet, began_s, f"waited {WATCH_S:g} s more"))
+        say(f"watching for {watch_s:g} s whether it comes back by itself")
+        time.sleep(watch_s)
+        looks.append(_look(fleet, began_s, f"waited {watch_s:g} s more"))
         say(_summary(looks[-1]))
     after = fleet.state()
     return NaiveResult(
@@ -210,25 +211,37 @@ def _summary(look: Look) -> str:
 
 
 def _lines(result: NaiveResult) -> list[str]:
-    last = result.looks[-1]
-    rows = [("host", "state", "why"), *((fate.host, fate.state, fate.why) for fate in last.unwell)]
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    lines = ["Everything at once: what broke", ""]
-    lines += [_summary(look) for look in result.looks]
-    if last.unwell:
-        lines += ["", *(f"  {host:<{widths[0]}}  {state:<{widths[1]}}  {why}" for host, state, why in rows)]
-    lines += [
-        "",
-        f"  sessions cut                 {result.sessions_cut} of {result.sessions}; {last.online} online now",
-    ]
-    first = result.looks[0]
+    lines = ["Everything at once: what broke"]
+    for look in result.looks:
+        lines += ["", _summary(look), *_table(look)]
+    first, last = result.looks[0], result.looks[-1]
+    lines += ["", f"  sessions         {result.sessions_cut} of {result.sessions} cut, {last.online} online now"]
     if first.failed:
-        lines.append(f"  failed to start              {len(first.failed)}: they came up before what they need")
+        lines.append(f"  failed to start  {len(first.failed)} hosts: they came up before what they need")
+    times = "once" if result.collapses == 1 else f"{result.collapses} times"
     lines.append(
-        f"  database                     asked {result.demand_peak} queries/s at the peak, can do {result.cap}; "
-        f"collapsed {result.collapses} time{'' if result.collapses == 1 else 's'}"
+        f"  database         asked {result.demand_peak} queries/s at the peak, can do {result.cap}; "
+        f"{f'collapsed {times}' if result.collapses else 'never collapsed'}"
     )
     out = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in result.outage_s.items() if seconds)
-    lines.append(f"  out of service               {out or 'never'}{'' if last.works else ', and counting'}")
+    lines.append(f"  out of service   {out or 'nothing'}{'' if last.works else ', and counting'}")
     lines += ["", "It broke, as announced." if result.broke else "It did not break: that is not what was announced."]
     return lines
+
+
+def _table(look: Look) -> list[str]:
+    """Who does not serve and why; members of a service that are in the same state share a row."""
+    groups: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for fate in look.unwell:
+        state = "up, does not serve" if fate.state == Phase.READY else fate.state
+        groups.setdefault((fate.service, state), {}).setdefault(fate.why, []).append(fate.host)
+    rows = []
+    for (_, state), reasons in groups.items():
+        hosts = [host for members in reasons.values() for host in members]
+        why = max(reasons, key=lambda reason: len(reasons[reason]))
+        rows.append((hosts[0] if len(hosts) == 1 else f"{hosts[0]} to {hosts[-1]}", f"{len(hosts)}", state, why))
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    return [
+        f"        {hosts:<{widths[0]}}  {count:>{widths[1]}}  {state:<{widths[2]}}  {why}"
+        for hosts, count, state, why in rows
+    ]

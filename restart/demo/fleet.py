@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import restart
+from restart.demo.ending import remove
 from restart.demo.layout import ADDRESS, Files, Shape
 from restart.demo.site import Physics
 from restart.errors import RestartError
@@ -105,8 +105,8 @@ class DemoFleet:
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._errors.close()
-        # The child removes it; this is for a child that could not.
-        shutil.rmtree(self.folder, ignore_errors=True)
+        # The child has done that; this is for a child that could not. Its session has its number.
+        remove(self.folder, self._process.pid)
 
     def __enter__(self) -> Self:
         return self

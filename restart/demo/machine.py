@@ -31,6 +31,8 @@ _STAND_INS = {
     "systemctl": "#!/bin/sh\n"
     'for word in "$@"; do case $word in -*) ;; reboot) exec reboot ;; *) break ;; esac; done\n'
     'echo "systemctl: the demo\'s hosts know only: systemctl reboot" >&2\nexit 1\n',
+    # A process that left its host's group would outlive the host, and perhaps these stand-ins.
+    "setsid": '#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do shift; done\nexec "$@"\n',
     **dict.fromkeys(
         ("shutdown", "poweroff", "halt", "init", "telinit", "kexec"),
         '#!/bin/sh\necho "${0##*/}: the demo\'s hosts know only: reboot" >&2\nexit 1\n',
@@ -111,8 +113,13 @@ class Machine:
         self.boots += 1
         with self._power:
             # The host's first process leads its process group; while it is not reaped nobody else can get that number,
-            # so that the whole group can be killed safely. It ends by itself when the fleet's process dies.
-            self._init = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, process_group=0)
+            # so that the whole group can be killed safely. It does so itself when the fleet's process dies.
+            self._init = subprocess.Popen(
+                ["/bin/sh", "-c", 'read -r _; kill -s KILL -- "-$$"'],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                process_group=0,
+            )
         self._http = await asyncio.start_server(serve, sock=self._http_socket)
         self._ssh_socket.listen(32)
         asyncio.get_running_loop().add_reader(self._ssh_socket, self._accept)

@@ -183,6 +183,8 @@ class Site:
     def health(self, host: str) -> Health:
         """What the host's own /health page says."""
         member = self.members[host]
+        if member.phase is Phase.LOGGING_IN:
+            return Health(well=False, text=f"{member.sessions:.0f} of {self.physics.sessions} sessions logged in")
         if member.phase is not Phase.READY:
             return Health(well=False, text=f"{member.phase}: {member.why}" if member.why else str(member.phase))
         if member.service == "app":

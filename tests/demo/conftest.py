@@ -1,0 +1,61 @@
+"""A small, fast chat site for the tests: one database, two applications, one load balancer, boots of a fifth of a second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import paramiko
+import pytest
+
+from restart.demo import demo
+from restart.demo.fleet import DemoFleet
+from restart.demo.layout import Shape
+from restart.demo.site import Physics
+
+SMALL = Shape(db=1, queue=1, cache=1, app=2, lb=1)
+FAST = Physics(
+    boot_s=dict.fromkeys(("db", "queue", "cache", "app", "lb"), 0.2),
+    crash_recovery_s=0.8,
+    follow_s=0.1,
+    sync_s=0.1,
+    warm_s=0.1,
+    dep_timeout_s=0.3,
+    login_rate=2500.0,
+)
+
+
+@pytest.fixture(scope="module")
+def resting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoFleet]:
+    """One fleet for the tests of a file that reboot nobody."""
+    with demo.start(tmp_path_factory.mktemp("resting"), shape=SMALL, physics=FAST) as running:
+        yield running
+        assert not any(demo.boots(running).values())
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[DemoFleet]:
+    with demo.start(tmp_path, shape=SMALL, physics=FAST) as running:
+        yield running
+
+
+def shell(fleet: DemoFleet, host: str, command: str) -> tuple[int, str, str]:
+    """Runs a command on a host over a new SSH connection: exit status, output, errors."""
+    with connect(fleet, host) as client:
+        _, output, errors = client.exec_command(command, timeout=10)
+        return output.channel.recv_exit_status(), output.read().decode(), errors.read().decode()
+
+
+def port(fleet: DemoFleet, host: str) -> int:
+    return int(paramiko.SSHConfig.from_path(str(fleet.files.ssh_config)).lookup(host)["port"])
+
+
+def connect(fleet: DemoFleet, host: str, *, user: str = "ops", key: paramiko.PKey | None = None) -> paramiko.SSHClient:
+    client = paramiko.SSHClient()
+    client.load_host_keys(str(fleet.files.known_hosts))
+    client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    key = key or paramiko.Ed25519Key.from_private_key_file(str(fleet.files.identity))
+    client.connect(
+        "127.0.0.1", port=port(fleet, host), username=user, pkey=key, allow_agent=False, look_for_keys=False, timeout=10
+    )
+    return client
