@@ -17,7 +17,7 @@ def samples(store: Store, fleet: str) -> Mapping[str, tuple[Sample, ...]]:
     """The last 20 successful moves of each host of `fleet`, the oldest first."""
     rows = store.read(
         "SELECT host, at, run, boot_s, ready_s, took_s FROM (SELECT *, row_number() OVER "
-        "(PARTITION BY host ORDER BY at DESC, run DESC, seq DESC) AS back FROM sample WHERE fleet = ?) "
+        "(PARTITION BY host ORDER BY number DESC) AS back FROM sample WHERE fleet = ?) "
         "WHERE back <= ? ORDER BY host, back DESC",
         (fleet, SAMPLES_MAX),
     )

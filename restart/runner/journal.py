@@ -105,7 +105,7 @@ class Journal:
             total = _sum(total, self._run, seq, at, name, text)
             execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", (self._run, seq, at, name, text, total))
             if name == names.MOVE_DONE:
-                _keep_sample(execute, self._run, seq, at, body)
+                _keep_sample(execute, self._run, at, body)
         execute("UPDATE run SET rows = ? WHERE id = ?", (seq, self._run))
         return seq, total
 
@@ -118,13 +118,13 @@ def entries(store: Store, run: str) -> tuple[Entry, ...]:
     for seq, at, name, body in _checked(store, run):
         try:
             if name not in INPUTS:
+                if not found:
+                    raise ValueError("a fact stands before any event")
                 facts.append(from_json(Fact, body))
                 continue
             event: Event = from_tagged(Event, body)
         except (ValueError, KeyError) as error:
             raise _garbled(run, seq, str(error)) from error
-        if facts and not found:
-            raise _garbled(run, seq, "facts stand before any event")
         if event.at_s < last_s:
             raise _garbled(run, seq, f"its time {event.at_s} lies before the one of the event before, {last_s}")
         _close(found, facts, last=False)
@@ -190,7 +190,8 @@ def _garbled(run: str, seq: int, what: str) -> Held:
 
 
 def _sum(before: str, run: str, seq: int, at: str, name: str, body: str) -> str:
-    return hashlib.sha256("\n".join((before, run, str(seq), at, name, body)).encode()).hexdigest()[:32]
+    # A damaged row may hold anything where text belongs.
+    return hashlib.sha256(f"{before}\n{run}\n{seq}\n{at}\n{name}\n{body}".encode()).hexdigest()[:32]
 
 
 def _tail(store: Store, run: str) -> tuple[int, str]:
@@ -236,10 +237,11 @@ def _take_word(execute: Execute, run: str, word: Word, seq: int) -> None:
     )
 
 
-def _keep_sample(execute: Execute, run: str, seq: int, at: str, fact: Mapping[str, Any]) -> None:
+def _keep_sample(execute: Execute, run: str, at: str, fact: Mapping[str, Any]) -> None:
     data = fact.get("data", {})
     if "took_s" in data:
         execute(
-            "INSERT INTO sample SELECT fleet, ?, ?, id, ?, ?, ?, ? FROM run WHERE id = ?",
-            (fact["host"], at, seq, data.get("boot_s"), data.get("ready_s"), data["took_s"], run),
+            "INSERT INTO sample (fleet, host, at, run, boot_s, ready_s, took_s) "
+            "SELECT fleet, ?, ?, id, ?, ?, ? FROM run WHERE id = ?",
+            (fact["host"], at, data.get("boot_s"), data.get("ready_s"), data["took_s"], run),
         )

@@ -37,11 +37,19 @@ from restart.runner.store import Execute, Store, utc_now
 TTL_S = 30.0
 
 
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        # A container whose user has no name.
+        return f"uid-{os.getuid()}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
     """Who leads a run: for people, and for the claims on hosts."""
 
-    user: str = field(default_factory=getpass.getuser)
+    user: str = field(default_factory=_user)
     controller: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
 
@@ -260,10 +268,10 @@ def _locked(file: Path) -> int:
 
 
 def _is_locked(file: Path) -> bool | None:
-    """Does a living process hold the lock? None: there is no such file. Two who look at once don't disturb each other."""
+    """Does a living process hold the lock? None: the file is gone, or not ours to open. Two who look at once don't disturb each other."""
     try:
         descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except OSError:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -123,7 +123,7 @@ def runs(store: Store, fleet: str | None = None) -> tuple[Run, ...]:
     return tuple(
         _run(row)
         for row in store.read(
-            f"SELECT {_COLUMNS} FROM run WHERE ?1 IS NULL OR fleet = ?1 ORDER BY started_at DESC, id DESC", (fleet,)
+            f"SELECT {_COLUMNS} FROM run WHERE ?1 IS NULL OR fleet = ?1 ORDER BY number DESC", (fleet,)
         )
     )
 

@@ -30,14 +30,15 @@ SCHEMA_VERSION = 1
 # ends the run (resumable), and it is well below the two thirds of its lease after which a leader stops by itself.
 BUSY_S = 10.0
 
+# Runs and samples are in the order of their `number`: wall clocks step.
 _SCHEMA = """
 CREATE TABLE schema (version INTEGER NOT NULL);
 CREATE TABLE run (
-    id TEXT PRIMARY KEY, fleet TEXT NOT NULL, plan TEXT NOT NULL, plan_sum TEXT NOT NULL, plan_digest TEXT NOT NULL,
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, fleet TEXT NOT NULL, plan TEXT NOT NULL, plan_sum TEXT NOT NULL, plan_digest TEXT NOT NULL,
     inventory_digest TEXT NOT NULL, reason TEXT NOT NULL, user TEXT NOT NULL, controller TEXT NOT NULL,
     options TEXT NOT NULL, started_at TEXT NOT NULL, rows INTEGER NOT NULL DEFAULT 0,
-    state TEXT, exit_code INTEGER, why TEXT, ended_at TEXT) WITHOUT ROWID;
-CREATE INDEX run_of_fleet ON run (fleet, started_at);
+    state TEXT, exit_code INTEGER, why TEXT, ended_at TEXT);
+CREATE INDEX run_of_fleet ON run (fleet);
 CREATE TABLE journal (
     run TEXT NOT NULL, seq INTEGER NOT NULL, at TEXT NOT NULL, event TEXT NOT NULL, body TEXT NOT NULL,
     sum TEXT NOT NULL, PRIMARY KEY (run, seq)) WITHOUT ROWID;
@@ -50,8 +51,9 @@ CREATE TABLE word (
     reason TEXT NOT NULL, target TEXT, taken INTEGER);
 CREATE INDEX word_of_run ON word (run, taken);
 CREATE TABLE sample (
-    fleet TEXT NOT NULL, host TEXT NOT NULL, at TEXT NOT NULL, run TEXT NOT NULL, seq INTEGER NOT NULL,
-    boot_s REAL, ready_s REAL, took_s REAL NOT NULL, PRIMARY KEY (fleet, host, at, run, seq)) WITHOUT ROWID;
+    number INTEGER PRIMARY KEY, fleet TEXT NOT NULL, host TEXT NOT NULL, at TEXT NOT NULL, run TEXT NOT NULL,
+    boot_s REAL, ready_s REAL, took_s REAL NOT NULL);
+CREATE INDEX sample_of_host ON sample (fleet, host, number);
 """
 
 Execute = Callable[..., Any]
@@ -103,6 +105,8 @@ class Store:
             ) from error
         with _trouble_told(place):
             connection = sqlite3.connect(place, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+            # Text that a failing disk has garbled is for the journal's sums to find, and to name the row.
+            connection.text_factory = lambda text: text.decode("utf-8", errors="replace")
             try:
                 _prepare(connection, place)
             except BaseException:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import contextlib
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 from restart.engine import facts
 from restart.errors import Drift, Held, UsageMistake
 from restart.model.event import Outcome, Resumed, Started
-from restart.runner import history, journal, runs
+from restart.runner import history, journal, runs, words
 from restart.runner.lease import take
 from restart.runner.resume import carry_out, replay, resume
 from restart.runner.store import Store
@@ -82,6 +85,31 @@ def test_a_run_cut_at_any_point_and_resumed_restarts_every_host_exactly_once(tmp
             one_process(path, hosts, Crossings(number))
         assert one_process(path, hosts, Crossings()).state == "done"
         assert_as_if_never_cut(path, hosts)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.runner.test_resume import Crossings, Hosts, one_process
+
+class Killed(Crossings):
+    def __call__(self):
+        self.count += 1
+        if self.count == int(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+one_process(Path(sys.argv[1]) / "store.db", Hosts(Path(sys.argv[1]) / "hosts"), Killed())
+"""
+
+
+@pytest.mark.parametrize("dies_at", [1, 8, 15, 22, 29, 36, 43])
+def test_a_process_that_is_killed_loses_nothing_and_its_run_is_resumed_at_once(tmp_path: Path, dies_at: int) -> None:
+    here = Path(__file__).parents[2]
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), str(dies_at)], cwd=here, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    path, hosts = tmp_path / "store.db", Hosts(tmp_path / "hosts")
+    assert one_process(path, hosts, Crossings()).state == "done"
+    assert_as_if_never_cut(path, hosts)
 
 
 @pytest.mark.parametrize("every", [2, 3, 5, 7, 11])
@@ -163,8 +191,6 @@ def test_a_run_is_not_resumed_once_a_later_one_has_touched_the_fleet(store: Stor
 
 
 def test_a_stopped_run_goes_on_and_tells_each_fact_once(store: Store, tmp_path: Path) -> None:
-    from restart.runner import words
-
     hosts = Hosts(tmp_path / "hosts")
     with take(store, fleet="shop", run="r1", holder=HOLDER) as lease:
         create(store)
