@@ -1,0 +1,63 @@
+"""Which files make up an inventory, and where its playbooks lie."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from restart.inventory.compose import read_tree
+from restart.inventory.events import BYTES_MAX
+from restart.inventory.problems import Problems, Source
+from restart.inventory.tree import Unreadable
+
+SUFFIXES = (".yml", ".yaml")
+
+
+def sources(paths: Sequence[Path], problems: Problems) -> list[Source]:
+    """Every file of `paths`, folders opened one level deep in the order of their names, as trees; each file once."""
+    found: list[Source] = []
+    for file in dict.fromkeys(file for path in paths for file in _files(path, problems)):
+        source = source_of(file, problems)
+        if source is not None:
+            found.append(source)
+    return found
+
+
+def source_of(file: Path, problems: Problems) -> Source | None:
+    """One file as a tree; None where it cannot be read, which is a problem by then."""
+    name = str(file)
+    try:
+        with open(file, "rb") as stream:
+            data = stream.read(BYTES_MAX + 1)
+    except OSError as error:
+        problems.add(name, 0, f"cannot be read: {error.strerror or error}")
+        return None
+    try:
+        tree = read_tree(data, lambda place, what, way_out: problems.add(name, place, what, way_out))
+    except Unreadable as unreadable:
+        problems.add(name, unreadable.where, unreadable.what, unreadable.way_out)
+        return None
+    return Source(name, tree)
+
+
+def playbook_folders(paths: Iterable[Path]) -> list[Path]:
+    """Where playbooks are looked for, in order: `playbooks/` beside each file or inside each folder, then one level up."""
+    homes = [path if path.is_dir() else path.parent for path in paths]
+    near = [home / "playbooks" for home in homes]
+    # The parent by its own name, not through "..", so that problems name a path that people would write.
+    up = [Path(os.path.normpath(home / ".." / "playbooks")) for home in homes]
+    return list(dict.fromkeys((*near, *up)))
+
+
+def _files(path: Path, problems: Problems) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    try:
+        held = sorted(entry for entry in path.iterdir() if entry.suffix in SUFFIXES and not entry.name.startswith("."))
+    except OSError as error:
+        problems.add(str(path), 0, f"cannot be read: {error.strerror or error}")
+        return []
+    if not held:
+        problems.add(str(path), 0, "the folder holds no .yml or .yaml file")
+    return [entry for entry in held if entry.is_file()]

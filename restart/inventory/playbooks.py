@@ -1,0 +1,137 @@
+"""Playbooks: found beside the inventory, read, and held against the hosts that use them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path as FilePath
+from typing import Any
+
+from restart.inventory.files import SUFFIXES, source_of
+from restart.inventory.problems import Path, Problems, Source, clipped
+from restart.inventory.schema import NAME
+from restart.inventory.shape import Checker, Report
+from restart.inventory.values import seconds_or
+from restart.model.inventory import Host
+from restart.model.playbook import Playbook, Rung, Step
+from restart.rules.fill import placeholders
+
+BUILT_IN = Playbook(name="reboot", restart=(Rung(kind="reboot"),))
+"""The playbook named `reboot`, where no file defines it."""
+_STEP, _RUNG = Step(), Rung(kind="")  # for their default times
+_LADDERS = ("restart", "start", "stop")
+
+HostExists = Callable[[Source, Path, str], bool]
+LabelEverywhere = Callable[[Source, Path, str, Sequence[Host]], bool]
+
+
+class PlaybookShelf:
+    """The playbooks that an inventory names; those that nothing names are not read."""
+
+    def __init__(
+        self, folders: Iterable[FilePath], checker: Checker, problems: Problems, host_exists: HostExists
+    ) -> None:
+        self._folders = list(folders)
+        self._checker = checker
+        self._problems = problems
+        self._host_exists = host_exists
+        self._sources: dict[str, Source] = {}
+        self._missing: set[str] = set()
+        self.playbooks: dict[str, Playbook] = {}
+
+    def want(self, name: str, source: Source, path: Path) -> None:
+        """Read the playbook `name`, which stands at `path`; a problem there where there is none."""
+        if name in self.playbooks:
+            return
+        file = self._file(name) if name not in self._missing and re.search(NAME, name) else None
+        if file is not None:
+            self.playbooks[name] = self._read(name, file)
+        elif name == BUILT_IN.name:
+            self.playbooks[name] = BUILT_IN
+        else:
+            self._missing.add(name)
+            known = sorted({BUILT_IN.name, *self._names()})
+            looked = " or ".join(f"{folder}/" for folder in self._folders)
+            meant = self._problems.meant(name, known) or f"write {clipped(name)}.yml into {looked}"
+            self._problems.at(source, path, f"there is no playbook {clipped(name)}", meant)
+
+    def judge(self, users: Mapping[str, Sequence[Host]], label_everywhere: LabelEverywhere) -> None:
+        """Whether the placeholders of each playbook can be filled on every host that uses it."""
+        for name, source in self._sources.items():
+            for index, step in enumerate(source.root.get("drain") or ()):
+                for key in ("run", "undo"):
+                    for placeholder in sorted(set(placeholders(step.get(key, "")))):
+                        label_everywhere(source, ("drain", index, key), placeholder, users.get(name, ()))
+
+    def _file(self, name: str) -> FilePath | None:
+        for folder in self._folders:
+            for suffix in SUFFIXES:
+                file = folder / f"{name}{suffix}"
+                if file.is_file():
+                    return file
+        return None
+
+    def _names(self) -> list[str]:
+        return [
+            file.stem
+            for folder in self._folders
+            if folder.is_dir()
+            for file in sorted(folder.iterdir())
+            if file.suffix in SUFFIXES
+        ]
+
+    def _read(self, name: str, file: FilePath) -> Playbook:
+        source = source_of(file, self._problems)
+        if source is None or not self._checker(source.root, (), Report(self._problems, source)):
+            return Playbook(name=name)
+        self._sources[name] = source
+        root = source.root
+        if root.get("name", name) != name:
+            what = f"the playbook {clipped(root['name'])} is in the file {file.name}"
+            self._problems.at(source, ("name",), what, f"write name: {name}, or rename the file")
+        if not any(root.get(ladder) for ladder in _LADDERS):
+            self._problems.at(source, (), "no ladder: it does nothing", "write restart:, start: or stop:")
+        return Playbook(
+            name=name,
+            drain=tuple(self._step(source, ("drain", index), held) for index, held in enumerate(root.get("drain", ()))),
+            **{ladder: tuple(_rung(rung) for rung in root.get(ladder, ())) for ladder in _LADDERS},
+        )
+
+    def _step(self, source: Source, path: Path, held: Mapping[str, Any]) -> Step:
+        if ("run" in held) == ("approve" in held):
+            what = "run and approve in one step" if "run" in held else "neither run nor approve"
+            self._problems.at(source, path, what, "a step is one command, or one person to wait for")
+        if "approve" in held:
+            for key in ("undo", "on"):
+                if key in held:
+                    self._problems.at(
+                        source, (*path, key), f"{key} means nothing beside approve", "take it out", key=True
+                    )
+        if "on" in held:
+            self._host_exists(source, (*path, "on"), held["on"])
+        for key in ("run", "undo"):
+            if "${host}" in held.get(key, ""):
+                what = "${host} would become $ and the host's name"
+                self._problems.at(source, (*path, key), what, "write {host}; it is filled before any shell sees it")
+        return Step(
+            run=held.get("run", ""),
+            on=held.get("on"),
+            undo=held.get("undo"),
+            timeout_s=seconds_or(held, "timeout", _STEP.timeout_s),
+            approve=held.get("approve"),
+        )
+
+
+def _rung(held: Mapping[str, Any]) -> Rung:
+    kind, value = next(iter(held.items()))
+    if kind == "approve":
+        return Rung(kind=kind, text=value)
+    own: Mapping[str, Any] = value or {}
+    return Rung(
+        kind=kind,
+        units=tuple(own.get("units", ())),
+        ready_within_s=seconds_or(own, "ready_within", _RUNG.ready_within_s),
+        down_within_s=seconds_or(own, "down_within", _RUNG.down_within_s),
+        back_within_s=seconds_or(own, "back_within", _RUNG.back_within_s),
+        reset=own.get("reset"),
+    )
