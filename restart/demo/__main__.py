@@ -44,18 +44,14 @@ class Fleet:
             board_port = int(board_socket.getsockname()[1])
             places = self._build(board_port)
             pages = await asyncio.start_server(board.serve(self._page), sock=board_socket)
-            async with pages:
-                for machine in self._machines.values():
-                    await machine.power_on(board.serve(self._host_page(machine.name)))
-                ready = {
-                    "board": board_port,
-                    "inventory": str(self._files.inventory),
-                    "hosts": [p.host for p in places],
-                }
-                print(json.dumps(ready), flush=True)  # noqa: T201
-                while not ended.is_set():
-                    self._tick()
-                    await asyncio.sleep(TICK_S)
+            for machine in self._machines.values():
+                await machine.power_on(board.serve(self._host_page(machine.name)))
+            ready = {"board": board_port, "inventory": str(self._files.inventory), "hosts": [p.host for p in places]}
+            print(json.dumps(ready), flush=True)  # noqa: T201
+            while not ended.is_set():
+                self._tick()
+                await asyncio.sleep(TICK_S)
+            pages.close()
         finally:
             for boot in self._boots:
                 boot.cancel()

@@ -1,0 +1,54 @@
+"""The fleet's files as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from restart.demo import layout
+from restart.demo.layout import Files, Place, Shape
+
+
+def places(shape: Shape) -> list[Place]:
+    racks = layout.racks(shape.hosts())
+    return [
+        Place(host=host, service=service, ssh_port=20_000 + index, http_port=30_000 + index, rack=racks[host])
+        for index, (host, service) in enumerate(shape.hosts().items())
+    ]
+
+
+def test_the_chat_site_has_twenty_hosts_providers_first() -> None:
+    hosts = Shape().hosts()
+    assert len(hosts) == 20
+    assert list(dict.fromkeys(hosts.values())) == ["db", "queue", "cache", "app", "lb"]
+    assert {"app-01", "app-10", "db-1", "lb-2"} <= set(hosts)
+
+
+def test_members_of_a_service_stand_in_different_racks() -> None:
+    racks = layout.racks(Shape().hosts())
+    assert [racks[f"db-{number}"] for number in (1, 2, 3)] == ["r1", "r2", "r3"]
+    assert [racks[f"app-{number:02}"] for number in (1, 5, 6)] == ["r1", "r5", "r1"]
+
+
+def test_a_service_without_hosts_is_nowhere_in_the_inventory() -> None:
+    shape = Shape(cache=0, lb=0)
+    text = layout.inventory(places(shape), Files(folder=Path("/x")), 31_000)
+    assert "cache" not in text.split("services:")[1]
+    assert "lb" not in text.split("services:")[1]
+    assert "drain" not in layout.playbooks(shape)["drain-app.yml"].replace("drain-app", "")
+
+
+def test_an_application_is_drained_on_every_load_balancer() -> None:
+    text = layout.playbooks(Shape())["drain-app.yml"]
+    assert text.count("lbctl drain {host}") == text.count("lbctl undrain {host}") == 2
+    assert "on: lb-1" in text
+    assert "on: lb-2" in text
+
+
+def test_everything_is_on_the_loopback() -> None:
+    text = layout.inventory(places(Shape()), Files(folder=Path("/x")), 31_000)
+    assert text.count("address: 127.0.0.1") == 20
+    assert text.count("http://") == text.count("http://127.0.0.1:31000/") + text.count("http://{address}:{label.http}/")
+
+
+def test_known_hosts_name_each_port() -> None:
+    assert layout.known_hosts({20_001: "ssh-ed25519 AAAA"}) == "[127.0.0.1]:20001 ssh-ed25519 AAAA\n"
