@@ -20,6 +20,7 @@ SOAKING = "soaking"  # host: all checks pass, they must hold; data: for_s
 UNDRAINING = "undraining"  # host, evidence: the step
 MOVE_DONE = "move_done"  # host, wave; data: took_s, boot_s, ready_s
 QUARANTINED = "quarantined"  # host, wave, why: stays drained, counts as down
+UNTOUCHED = "untouched"  # host, wave, why: its drain failed, or it declined to reboot; undone, as it was
 NOT_REBOOTED = "not_rebooted"  # host, why: the host never went down, or came up with the same boot id
 SKIPPED = "skipped"  # host, why: by an operator's word
 IN_DOUBT = "in_doubt"  # host, why: waits for `restart resolve`

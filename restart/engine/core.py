@@ -1,0 +1,518 @@
+"""The engine: plan and events in, requests out. It reads no clock and does nothing itself.
+
+Its contract (design: section 3), in the order of the code:
+
+* `handle` is the only way in. Time arrives in events; an extra wake-up is a no-op; `deadline` says when it next wants one.
+* Same plan, same events: same requests with the same ids, and the same facts. So replaying the journal IS the resume.
+* A request in flight gets one answer, or `Resumed` settles it.
+* No request goes out that would break a budget or a limit, judged on readiness no older than `ready_fresh`.
+* It fails closed: what is not known to be well is not well.
+
+A run first claims its hosts, then lets moves begin wave by wave as `restart.engine.starts` allows, takes each through the table
+(`restart.engine.moving`), closes waves on their gates, and in the end releases its claims and states the outcome.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from restart.engine import facts
+from restart.engine.brakes import Brakes
+from restart.engine.guards import Guards
+from restart.engine.moving import MoveState, Moving
+from restart.engine.outbox import Outbox
+from restart.engine.pace import Pace
+from restart.engine.readiness import Readiness
+from restart.engine.slots import Slots
+from restart.engine.starts import Hold, Starts
+from restart.engine.table import COUNTS_AS_DOWN, FAILED, FINISHED, IN_FLIGHT, Phase, Sign
+from restart.engine.watches import Watches
+from restart.engine.waves import Waves
+from restart.errors import Exit, must
+from restart.model.answer import Answer, Claimed, HeldBy
+from restart.model.check import Verdict
+from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resumed, Started, Word
+from restart.model.plan import Plan
+from restart.model.request import Claim, Release, Request
+from restart.rules.budgets import budget
+
+ENGINE_VERSION = 1
+"""Raised whenever the same events would lead to other requests: a run is resumed only by the version that began it."""
+
+STALL_S = 300.0
+"""With nothing in flight, a hold on readiness that lasts this long halts the run by name instead of waiting for ever."""
+
+ASKING_AT_ONCE_MAX = 50
+"""Moves whose readiness is being asked before further candidates are looked at: no burst of questions without need."""
+
+
+class Engine:
+    """One run of one plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.outcome: Outcome | None = None
+        self.states: dict[str, MoveState] = {}
+        inventory = plan.inventory
+        for wave in plan.waves:
+            for move in wave.moves:
+                must(move.host not in self.states, f"the plan moves {move.host} twice")
+                self.states[move.host] = MoveState(move, wave.number, inventory.playbooks[move.playbook])
+        self._outbox = Outbox()
+        self._readiness = Readiness(inventory, self._outbox, down_for_us=self._down_for_us, noted=self._count)
+        self._guards = Guards(inventory, self._outbox, self._gate_failed)
+        self._watches = Watches(inventory, self._outbox, partial(self._halt, "watch"))
+        self._slots = Slots(inventory, {host: state.move.services for host, state in self.states.items()})
+        self._pace = Pace(inventory, plan.moves())
+        self._brakes = Brakes(inventory.policy, inventory.hosts, len(self.states))
+        self._starts = Starts(
+            inventory, self.states,
+            readiness=self._readiness, guards=self._guards, slots=self._slots, pace=self._pace,
+            now_s=lambda: self._outbox.now_s,
+        )  # fmt: skip
+        self._hold_s = 3600.0 + 2 * plan.estimate.makespan_s
+        self._moving = Moving(
+            inventory, self._outbox, hold_s=self._hold_s,
+            noted=self._readiness.note, reached=self._reached, foreign=self._claimed_by_another,
+        )  # fmt: skip
+        self._waves = Waves(plan, self.states, self._guards, self._outbox)
+        self._claiming: set[str] = set()
+        self._claimed: set[str] = set()
+        self._releasing: set[str] | None = None
+        self._ending: tuple[str, Exit, str] = ("done", Exit.DONE, "")
+        self._running = False
+        self._halted: str | None = None
+        self._stopping: str | None = None
+        self._paused: str | None = None
+        self._foreign: str | None = None
+        self._stalled_s: float | None = None
+        self._blocked: tuple[str, ...] = ()
+        self._holds: list[tuple[MoveState, Hold]] = []
+        self._awaiting_gate: dict[str, float] = {}
+        self._down_known: dict[str, set[str]] = {name: set() for name in inventory.services}
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """The facts drawn from the event handled last."""
+        return tuple(self._outbox.facts)
+
+    @property
+    def deadline(self) -> float | None:
+        """When, in run seconds, the engine next wants to hear of the time; None: only when something happens."""
+        if self.outcome is not None:
+            return None
+        times = [self._watches.deadline_s(), self._guards.deadline_s(), self._slots.next_expiry_s()]
+        times += [self._moving.deadline_s(self.states[host]) for host in self._starts.in_flight]
+        times += [self._waves.deadline_s(), self._starts.until_s]
+        if self._blocked:
+            times.append(self._readiness.next_look_s(self._blocked))
+        if self._stalled_s is not None:
+            times.append(self._stalled_s + STALL_S)
+        # What is due already has been looked at with this event; only the future is worth waking up for.
+        return min((at_s for at_s in times if at_s is not None and at_s > self._outbox.now_s), default=None)
+
+    def handle(self, event: Event) -> tuple[Request, ...]:
+        """Take in one event; the requests that follow from it. After the outcome every event is a no-op."""
+        self._outbox.facts = []
+        if self.outcome is not None:
+            return ()
+        must(event.at_s >= self._outbox.now_s, f"time runs back: {event.at_s} after {self._outbox.now_s}")
+        self._outbox.now_s = event.at_s
+        self._hear(event)
+        self._advance()
+        self._tell_end()
+        return self._outbox.take()
+
+    # --- events ------------------------------------------------------------------------------------------------------
+
+    def _hear(self, event: Event) -> None:
+        match event:
+            case Started():
+                must(event.engine == ENGINE_VERSION, "another engine's run")
+                self._outbox.tell(
+                    facts.RUN_STARTED, why=event.reason, hosts=len(self.states), waves=len(self.plan.waves)
+                )
+                self._waves.last = event.until_wave
+                self._claim_all()
+            case Resumed():
+                self._resume(event)
+            case Answered():
+                self._outbox.answer(event.request, event.answer)
+            case LeaseLost():
+                self._end("held", Exit.HELD, f"the lease is lost: {event.why}")
+            case Word():
+                self._word(event)
+            case _:
+                pass
+
+    def _word(self, word: Word) -> None:
+        said = f"{word.by or 'operator'}: {word.reason}" if word.reason else word.by or "operator"
+        match word.word:
+            case "pause":
+                self._paused = said
+                self._outbox.tell(facts.PAUSED, why=said)
+            case "go":
+                self._paused = None
+                self._outbox.tell(facts.GOING, why=said)
+            case "stop" if self._stopping is None:
+                self._stopping = said
+                self._outbox.tell(facts.STOPPING, why=said)
+            case "let-go":
+                self._end("stopped", Exit.STOPPED, f"let go at once by {said}; what was in flight is settled by resume")
+            case "approve":
+                self._approve(word.target, said)
+            case "done" | "retry" | "skip":
+                self._resolve(word, said)
+            case _:
+                pass
+
+    def _approve(self, target: str | None, said: str) -> None:
+        wanting = [state for state in self.states.values() if state.approval is not None]
+        if target is None and len(wanting) + len(self._waves.approvals) == 1:
+            target = wanting[0].host if wanting else next(iter(self._waves.approvals))
+        for state in wanting:
+            if state.host == target:
+                self._outbox.tell(facts.APPROVED, host=state.host, why=said, target=target)
+                self._moving.approve(state)
+                return
+        if target is not None and self._waves.approve(target):
+            self._outbox.tell(facts.APPROVED, why=said, target=target)
+
+    def _resolve(self, word: Word, said: str) -> None:
+        sign = {"done": Sign.TOLD_DONE, "retry": Sign.TOLD_RETRY, "skip": Sign.TOLD_SKIP}[word.word]
+        state = self.states.get(word.target or "")
+        allowed = {
+            Sign.TOLD_DONE: (Phase.IN_DOUBT, Phase.QUARANTINED),
+            Sign.TOLD_RETRY: (Phase.IN_DOUBT, *FAILED, Phase.NOT_REBOOTED),
+            Sign.TOLD_SKIP: (Phase.IN_DOUBT, *FAILED, Phase.NOT_REBOOTED, Phase.WAITING),
+        }
+        if state is None or state.phase not in allowed[sign]:
+            now = state.phase.value if state else "not in the plan"
+            self._outbox.tell(facts.RESOLVED, host=word.target, why=f"nothing to resolve: {now}", word="none")
+            return
+        self._outbox.tell(facts.RESOLVED, host=state.host, why=said, word=word.word)
+        self._brakes.forgive(state.host)
+        self._pace.forgive(state.host)
+        if sign is not Sign.TOLD_DONE:
+            self._slots.free(state.host, "all")
+        if sign is Sign.TOLD_RETRY:
+            state.reset()
+        if sign is Sign.TOLD_DONE:
+            state.streaks.clear()
+        self._moving.sign(state, sign)
+
+    def _resume(self, event: Resumed) -> None:
+        must(event.engine == ENGINE_VERSION, "another engine's run")
+        self._outbox.tell(facts.RUN_RESUMED, why=f"{event.user}@{event.controller}")
+        self._outbox.forget_all()
+        self._readiness.forget()
+        self._guards.forget()
+        self._watches.forget()
+        self._waves.last = None
+        self._halted = self._stopping = self._foreign = self._stalled_s = None
+        self._running, self._releasing = False, None
+        self._claim_all()
+
+    # --- claims ------------------------------------------------------------------------------------------------------
+
+    def _claim_all(self) -> None:
+        """Before the first act every host that is still to move is claimed; a silent one is claimed when its turn comes."""
+        hosts = [host for host, state in self.states.items() if state.phase not in FINISHED]
+        self._claiming = set(hosts)
+        for host in hosts:
+            self._outbox.send(
+                lambda id, host=host: Claim(id=id, host=host, hold_s=self._hold_s),  # type: ignore[misc]
+                partial(self._claim_answered, host),
+            )
+
+    def _claim_answered(self, host: str, answer: Answer) -> None:
+        self._claiming.discard(host)
+        if isinstance(answer, Claimed):
+            self._claimed.add(host)
+        elif isinstance(answer, HeldBy):
+            self._claimed_by_another(host, answer)
+
+    def _claimed_by_another(self, host: str, by: HeldBy) -> None:
+        self._claimed.discard(host)
+        if self._foreign is None:
+            self._foreign = f"{host} is claimed by {by.user}@{by.controller} for run {by.run} since {by.since}, {by.for_s:.0f}s left"
+
+    # --- what follows from it all ------------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        if self.outcome is not None or self._release_answered():
+            return
+        if self._claiming:
+            return
+        if not self._running and self._foreign is None:
+            self._running = True
+            for state in list(self.states.values()):
+                if state.phase in IN_FLIGHT:
+                    self._moving.settle(state)
+        self._free_slots()
+        if self._starting():
+            self._watches.look()
+        for host in self._starts.in_flight:
+            if self.states[host].phase is Phase.CHECKING:
+                self._moving.look(self.states[host])
+        self._carry_on()
+        while self._waves.advance(self._outbox.now_s, asking=self._starting()):
+            pass
+        self._blocked, self._holds = (), []
+        if self._starting():
+            self._begin_moves()
+        self._guards.settle()
+        self._conclude()
+
+    def _free_slots(self) -> None:
+        """What the clock frees, and what a gate frees that passed since the move ended."""
+        self._slots.expire(self._outbox.now_s)
+        for host, since_s in list(self._awaiting_gate.items()):
+            gates = [name for name in self.states[host].move.services if self._guards.has(name)]
+            # Every gate is asked, not only up to the first that has not passed.
+            passed = [self._guards.passed(name, since_s) for name in gates]
+            if all(passed) or not self._slots.holding(host):
+                self._slots.free(host, "gate")
+                del self._awaiting_gate[host]
+
+    def _starting(self) -> bool:
+        """Whether anything new may start at all, but for watches and pauses."""
+        return self._running and not (self._halted or self._stopping or self._foreign)
+
+    def _carry_on(self) -> None:
+        """Moves that have been drained: on to their first act, or back if the run has been halted or stopped."""
+        for host in sorted(self._starts.in_flight):
+            state = self.states[host]
+            if not self._starting():
+                if state.phase is Phase.JUDGING or (state.phase is Phase.DRAINING and state.approval is not None):
+                    state.approval, state.why = None, ""
+                    self._moving.sign(state, Sign.CALLED_OFF)
+            elif state.phase is Phase.JUDGING and self._watches.closed() is None and self._paused is None:
+                fresh = self._outbox.now_s - state.judged_s <= self.plan.inventory.policy.ready_fresh_s
+                hold = None if fresh else self._starts.hold_acting(state)
+                if hold is None:
+                    self._moving.sign(state, Sign.ALLOWED)
+                elif hold.waits != "asking":
+                    self._tell_hold(state, hold)
+
+    def _begin_moves(self) -> None:
+        closed = self._paused or self._watches.closed()
+        if closed is not None:
+            self._outbox.tell_change(
+                facts.HELD, closed, about="run", why=closed, rule="paused" if self._paused else "watch"
+            )
+            return
+        self._outbox.tell_change(facts.HELD, None, about="run", why="nothing holds the run", rule="")
+        holds, asking = self._holds, 0
+        self._starts.until_s = None
+        for state in self._waves.candidates():
+            hold = self._starts.hold(state)
+            if hold is None:
+                self._begin(state)
+                continue
+            holds.append((state, hold))
+            asking += hold.waits == "asking"
+            if asking >= ASKING_AT_ONCE_MAX or self._slots.fleet_full():
+                break
+        self._judge_stall(holds)
+
+    def _begin(self, state: MoveState) -> None:
+        sick = self._starts.sick_in(state)
+        state.reset()
+        state.sick_in = sick
+        state.began_s = state.judged_s = self._outbox.now_s
+        self._waves.begun(state)
+        self._slots.take(state.host, self._outbox.now_s)
+        self._pace.begin(state.host)
+        self._stalled_s = None
+        self._outbox.tell(
+            facts.MOVE_STARTED,
+            host=state.host,
+            wave=state.wave,
+            services=list(state.move.services),
+            canary=state.move.canary,
+        )
+        self._moving.sign(state, Sign.BEGUN)
+
+    def _judge_stall(self, holds: list[tuple[MoveState, Hold]]) -> None:
+        """Tell what holds the moves; wake up when it is worth asking again; do not wait for ever."""
+        for state, hold in holds[:20]:
+            if hold.waits in ("ready", "gate", "order") or hold.lasting:
+                self._tell_hold(state, hold)
+        blocked = [state for state, hold in holds if hold.waits == "ready"]
+        self._blocked = tuple(dict.fromkeys(name for state in blocked[:50] for name in self._starts.wanted(state)))
+        if self._starts.in_flight or not blocked:
+            self._stalled_s = None
+            return
+        if self._stalled_s is None:
+            self._stalled_s = self._outbox.now_s
+        elif self._outbox.now_s - self._stalled_s >= STALL_S:
+            state, hold = next((state, hold) for state, hold in holds if hold.waits == "ready")
+            self._halt(hold.rule, f"{state.host} could not begin for {STALL_S:g}s: {hold.why}")
+
+    def _tell_hold(self, state: MoveState, hold: Hold) -> None:
+        self._outbox.tell_change(
+            facts.HELD, (hold.rule, hold.why), host=state.host, wave=state.wave, why=hold.why, rule=hold.rule
+        )
+
+    # --- what moves and gates report ---------------------------------------------------------------------------------
+
+    def _down_for_us(self, host: str) -> bool:
+        return host in self.states and self.states[host].phase in COUNTS_AS_DOWN
+
+    def _reached(self, state: MoveState, phase: Phase) -> None:
+        self._starts.entered(state)
+        for service in state.move.services:
+            self._count(service, state.host)
+        if phase is Phase.CHECKING and state.booted_s == self._outbox.now_s:
+            self._slots.free(state.host, "booted")
+        if phase in FINISHED or phase in (Phase.WAITING, Phase.IN_DOUBT):
+            self._ended(state, phase)
+
+    def _ended(self, state: MoveState, phase: Phase) -> None:
+        now_s = self._outbox.now_s
+        good = {Phase.DONE: True, Phase.QUARANTINED: False, Phase.UNTOUCHED: False, Phase.IN_DOUBT: False}.get(phase)
+        lost_canary = self._pace.end(state.host, good=good)
+        match phase:
+            case Phase.DONE | Phase.NOT_REBOOTED:
+                self._slots.free(state.host, "ready")
+                self._awaiting_gate[state.host] = now_s
+                self._brakes.finished(state.host, now_s)
+                if phase is Phase.DONE:
+                    self._tell_done(state)
+            case Phase.QUARANTINED | Phase.UNTOUCHED:
+                if phase is Phase.UNTOUCHED:
+                    self._slots.free(state.host, "all")
+                self._failed(state, canary=lost_canary or state.move.canary)
+            case Phase.WAITING | Phase.SKIPPED:
+                self._slots.free(state.host, "all")
+            case _:
+                pass
+
+    def _failed(self, state: MoveState, *, canary: bool) -> None:
+        name = facts.UNTOUCHED if state.phase is Phase.UNTOUCHED else facts.QUARANTINED
+        self._outbox.tell(name, host=state.host, wave=state.wave, why=state.why)
+        braking = self._brakes.failed(state.host, self._outbox.now_s, canary=canary)
+        if braking.action == "halt":
+            self._halt(braking.rule, f"{state.host}: {state.why}; {braking.why}")
+        elif braking.action == "contain":
+            for service in state.move.services:
+                self._starts.contained[service] = braking.why
+                self._outbox.tell(facts.CONTAINED, service=service, why=braking.why)
+
+    def _tell_done(self, state: MoveState) -> None:
+        now_s = self._outbox.now_s
+        acted_s = state.began_s if state.acted_s is None else state.acted_s
+        booted_s = acted_s if state.booted_s is None else state.booted_s
+        self._outbox.tell(
+            facts.MOVE_DONE, host=state.host, wave=state.wave,
+            took_s=round(now_s - state.began_s, 3), boot_s=round(booted_s - acted_s, 3), ready_s=round(now_s - booted_s, 3),
+        )  # fmt: skip
+
+    def _gate_failed(self, service: str, why: str) -> None:
+        self._halt(f"services.{service}.gate", why)
+
+    def _halt(self, rule: str, why: str) -> None:
+        if self._halted is None:
+            self._halted = f"{rule}: {why}"
+            self._outbox.tell(facts.HALTED, why=why, rule=rule)
+
+    def _count(self, service: str, host: str) -> None:
+        """Tell how many members are available where that changes; a member nobody has asked about counts as available."""
+        down = self._down_known[service]
+        known_bad = self._readiness.last_known(service, host) not in (None, Verdict.PASS)
+        (down.add if self._down_for_us(host) or known_bad else down.discard)(host)
+        found = self.plan.inventory.services[service]
+        available = len(found.hosts) - len(down)
+        self._outbox.tell_change(
+            facts.AVAILABLE, available, service=service, available=available, of=len(found.hosts), budget=budget(found)
+        )  # fmt: skip
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+
+    def _conclude(self) -> None:
+        moving = [self.states[host] for host in self._starts.in_flight]
+        parked = [state for state in moving if state.approval is not None]
+        if len(moving) > len(parked):
+            return
+        if self._foreign is not None:
+            self._release("held", Exit.HELD, self._foreign)
+        elif self._halted is not None:
+            self._release("halted", Exit.HALTED, self._halted)
+        elif self._stopping is not None:
+            self._release("stopped", Exit.STOPPED, f"stopped by {self._stopping}")
+        elif parked:
+            return
+        elif self._waves.finished():
+            self._release(*self._verdict())
+        elif self._waves.reached_last():
+            self._release("stopped", Exit.STOPPED, f"stopped after wave {self._waves.last}, as asked")
+        elif self._paused is None and self._watches.closed() is None and not self._waves.waits_for_time_or_gates():
+            self._conclude_blocked()
+
+    def _conclude_blocked(self) -> None:
+        """Nothing is in flight: end the run, unless something but an operator's word may lead on."""
+        if not all(hold.lasting for _, hold in self._holds):
+            return
+        state, exit_code, why = self._verdict()
+        if self._holds:
+            first, hold = self._holds[0]
+            why = f"{why}; {len(self._holds)} moves are held, first {first.host} by {hold.rule}: {hold.why}"
+        self._release("halted" if exit_code is Exit.HALTED else state, exit_code, why)
+
+    def _verdict(self) -> tuple[str, Exit, str]:
+        """Outcome by the moves' ends: the first that applies of 5, 9 and 6, else done."""
+        ends: dict[Phase, list[str]] = {}
+        for host, state in self.states.items():
+            ends.setdefault(state.phase, []).append(host)
+        failed = ends.get(Phase.QUARANTINED, []) + ends.get(Phase.UNTOUCHED, [])
+        unproved = ends.get(Phase.NOT_REBOOTED, []) + ends.get(Phase.SKIPPED, [])
+        doubtful = ends.get(Phase.IN_DOUBT, [])
+        if failed:
+            return "ended", Exit.HALTED, f"{len(failed)} of {len(self.states)} hosts failed: {', '.join(failed[:10])}"
+        if unproved and not doubtful:
+            return "ended", Exit.NOT_REBOOTED, f"not restarted: {', '.join(unproved[:10])}"
+        if doubtful:
+            return "waiting", Exit.STOPPED, f"in doubt, waiting for `restart resolve`: {', '.join(doubtful[:10])}"
+        if any(state.phase is Phase.WAITING for state in self.states.values()):
+            return "halted", Exit.HALTED, "some moves could not begin"
+        return "done", Exit.DONE, f"all {len(self.states)} hosts restarted"
+
+    def _release(self, state: str, exit_code: Exit, why: str) -> None:
+        """Take the claims off, then end. A host that does not answer keeps its claim until its next boot or its expiry."""
+        self._running = False
+        self._ending = (state, exit_code, why)
+        silent = (Phase.QUARANTINED, Phase.IN_DOUBT)
+        self._releasing = {host for host in self._claimed if self.states[host].phase not in silent}
+        for host in sorted(self._releasing):
+            self._outbox.send(
+                lambda id, host=host: Release(id=id, host=host),  # type: ignore[misc]
+                partial(self._released, host),
+            )
+        self._release_answered()
+
+    def _released(self, host: str, answer: Answer) -> None:
+        self._claimed.discard(host)
+        if self._releasing is not None:
+            self._releasing.discard(host)
+
+    def _release_answered(self) -> bool:
+        if self._releasing is None:
+            return False
+        if not self._releasing:
+            self._end(*self._ending)
+        return True
+
+    def _end(self, state: str, exit_code: Exit, why: str) -> None:
+        self.outcome = Outcome(state=state, exit_code=int(exit_code), why=why)
+
+    def _tell_end(self) -> None:
+        outcome = self.outcome
+        if outcome is None:
+            return
+        phases = [state.phase for state in self.states.values()]
+        self._outbox.tell(
+            facts.RUN_ENDED, why=outcome.why, state=outcome.state, exit_code=outcome.exit_code,
+            done=phases.count(Phase.DONE), quarantined=phases.count(Phase.QUARANTINED),
+            left=sum(phase not in FINISHED for phase in phases),
+        )  # fmt: skip

@@ -1,0 +1,187 @@
+"""Gates guard every start: each must have passed since the last move near it ended, and not too long ago (design: rule 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from restart.engine import facts
+from restart.engine.outbox import Outbox
+from restart.engine.readiness import summed_up
+from restart.model.answer import Answer, Checked
+from restart.model.check import Check, Verdict
+from restart.model.inventory import Inventory
+from restart.model.request import Ask
+
+
+@dataclass(slots=True)
+class Streaks:
+    """Since when each check of a batch keeps passing, in run seconds; None: it does not."""
+
+    checks: tuple[Check, ...]
+    since_s: list[float | None] = field(default_factory=list)
+    heard_s: float | None = None
+
+    def __post_init__(self) -> None:
+        self.since_s = [None] * len(self.checks)
+
+    def hear(self, answer: Answer, now_s: float) -> bool:
+        """Take in one answer; True once every check has kept passing for its `healthy_for`.
+
+        A silence much longer than the checks' own rhythm breaks a streak: nobody looked.
+        """
+        rhythm_s = sum(check.timeout_s for check in self.checks) + 2 * self.every_s()
+        broken = self.heard_s is not None and now_s - self.heard_s > rhythm_s
+        self.heard_s = now_s
+        findings = answer.findings if isinstance(answer, Checked) else ()
+        for index in range(len(self.checks)):
+            passes = index < len(findings) and findings[index].verdict is Verdict.PASS
+            if not passes:
+                self.since_s[index] = None
+            elif self.since_s[index] is None or broken:
+                self.since_s[index] = now_s
+        return self.held(now_s)
+
+    def held(self, now_s: float) -> bool:
+        """Every check passes and has for its `healthy_for`."""
+        return all(
+            since_s is not None and now_s - since_s >= check.healthy_for_s - 1e-9
+            for check, since_s in zip(self.checks, self.since_s, strict=True)
+        )
+
+    def every_s(self) -> float:
+        """The shortest rhythm among the checks."""
+        return min((check.every_s for check in self.checks), default=2.0)
+
+    def next_s(self, now_s: float) -> float:
+        """When to ask again: a beat later, or just when the last streak is long enough."""
+        if all(since_s is not None for since_s in self.since_s):
+            last_s = max(
+                since_s + check.healthy_for_s
+                for check, since_s in zip(self.checks, self.since_s, strict=True)
+                if since_s is not None
+            )
+            if now_s < last_s:
+                return min(now_s + self.every_s(), last_s)
+        return now_s + self.every_s()
+
+    def reset(self) -> None:
+        """Start over."""
+        self.since_s = [None] * len(self.checks)
+        self.heard_s = None
+
+
+@dataclass(slots=True)
+class GateState:
+    """One service's gate: how it stands, and since when somebody waits for it."""
+
+    service: str
+    streaks: Streaks
+    within_s: float
+    fresh_s: float
+    passed_s: float | None = None
+    wanted_s: float | None = None
+    next_s: float = 0.0
+    asking: bool = False
+    wanted_now: bool = False
+    verdict: Verdict | None = None
+    evidence: str = "not asked yet"
+    ever_passed: bool = False
+
+
+class Guards:
+    """The gates of all services that have one."""
+
+    def __init__(self, inventory: Inventory, outbox: Outbox, failed: Callable[[str, str], None]) -> None:
+        """`failed(service, why)` is called when a gate did not pass within its time."""
+        self._outbox = outbox
+        self._failed = failed
+        self._gates: dict[str, GateState] = {}
+        for service in inventory.services.values():
+            checks = tuple(check for check in service.gate if check.kind != "approve")
+            if checks:
+                fresh_s = inventory.policy.gate_fresh_s if service.gate_fresh_s is None else service.gate_fresh_s
+                within_s = max(check.within_s for check in checks)
+                # A gate that takes longer to hold than it stays fresh could never open anything.
+                fresh_s = max(fresh_s, 2 * max(check.every_s for check in checks))
+                self._gates[service.name] = GateState(service.name, Streaks(checks), within_s, fresh_s)
+
+    def has(self, service: str) -> bool:
+        """Whether `service` states a gate."""
+        return service in self._gates
+
+    def forget(self) -> None:
+        """After a resume no gate has passed."""
+        for gate in self._gates.values():
+            gate.streaks.reset()
+            gate.passed_s = gate.wanted_s = gate.verdict = None
+            gate.next_s, gate.asking = 0.0, False
+
+    def passed(self, service: str, since_s: float) -> bool:
+        """Whether the gate of `service` passed at or after `since_s`, and recently enough; ask it where not."""
+        gate = self._gates[service]
+        if (
+            gate.passed_s is not None
+            and gate.passed_s >= since_s
+            and self._outbox.now_s - gate.passed_s <= gate.fresh_s
+        ):
+            return True
+        self._want(gate)
+        return False
+
+    def excused(self, service: str) -> bool:
+        """The gate has FAILed since the run's start and never passed: it does not guard the repair of sick members."""
+        gate = self._gates[service]
+        return gate.verdict is Verdict.FAIL and not gate.ever_passed
+
+    def story(self, service: str) -> str:
+        """How the gate stands, for people."""
+        gate = self._gates[service]
+        return f"gate of {service}: {gate.verdict or 'not asked yet'} ({gate.evidence})"
+
+    def settle(self) -> None:
+        """End of one event: a gate that nobody wanted this time is no longer waited for."""
+        for gate in self._gates.values():
+            if not gate.wanted_now:
+                gate.wanted_s = None
+            gate.wanted_now = False
+
+    def deadline_s(self) -> float | None:
+        """When a wanted gate is next to be asked or given up, in run seconds."""
+        times = []
+        for gate in self._gates.values():
+            if gate.wanted_s is not None:
+                times.append(gate.wanted_s + gate.within_s)
+                if not gate.asking:
+                    times.append(gate.next_s)
+        return min(times, default=None)
+
+    def _want(self, gate: GateState) -> None:
+        now_s = self._outbox.now_s
+        gate.wanted_now = True
+        if gate.wanted_s is None:
+            gate.wanted_s = now_s
+        elif now_s >= gate.wanted_s + gate.within_s:
+            gate.wanted_s = now_s
+            self._failed(
+                gate.service, f"gate of {gate.service} did not pass within {gate.within_s:g}s: {gate.evidence}"
+            )
+            return
+        if not gate.asking and now_s >= gate.next_s:
+            gate.asking = True
+            self._outbox.send(
+                lambda id: Ask(id=id, subject="gate", checks=gate.streaks.checks, service=gate.service),
+                partial(self._heard, gate),
+            )
+
+    def _heard(self, gate: GateState, answer: Answer) -> None:
+        gate.asking = False
+        now_s = self._outbox.now_s
+        gate.verdict, gate.evidence = summed_up(answer)
+        if gate.streaks.hear(answer, now_s):
+            gate.passed_s, gate.wanted_s, gate.ever_passed = now_s, None, True
+        gate.next_s = gate.streaks.next_s(now_s)
+        self._outbox.tell_change(
+            facts.GATE, gate.verdict, service=gate.service, verdict=gate.verdict, evidence=gate.evidence
+        )  # fmt: skip

@@ -1,0 +1,509 @@
+"""One move: what each phase does when it is entered, and which sign an answer amounts to. The table does the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from restart.engine import facts
+from restart.engine.guards import Streaks
+from restart.engine.outbox import Outbox
+from restart.engine.readiness import asked_after, asked_before, summed_up
+from restart.engine.table import TABLE, Phase, Sign
+from restart.errors import must
+from restart.model.answer import (
+    Answer,
+    Booted,
+    Claimed,
+    HeldBy,
+    NoAnswer,
+    RebootDeclined,
+    RebootTaken,
+    StepRan,
+    StillUp,
+    Units,
+)
+from restart.model.check import Check, Verdict
+from restart.model.inventory import Inventory
+from restart.model.plan import Move
+from restart.model.playbook import Playbook, Rung, Step
+from restart.model.request import Ask, AwaitBoot, Claim, ReadUnits, Reboot, RestartUnits, RunStep
+from restart.rules.fill import fill
+
+NOT_AFTER_S = 60.0
+"""A reboot command may act until this long after the host's uptime was read; a later one does nothing."""
+
+TRIES_MAX = 3
+"""How often a repeatable act is tried whose answer was lost, or that came too late."""
+
+
+@dataclass(slots=True)
+class MoveState:
+    """All that is known of one host's move. Times are run seconds."""
+
+    move: Move
+    wave: int
+    playbook: Playbook
+    phase: Phase = Phase.WAITING
+    sick_in: frozenset[str] = frozenset()
+    judged_s: float = 0.0
+    began_s: float = 0.0
+    acted_s: float | None = None
+    booted_s: float | None = None
+    check_until_s: float = 0.0
+    rung: int = -1
+    step: int = 0
+    drained: list[int] = field(default_factory=list)
+    tries: int = 0
+    boot_id: str = ""
+    boot_id_now: str = ""
+    uptime_s: float = 0.0
+    invocations: tuple[str, ...] = ()
+    taken: bool = False
+    lost_with_process: bool = False
+    still_up: bool = False
+    declined: str = ""
+    why: str = ""
+    approval: str | None = None
+    streaks: dict[str | None, Streaks] = field(default_factory=dict)
+    asking: set[str | None] = field(default_factory=set)
+    next_s: dict[str | None, float] = field(default_factory=dict)
+
+    def reset(self) -> None:
+        """As if the move had never begun; its place in the plan stays."""
+        fresh = MoveState(self.move, self.wave, self.playbook, phase=self.phase)
+        for known in fields(MoveState):
+            setattr(self, known.name, getattr(fresh, known.name))
+
+    @property
+    def host(self) -> str:
+        """The host that moves."""
+        return self.move.host
+
+
+class Moving:
+    """Takes the moves through the table. It decides nothing about which may begin, that is the engine's."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        outbox: Outbox,
+        *,
+        hold_s: float,
+        noted: Callable[[str, str, Verdict, str], None],
+        reached: Callable[[MoveState, Phase], None],
+        foreign: Callable[[str, HeldBy], None],
+    ) -> None:
+        """`noted` hears each verdict learnt; `reached` each phase entered; `foreign` each claim of somebody else's."""
+        self._inventory = inventory
+        self._outbox = outbox
+        self._hold_s = hold_s
+        self._noted = noted
+        self._reached = reached
+        self._foreign = foreign
+        self._enter: dict[Phase, Callable[[MoveState], None]] = {
+            Phase.CLAIMING: self._claim,
+            Phase.DRAINING: self._drain,
+            Phase.CLIMBING: self._climb,
+            Phase.MEASURING: self._claim,
+            Phase.REBOOTING: self._reboot,
+            Phase.AWAITING: self._await_boot,
+            Phase.READING: self._read_units,
+            Phase.RESTARTING: self._restart_units,
+            Phase.APPROVING: self._want_approval,
+            Phase.CHECKING: self._check,
+            Phase.CONFIRMING: self._claim,
+            Phase.UNDRAINING: self._undrain,
+            Phase.UNDOING: self._undrain,
+        }
+
+    def sign(self, state: MoveState, sign: Sign) -> None:
+        """Move on by the table, and do what the new phase does on entry."""
+        must((state.phase, sign) in TABLE, f"{state.host}: {sign} in phase {state.phase}")
+        after = TABLE[state.phase, sign]
+        state.phase = after
+        self._reached(state, after)
+        enter = self._enter.get(state.phase)
+        if enter is not None and state.phase is after:
+            enter(state)
+
+    def settle(self, state: MoveState) -> None:
+        """After a resume: what was in flight is settled by asking or by repeating what is safe to repeat."""
+        state.asking.clear()
+        if state.phase is Phase.REBOOTING:
+            state.lost_with_process = True
+            self.sign(state, Sign.SENT)
+        elif state.phase is Phase.CHECKING:
+            for streaks in state.streaks.values():
+                streaks.reset()
+            state.check_until_s = max(state.check_until_s, self._outbox.now_s + self._within_s(state))
+            self.look(state)
+        elif state.phase in self._enter and state.approval is None:
+            self._enter[state.phase](state)
+
+    def approve(self, state: MoveState) -> None:
+        """A person has done, or agrees to, what the move waited for."""
+        state.approval = None
+        if state.phase is Phase.DRAINING:
+            state.drained.append(state.step)
+            state.step += 1
+            self._drain(state)
+        else:
+            self.sign(state, Sign.APPROVED)
+
+    def look(self, state: MoveState) -> None:
+        """In CHECKING: ask what is due, and give up what has taken too long."""
+        now_s = self._outbox.now_s
+        if now_s >= state.check_until_s:
+            bad = next((streaks for streaks in state.streaks.values() if not streaks.held(now_s)), None)
+            if bad is not None:
+                state.why = f"not ready within {self._within_s(state):g}s: {state.why or 'checks did not hold'}"
+                self._rung_failed(state)
+                return
+        for service, streaks in state.streaks.items():
+            if service not in state.asking and now_s >= state.next_s.get(service, 0.0):
+                state.asking.add(service)
+                self._outbox.send(
+                    lambda id, service=service, streaks=streaks: Ask(  # type: ignore[misc]
+                        id=id, subject="ready", checks=streaks.checks, host=state.host, service=service
+                    ),
+                    lambda answer, service=service: self._heard_check(state, service, answer),  # type: ignore[misc]
+                )
+
+    def deadline_s(self, state: MoveState) -> float | None:
+        """When this move wants to be looked at, in run seconds."""
+        if state.phase is not Phase.CHECKING:
+            return None
+        times = [at_s for service, at_s in state.next_s.items() if service not in state.asking]
+        return min([*times, state.check_until_s])
+
+    # --- what each phase does on entry -------------------------------------------------------------------------------
+
+    def _claim(self, state: MoveState) -> None:
+        self._outbox.send(
+            lambda id: Claim(id=id, host=state.host, hold_s=self._hold_s), lambda answer: self._claimed(state, answer)
+        )
+
+    def _drain(self, state: MoveState) -> None:
+        if state.step >= len(state.playbook.drain):
+            self.sign(state, Sign.DRAINED)
+            return
+        step = state.playbook.drain[state.step]
+        if step.approve is not None:
+            self._ask_approval(state, step.approve)
+        else:
+            self._outbox.tell(facts.DRAINING, host=state.host, evidence=step.run)
+            self._run_step(state, step, step.run, undo=False)
+
+    def _climb(self, state: MoveState) -> None:
+        state.rung += 1
+        state.tries = 0
+        ladder = state.playbook.restart
+        if state.rung >= len(ladder):
+            if state.still_up:
+                self._outbox.tell(facts.NOT_REBOOTED, host=state.host, why=state.why)
+                self.sign(state, Sign.LADDER_ENDED_UP)
+            elif state.declined and not state.taken:
+                self.sign(state, Sign.LADDER_ENDED_UNTOUCHED)
+            else:
+                self.sign(state, Sign.LADDER_ENDED)
+            return
+        kinds = {"reboot": Sign.RUNG_REBOOT, "service_restart": Sign.RUNG_UNITS, "approve": Sign.RUNG_APPROVAL}
+        self.sign(state, kinds[ladder[state.rung].kind])
+
+    def _reboot(self, state: MoveState) -> None:
+        state.acted_s = self._outbox.now_s
+        self._outbox.tell(
+            facts.REBOOTING, host=state.host, rung=self._rung(state).kind, number=state.rung + 1, boot_id=state.boot_id
+        )
+        not_after_s = state.uptime_s + NOT_AFTER_S
+        self._outbox.send(
+            lambda id: Reboot(id=id, host=state.host, boot_id=state.boot_id, not_after_uptime_s=not_after_s),
+            lambda answer: self._rebooted(state, answer),
+        )
+
+    def _await_boot(self, state: MoveState) -> None:
+        rung = self._rung(state)
+        # Without the host's word the command may still act until its not-after; to ask earlier proves nothing.
+        down_within_s = rung.down_within_s if state.taken else max(rung.down_within_s, NOT_AFTER_S + 5.0)
+        if rung.kind == "approve":
+            down_within_s = rung.back_within_s
+        self._outbox.send(
+            lambda id: AwaitBoot(
+                id=id, host=state.host, boot_id=state.boot_id,
+                down_within_s=down_within_s, back_within_s=max(rung.back_within_s, down_within_s),
+            ),
+            lambda answer: self._awaited(state, answer),
+        )  # fmt: skip
+
+    def _read_units(self, state: MoveState) -> None:
+        rung = self._rung(state)
+        self._outbox.send(
+            lambda id: ReadUnits(id=id, host=state.host, units=rung.units),
+            lambda answer: self._units_read(state, answer),
+        )
+
+    def _restart_units(self, state: MoveState) -> None:
+        rung = self._rung(state)
+        state.acted_s = self._outbox.now_s
+        state.taken = True
+        self._outbox.tell(
+            facts.REBOOTING, host=state.host, rung=rung.kind, number=state.rung + 1, boot_id=state.boot_id
+        )
+        self._outbox.send(
+            lambda id: RestartUnits(
+                id=id, host=state.host, units=rung.units, invocations=state.invocations, within_s=rung.ready_within_s
+            ),
+            lambda answer: self._units_restarted(state, answer),
+        )
+
+    def _want_approval(self, state: MoveState) -> None:
+        state.taken = True
+        self._ask_approval(state, self._rung(state).text or "bring the host back by hand")
+
+    def _check(self, state: MoveState) -> None:
+        now_s = self._outbox.now_s
+        if not state.streaks:
+            for service in state.move.services or (None,):
+                state.streaks[service] = Streaks(self._checks(state, service))
+            state.check_until_s = now_s + self._within_s(state)
+        for service, streaks in state.streaks.items():
+            streaks.reset()
+            state.next_s[service] = now_s
+        self.look(state)
+
+    def _undrain(self, state: MoveState) -> None:
+        while state.drained:
+            step = state.playbook.drain[state.drained[-1]]
+            if step.undo is not None:
+                self._outbox.tell(facts.UNDRAINING, host=state.host, evidence=step.undo)
+                self._run_step(state, step, step.undo, undo=True)
+                return
+            state.drained.pop()
+        state.step = state.tries = 0
+        if state.phase is Phase.UNDOING:
+            self.sign(state, Sign.UNDONE_FAILED if state.why else Sign.UNDONE)
+        else:
+            self.sign(state, Sign.UNDRAINED_UNPROVED if state.still_up else Sign.UNDRAINED)
+
+    # --- which sign an answer amounts to -----------------------------------------------------------------------------
+
+    def _claimed(self, state: MoveState, answer: Answer) -> None:
+        if isinstance(answer, HeldBy):
+            self._foreign(state.host, answer)
+            state.declined = f"claimed by {answer.user}@{answer.controller} since {answer.since}"
+        if state.phase is Phase.CLAIMING:
+            self._first_claim(state, answer)
+        elif state.phase is Phase.MEASURING:
+            self._measured(state, answer)
+        else:
+            self._confirmed(state, answer)
+
+    def _first_claim(self, state: MoveState, answer: Answer) -> None:
+        if isinstance(answer, Claimed):
+            state.boot_id = state.boot_id_now = answer.boot_id
+            self._outbox.tell(facts.CLAIMED, host=state.host, boot_id=answer.boot_id, uptime_s=answer.uptime_s)
+            self.sign(state, Sign.CLAIMED)
+        elif isinstance(answer, HeldBy):
+            self.sign(state, Sign.FOREIGN)
+        else:
+            state.why = f"could not be reached before its restart: {_silence(answer)}"
+            self.sign(state, Sign.UNREACHED)
+
+    def _measured(self, state: MoveState, answer: Answer) -> None:
+        if isinstance(answer, Claimed) and answer.boot_id == state.boot_id:
+            state.uptime_s = answer.uptime_s
+            self.sign(state, Sign.MEASURED)
+        elif isinstance(answer, Claimed):
+            self._is_back(state, answer.boot_id, "rebooted by itself meanwhile")
+        else:
+            state.why = state.declined if isinstance(answer, HeldBy) else f"not reached: {_silence(answer)}"
+            self._rung_failed(state)
+
+    def _confirmed(self, state: MoveState, answer: Answer) -> None:
+        if isinstance(answer, HeldBy) or (isinstance(answer, Claimed) and answer.boot_id == state.boot_id_now):
+            state.why = ""
+            self.sign(state, Sign.SAME_BOOT)
+            return
+        if isinstance(answer, Claimed):
+            state.why = f"rebooted once more while its checks held (boot id {answer.boot_id})"
+            self._outbox.tell(
+                facts.BOOTED,
+                host=state.host,
+                evidence=state.why,
+                boot_id=answer.boot_id,
+                was=state.boot_id_now,
+                took_s=0.0,
+            )
+            state.boot_id_now = answer.boot_id
+        else:
+            state.why = f"went silent while its checks held: {_silence(answer)}"
+        self.sign(state, Sign.SHAKEN)
+
+    def _rebooted(self, state: MoveState, answer: Answer) -> None:
+        if isinstance(answer, RebootDeclined) and answer.reason == "too-late" and state.tries < TRIES_MAX:
+            state.tries += 1
+            self.sign(state, Sign.AGAIN)
+        elif isinstance(answer, RebootDeclined) and answer.reason != "boot-id":
+            state.declined = state.why = f"the host declined to reboot: {answer.reason} {answer.detail}".rstrip()
+            self._rung_failed(state)
+        else:
+            # Taken, or in another boot already, or no word: only the boot id can tell.
+            state.taken = isinstance(answer, RebootTaken | RebootDeclined)
+            self.sign(state, Sign.SENT)
+
+    def _awaited(self, state: MoveState, answer: Answer) -> None:
+        if isinstance(answer, Booted):
+            self._is_back(state, answer.boot_id, "")
+        elif isinstance(answer, StillUp):
+            if not state.taken and state.tries < TRIES_MAX:
+                # The command never arrived, and past its not-after it never can: to send it anew is safe.
+                state.tries += 1
+                state.lost_with_process = False
+                self.sign(state, Sign.AGAIN)
+                return
+            state.still_up = True
+            state.why = (
+                f"still up in the old boot {answer.boot_id} {self._rung(state).down_within_s:g}s after the reboot"
+            )
+            self._rung_failed(state)
+        elif state.lost_with_process and not state.taken:
+            state.why = f"a reboot was under way when the controller died, and the host is silent: {_silence(answer)}"
+            self._outbox.tell(facts.IN_DOUBT, host=state.host, why=state.why)
+            self.sign(state, Sign.LOST)
+        else:
+            state.still_up = False
+            state.why = f"did not come back within {self._rung(state).back_within_s:g}s: {_silence(answer)}"
+            self._rung_failed(state)
+
+    def _is_back(self, state: MoveState, boot_id: str, how: str) -> None:
+        state.still_up, state.taken, state.lost_with_process = False, True, False
+        state.booted_s = self._outbox.now_s
+        took_s = 0.0 if state.acted_s is None else round(state.booted_s - state.acted_s, 3)
+        state.boot_id_now = boot_id
+        state.why = ""
+        self._outbox.tell(
+            facts.BOOTED, host=state.host, evidence=how or f"new boot id {boot_id}", boot_id=boot_id, was=state.boot_id, took_s=took_s
+        )  # fmt: skip
+        state.streaks.clear()
+        self.sign(state, Sign.BOOTED)
+
+    def _units_read(self, state: MoveState, answer: Answer) -> None:
+        if isinstance(answer, Units):
+            state.invocations = tuple(answer.invocations.get(unit, "") for unit in self._rung(state).units)
+            self.sign(state, Sign.READ)
+        else:
+            state.why = f"units could not be read: {_silence(answer)}"
+            self._rung_failed(state)
+
+    def _units_restarted(self, state: MoveState, answer: Answer) -> None:
+        if isinstance(answer, NoAnswer) and state.tries < TRIES_MAX:
+            state.tries += 1
+            self._restart_units(state)
+            return
+        units = self._rung(state).units
+        now = answer.invocations if isinstance(answer, Units) else {}
+        stale = [
+            unit for unit, was in zip(units, state.invocations, strict=True) if not now.get(unit) or now[unit] == was
+        ]
+        if stale:
+            why = _silence(answer) if isinstance(answer, NoAnswer) else f"{', '.join(stale)} not running anew"
+            state.why = f"service restart failed: {why}"
+            self._rung_failed(state)
+        else:
+            state.booted_s = self._outbox.now_s
+            state.why = ""
+            state.streaks.clear()
+            self.sign(state, Sign.RESTARTED)
+
+    def _heard_check(self, state: MoveState, service: str | None, answer: Answer) -> None:
+        state.asking.discard(service)
+        if state.phase is not Phase.CHECKING:
+            return
+        now_s = self._outbox.now_s
+        streaks = state.streaks[service]
+        verdict, evidence = summed_up(answer)
+        before = all(found.since_s and None not in found.since_s for found in state.streaks.values())
+        streaks.hear(answer, now_s)
+        state.next_s[service] = streaks.next_s(now_s)
+        if service is not None:
+            self._noted(service, state.host, verdict, evidence)
+        if verdict is not Verdict.PASS:
+            state.why = f"{service or state.host}: {evidence}"
+        passing = all(None not in found.since_s for found in state.streaks.values())
+        if all(found.held(now_s) for found in state.streaks.values()):
+            self.sign(state, Sign.HELD)
+        elif passing and not before:
+            for_s = max(check.healthy_for_s for found in state.streaks.values() for check in found.checks)
+            self._outbox.tell(facts.SOAKING, host=state.host, for_s=for_s)
+
+    def _run_step(self, state: MoveState, step: Step, text: str, *, undo: bool) -> None:
+        host = self._inventory.hosts[state.host]
+        service = state.move.services[0] if state.move.services else None
+        try:
+            command = fill(text, host, service)
+        except ValueError as error:
+            self._step_ran(state, StepRan(exit_status=2, output=str(error)), undo=undo)
+            return
+        self._outbox.send(
+            lambda id: RunStep(
+                id=id, host=state.host, on=step.on or state.host, command=command, timeout_s=step.timeout_s, undo=undo
+            ),
+            lambda answer: self._step_ran(state, answer, undo=undo),
+        )
+
+    def _step_ran(self, state: MoveState, answer: Answer, *, undo: bool) -> None:
+        if isinstance(answer, StepRan) and answer.exit_status == 0:
+            state.tries = 0
+            if undo:
+                state.drained.pop()
+                self._undrain(state)
+            else:
+                state.drained.append(state.step)
+                state.step += 1
+                self._drain(state)
+        elif isinstance(answer, NoAnswer) and state.tries < TRIES_MAX:
+            state.tries += 1
+            self._enter[state.phase](state)
+        else:
+            said = f"exit {answer.exit_status} {answer.output}" if isinstance(answer, StepRan) else _silence(answer)
+            state.tries = 0
+            state.why = f"{'undrain' if undo else 'drain'} failed: {said}".rstrip()
+            if not undo:
+                # The failed step may have done half its work; its undo belongs to the undoing.
+                state.drained.append(state.step)
+            self.sign(state, Sign.STEP_FAILED)
+
+    def _rung_failed(self, state: MoveState) -> None:
+        self._outbox.tell(
+            facts.RUNG_FAILED, host=state.host, why=state.why, rung=self._rung(state).kind, number=state.rung + 1
+        )
+        state.streaks.clear()
+        self.sign(state, Sign.RUNG_FAILED)
+
+    def _ask_approval(self, state: MoveState, text: str) -> None:
+        state.approval = text
+        self._outbox.tell(facts.APPROVAL_WANTED, host=state.host, evidence=text, target=state.host)
+
+    def _rung(self, state: MoveState) -> Rung:
+        ladder = state.playbook.restart
+        return ladder[min(max(state.rung, 0), len(ladder) - 1)]
+
+    def _checks(self, state: MoveState, service: str | None) -> tuple[Check, ...]:
+        checks = asked_after(self._inventory, service)
+        if state.still_up or self._rung(state).kind == "service_restart":
+            return asked_before(checks)
+        return tuple(
+            replace(check, params={**check.params, "was": state.boot_id}) if check.kind == "boot" else check
+            for check in checks
+        )
+
+    def _within_s(self, state: MoveState) -> float:
+        return max(check.within_s for streaks in state.streaks.values() for check in streaks.checks)
+
+
+def _silence(answer: Any) -> str:
+    if isinstance(answer, NoAnswer):
+        return f"{answer.reason}: {answer.detail}" if answer.detail else answer.reason
+    return f"unexpected answer {type(answer).__name__}"

@@ -1,0 +1,78 @@
+"""What a plan may state and this engine cannot do yet. `run` refuses it by name; nothing is ever silently ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from restart.errors import Refusal
+from restart.model.inventory import Inventory, Limit, Service
+from restart.model.plan import Plan
+from restart.model.playbook import Playbook
+
+RUNGS = frozenset({"reboot", "service_restart", "approve"})
+CHECKS = frozenset({"ssh", "tcp", "http", "command", "systemd", "boot", "prometheus", "approve"})
+
+
+def not_yet(plan: Plan) -> tuple[Refusal, ...]:
+    """Every such statement of the plan, each with the way out."""
+    inventory = plan.inventory
+    found = [] if plan.mode == "rolling" else [_refusal(f"mode {plan.mode}", "plan with --mode rolling")]
+    for limit in inventory.limits.values():
+        found += _of_limit(limit)
+    for service in inventory.services.values():
+        found += _of_service(service)
+    for name in dict.fromkeys(move.playbook for move in plan.moves()):
+        found += _of_playbook(inventory.playbooks[name])
+    return (*found, *_of_policy(inventory))
+
+
+def _of_limit(limit: Limit) -> Iterator[Refusal]:
+    for key, stated in (
+        ("max_rate", limit.max_rate),
+        ("capacity", limit.capacity),
+        ("shared", limit.shared),
+    ):
+        if stated is not None:
+            yield _refusal(f"limits.{limit.name}.{key}", "state it as max_in_flight for now")
+    if limit.held_from != "start":
+        yield _refusal(f"limits.{limit.name}.held_from", "leave it out: slots are held from the first act")
+
+
+def _of_service(service: Service) -> Iterator[Refusal]:
+    for key, stated in (
+        ("carries_load", service.carries_load),
+        ("role", service.role),
+        ("seed", service.seed),
+        ("spares", service.spares),
+    ):
+        if stated:
+            yield _refusal(f"services.{service.name}.{key}", "leave it out, or restart this service by hand")
+    for edge in service.depends_on:
+        if edge.stand_in is not None:
+            yield _refusal(
+                f"services.{service.name}.depends_on.{edge.provider}.break", "leave this service out with --limit"
+            )
+    for check in (*service.ready, *service.gate):
+        if check.kind not in CHECKS:
+            yield _refusal(f"services.{service.name}: check {check.kind}", "use one of the checks the README lists")
+
+
+def _of_playbook(playbook: Playbook) -> Iterator[Refusal]:
+    for number, rung in enumerate(playbook.restart, 1):
+        if rung.kind not in RUNGS:
+            yield _refusal(
+                f"playbook {playbook.name}: rung {number}, {rung.kind}", "use reboot, service_restart or approve"
+            )
+
+
+def _of_policy(inventory: Inventory) -> Iterator[Refusal]:
+    if inventory.policy.windows:
+        yield _refusal("policy.windows", "start the run inside the window by hand")
+    for host in inventory.hosts.values():
+        if host.uses:
+            yield _refusal(f"hosts.{host.name}.uses", "leave it out: every host counts as one")
+            return
+
+
+def _refusal(what: str, way_out: str) -> Refusal:
+    return Refusal(rule="not-yet", what=f"{what}: not yet carried out by this version", way_out=way_out)

@@ -1,0 +1,252 @@
+"""May this move begin now? Every rule that can say no, each with its name and numbers (design: contract 6, rules 1, 3, 7 to 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from restart.engine.guards import Guards
+from restart.engine.moving import MoveState
+from restart.engine.pace import Pace
+from restart.engine.readiness import Readiness
+from restart.engine.slots import Slots
+from restart.engine.table import COUNTS_AS_DOWN, FINISHED, IN_FLIGHT, Phase
+from restart.model.check import Verdict
+from restart.model.inventory import Dependency, Inventory
+from restart.rules.budgets import may_be_down, ready_enough
+from restart.rules.moves import gate_s
+from restart.rules.path import path_hosts
+
+ONLY_AN_OPERATOR = frozenset({Phase.QUARANTINED, Phase.IN_DOUBT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why a move does not begin: the rule by the name an operator knows, the numbers, and whether only an operator can lift it.
+
+    `waits` says for what: `slot`, `order`, `settle`, `pace`, `ready` (readiness and budgets), `gate`, or `asking` (answers are on their way).
+    """
+
+    rule: str
+    why: str
+    waits: str
+    lasting: bool = False
+
+
+@dataclass(slots=True)
+class WaveProgress:
+    """How far one service's moves of one wave are: those not finished, and when the last one finished (run seconds)."""
+
+    unfinished: set[str] = field(default_factory=set)
+    ended_s: float = 0.0
+
+
+class Starts:
+    """Judges starts. It changes nothing but for asking what it needs to know."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        states: Mapping[str, MoveState],
+        *,
+        readiness: Readiness,
+        guards: Guards,
+        slots: Slots,
+        pace: Pace,
+        now_s: Callable[[], float],
+    ) -> None:
+        self._inventory = inventory
+        self._states = states
+        self._readiness = readiness
+        self._guards = guards
+        self._slots = slots
+        self._pace = pace
+        self._now_s = now_s
+        self._path = frozenset(path_hosts(inventory))
+        self._in_flight: set[str] = set()
+        self.contained: dict[str, str] = {}
+        self.last_end_s: dict[str, float] = {}
+        self._edges = {name: _running_edges(service.depends_on) for name, service in inventory.services.items()}
+        self._near: dict[str, tuple[str, ...]] = _neighbours(inventory)
+        self._service_barrier = inventory.policy.barrier == "service"
+        self.until_s: float | None = None
+        self._progress: dict[str, dict[int, WaveProgress]] = {}
+        for state in states.values():
+            for service in state.move.services:
+                waves = self._progress.setdefault(service, {})
+                waves.setdefault(state.wave, WaveProgress()).unfinished.add(state.host)
+
+    def entered(self, state: MoveState) -> None:
+        """Keep the set of moves in flight, and of those not finished in each wave of each service."""
+        (self._in_flight.add if state.phase in IN_FLIGHT else self._in_flight.discard)(state.host)
+        for service in state.move.services:
+            wave = self._progress[service][state.wave]
+            if state.phase not in FINISHED:
+                wave.unfinished.add(state.host)
+            elif state.host in wave.unfinished:
+                wave.unfinished.discard(state.host)
+                wave.ended_s = self.last_end_s[service] = self._now_s()
+
+    @property
+    def in_flight(self) -> frozenset[str]:
+        """Hosts whose moves are in flight."""
+        return frozenset(self._in_flight)
+
+    def wanted(self, state: MoveState) -> tuple[str, ...]:
+        """The services whose members must be freshly known before `state` may begin: its own and its required providers."""
+        names = dict.fromkeys(state.move.services)
+        for service in state.move.services:
+            names.update(dict.fromkeys(edge.provider for edge in self._edges[service] if edge.kind == "requires"))
+        return tuple(names)
+
+    def hold(self, state: MoveState) -> Hold | None:
+        """Why the move may not begin now; None: it may. Asks what is stale along the way."""
+        return self._static(state) or self._asked(state)
+
+    def hold_acting(self, state: MoveState) -> Hold | None:
+        """Why a move that has been drained may not be carried on to its first act: readiness has changed meanwhile."""
+        complete = self._readiness.refresh(self.wanted(state))
+        return self._budget(state) or self._providers(state) or (None if complete else _ASKING)
+
+    def sick_in(self, state: MoveState) -> frozenset[str]:
+        """The services of which a fresh FAIL proves the host not ready: its restart takes nothing from their budgets."""
+        return frozenset(
+            name for name in state.move.services if self._readiness.verdict(name, state.host) is Verdict.FAIL
+        )
+
+    def _static(self, state: MoveState) -> Hold | None:
+        host = state.host
+        for service in state.move.services:
+            for edge in self._inventory.services[service].depends_on:
+                if edge.provider in self.contained:
+                    why = f"held: its provider {edge.provider} is contained ({self.contained[edge.provider]})"
+                    return Hold(rule="contain", why=why, waits="order", lasting=True)
+        if (why_pace := self._pace.closed(host)) is not None:
+            rule, _, rest = why_pace.partition(": ")
+            return Hold(rule=rule, why=rest, waits="pace", lasting=self._pace.closed_for_good(host))
+        if (why_full := self._slots.full(host)) is not None:
+            rule, _, rest = why_full.partition(": ")
+            holders = self._slots.holders(host)
+            lasting = bool(holders) and all(self._states[name].phase in ONLY_AN_OPERATOR for name in holders)
+            return Hold(rule=rule, why=rest, waits="slot", lasting=lasting)
+        return self._on_path(state) or self._order(state)
+
+    def _on_path(self, state: MoveState) -> Hold | None:
+        others = self._in_flight - {state.host}
+        if others and (state.host in self._path or not self._path.isdisjoint(others)):
+            names = ", ".join(sorted(others)[:5])
+            return Hold(rule="path", why=f"path hosts go alone; in flight: {names}", waits="slot")
+        return None
+
+    def _order(self, state: MoveState) -> Hold | None:
+        """Own services' and providers' moves of earlier waves are finished and settled (the plan's waves hold the order)."""
+        for service in state.move.services:
+            hold = self._finished_before(state, service, f"services.{service}", None)
+            if hold is not None:
+                return hold
+            for edge in self._edges[service]:
+                hold = self._finished_before(state, edge.provider, f"depends_on.{edge.provider}", edge.needs)
+                if hold is not None:
+                    return hold
+        return None
+
+    def _finished_before(self, state: MoveState, service: str, rule: str, needs: int | None) -> Hold | None:
+        waves = [wave for number, wave in self._progress.get(service, {}).items() if number < state.wave]
+        left = {host for wave in waves for host in wave.unfinished}
+        if left and (needs is None or self._finished_or_outside(service) < needs):
+            names = ", ".join(sorted(left)[:5])
+            lasting = all(self._states[host].phase is Phase.IN_DOUBT for host in left)
+            why = f"{len(left)} moves of {service} before it are not finished: {names}"
+            return Hold(rule=rule, why=why, waits="order", lasting=lasting)
+        found = self._inventory.services[service]
+        settled_s = max((wave.ended_s for wave in waves), default=0.0) + gate_s(found) + found.settle_s
+        if self._service_barrier and waves and self._now_s() < settled_s:
+            self.until_s = settled_s if self.until_s is None else min(self.until_s, settled_s)
+            why = f"{service} settles for {settled_s - self._now_s():.0f}s more"
+            return Hold(rule=f"services.{service}.settle", why=why, waits="settle")
+        return None
+
+    def _finished_or_outside(self, service: str) -> int:
+        """Members of `service` that are finished or out of the plan."""
+        unfinished = sum(len(wave.unfinished) for wave in self._progress.get(service, {}).values())
+        return len(self._inventory.services[service].hosts) - unfinished
+
+    def _asked(self, state: MoveState) -> Hold | None:
+        """What only fresh answers can tell. Readiness and gates are asked side by side."""
+        complete = self._readiness.refresh(self.wanted(state))
+        gate = self._gates(state)
+        if not complete:
+            return _ASKING
+        return self._budget(state) or self._providers(state) or gate
+
+    def _gates(self, state: MoveState) -> Hold | None:
+        near = dict.fromkeys(name for service in state.move.services for name in self._near[service])
+        since_s = max((self.last_end_s.get(name, 0.0) for name in near), default=0.0)
+        sick = self.sick_in(state)
+        found = None
+        for service in near:
+            if not self._guards.has(service) or self._guards.passed(service, since_s):
+                continue
+            if service in sick and self._guards.excused(service):
+                continue
+            found = found or Hold(rule=f"services.{service}.gate", why=self._guards.story(service), waits="gate")
+        return found
+
+    def _budget(self, state: MoveState) -> Hold | None:
+        sick = state.sick_in if state.phase in IN_FLIGHT else self.sick_in(state)
+        for name in state.move.services:
+            if name in sick:
+                continue
+            service = self._inventory.services[name]
+            allowed = may_be_down(service)
+            down = self._readiness.down(name)
+            would = {*down, state.host}
+            if len(would) > allowed:
+                lost = {host for host in down if self._lost(host)} | {state.host}
+                others = ", ".join(f"{host} ({self._reason(name, host)})" for host in down[:4] if host != state.host)
+                why = f"{len(would)} of {len(service.hosts)} would be not ready, at most {allowed} may be; not ready: {others}"
+                return Hold(rule=f"services.{name}.budget", why=why, waits="ready", lasting=len(lost) > allowed)
+        return None
+
+    def _providers(self, state: MoveState) -> Hold | None:
+        for name in state.move.services:
+            for edge in self._edges[name]:
+                if edge.kind != "requires":
+                    continue
+                provider = self._inventory.services[edge.provider]
+                needed = ready_enough(provider, edge.needs)
+                down = set(self._readiness.down(edge.provider)) - {state.host}
+                ready = len(provider.hosts) - len(down)
+                if ready < needed:
+                    lost = sum(self._lost(host) for host in provider.hosts if host != state.host)
+                    why = f"{name} requires {edge.provider}: {ready} of {len(provider.hosts)} ready, {needed} needed"
+                    lasting = len(provider.hosts) - lost < needed
+                    return Hold(rule=f"depends_on.{edge.provider}", why=why, waits="ready", lasting=lasting)
+        return None
+
+    def _lost(self, host: str) -> bool:
+        return host in self._states and self._states[host].phase in ONLY_AN_OPERATOR
+
+    def _reason(self, service: str, host: str) -> str:
+        state = self._states.get(host)
+        if state is not None and state.phase in COUNTS_AS_DOWN:
+            return state.phase.value
+        return self._readiness.evidence(service, host)
+
+
+_ASKING = Hold(rule="ready_fresh", why="readiness is being asked", waits="asking")
+
+
+def _running_edges(edges: Iterable[Dependency]) -> tuple[Dependency, ...]:
+    """The edges that hold while the fleet runs, declared breaks left out."""
+    return tuple(edge for edge in edges if edge.at in ("run", "both") and edge.stand_in is None)
+
+
+def _neighbours(inventory: Inventory) -> dict[str, tuple[str, ...]]:
+    """Each service, its direct providers and its direct consumers."""
+    near: dict[str, dict[str, None]] = {name: {name: None} for name in inventory.services}
+    for name, service in inventory.services.items():
+        for edge in service.depends_on:
+            near[name][edge.provider] = None
+            near[edge.provider][name] = None
+    return {name: tuple(found) for name, found in near.items()}

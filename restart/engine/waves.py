@@ -1,0 +1,141 @@
+"""Waves: which are open, when one is done, and what is asked at its end (design: rule 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from restart.engine import facts
+from restart.engine.guards import Guards
+from restart.engine.moving import MoveState
+from restart.engine.outbox import Outbox
+from restart.engine.table import FINISHED, IN_FLIGHT, Phase
+from restart.model.plan import Plan, Wave
+
+
+@dataclass(slots=True)
+class WaveState:
+    """One wave: begun, its moves ended, its gates passed, settled, done. Times are run seconds."""
+
+    wave: Wave
+    states: list[MoveState]
+    begun: bool = False
+    ended_s: float | None = None
+    settled_s: float | None = None
+    done: bool = False
+    approvals: dict[str, str] = field(default_factory=dict)
+    approved: set[str] = field(default_factory=set)
+
+
+class Waves:
+    """The waves of the plan in order. `last`: the wave after which the run stops (None: none)."""
+
+    def __init__(self, plan: Plan, states: Mapping[str, MoveState], guards: Guards, outbox: Outbox) -> None:
+        self._services = plan.inventory.services
+        self._fleet_barrier = plan.inventory.policy.barrier == "fleet"
+        self._guards = guards
+        self._outbox = outbox
+        self._waves = [WaveState(wave, [states[move.host] for move in wave.moves]) for wave in plan.waves]
+        self._number = {wave.wave.number: wave for wave in self._waves}
+        self.last: int | None = None
+
+    @property
+    def approvals(self) -> Mapping[str, str]:
+        """What waits for a person at the ends of waves: target -> text."""
+        return {target: text for wave in self._waves for target, text in wave.approvals.items()}
+
+    def approve(self, target: str) -> bool:
+        """A person agrees to `target`; False where nothing of that name waits."""
+        for wave in self._waves:
+            if wave.approvals.pop(target, None) is not None:
+                wave.approved.add(target)
+                return True
+        return False
+
+    def candidates(self) -> Iterator[MoveState]:
+        """The waiting moves of the open waves, in the plan's order."""
+        for wave in self._open():
+            for state in wave.states:
+                if state.phase is Phase.WAITING:
+                    yield state
+
+    def begun(self, state: MoveState) -> None:
+        """A move of the wave begins; a wave that was over is open again (an operator retries a host)."""
+        wave = self._number[state.wave]
+        wave.ended_s = wave.settled_s = None
+        wave.done = False
+        if not wave.begun:
+            wave.begun = True
+            self._outbox.tell(
+                facts.WAVE_STARTED, wave=state.wave, why=wave.wave.why, moves=[found.host for found in wave.states]
+            )
+
+    def advance(self, now_s: float, *, asking: bool) -> bool:
+        """Close what can be closed; True where a wave was. Gates are asked only where `asking`."""
+        closed = False
+        for wave in list(self._open()):
+            if any(state.phase not in FINISHED for state in wave.states):
+                wave.ended_s = wave.settled_s = None
+                continue
+            if wave.ended_s is None:
+                wave.ended_s = now_s
+            if asking and self._over(wave, now_s):
+                wave.done = closed = True
+                self._outbox.tell(facts.WAVE_DONE, wave=wave.wave.number)
+        return closed
+
+    def deadline_s(self) -> float | None:
+        """When the settling of a wave is over, in run seconds."""
+        times = [wave.settled_s + self._settle_s(wave) for wave in self._open() if wave.settled_s is not None]
+        return min(times, default=None)
+
+    def finished(self) -> bool:
+        """Every wave is done."""
+        return all(wave.done for wave in self._waves)
+
+    def reached_last(self) -> bool:
+        """Every wave up to `last` is done."""
+        return self.last is not None and all(wave.done for wave in self._waves if wave.wave.number <= self.last)
+
+    def waits_for_time_or_gates(self) -> bool:
+        """A wave's moves have ended and its gates, its settling or a person's word are still to come."""
+        return any(wave.ended_s is not None and not wave.done for wave in self._open())
+
+    def _open(self) -> Iterator[WaveState]:
+        for wave in self._waves:
+            if self.last is not None and wave.wave.number > self.last:
+                return
+            if not wave.done or any(state.phase is Phase.WAITING or state.phase in IN_FLIGHT for state in wave.states):
+                yield wave
+                if self._fleet_barrier:
+                    return
+
+    def _over(self, wave: WaveState, now_s: float) -> bool:
+        """Its gates have passed since its last move ended, persons have agreed, and then its services have settled."""
+        if wave.settled_s is None:
+            since_s = wave.ended_s or 0.0
+            passed = [self._guards.passed(name, since_s) for name in wave.wave.gates if self._guards.has(name)]
+            if not all(passed) or not self._approved(wave):
+                return False
+            wave.settled_s = now_s
+        return now_s >= wave.settled_s + self._settle_s(wave)
+
+    def _approved(self, wave: WaveState) -> bool:
+        for service in wave.wave.gates:
+            for number, check in enumerate(self._services[service].gate, 1):
+                if check.kind != "approve":
+                    continue
+                target = f"{service}/wave-{wave.wave.number}" + (f"/{number}" if number > 1 else "")
+                if target in wave.approved:
+                    continue
+                if target not in wave.approvals:
+                    text = str(check.params.get("text", "approve"))
+                    wave.approvals[target] = text
+                    self._outbox.tell(
+                        facts.APPROVAL_WANTED, service=service, wave=wave.wave.number, evidence=text, target=target
+                    )
+        return not wave.approvals
+
+    def _settle_s(self, wave: WaveState) -> float:
+        touched = {service for state in wave.states for service in state.move.services}
+        return max((self._services[service].settle_s for service in touched), default=0.0)

@@ -1,0 +1,366 @@
+"""A toy world for engine tests: a virtual clock, hosts that boot, checks that tell the truth, and faults to order.
+
+It knows nothing of the engine. `Toy.judge` restates, from the true state of its hosts, what must hold at every reboot.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from restart.engine import ENGINE_VERSION, Engine
+from restart.model.answer import (
+    Answer,
+    Booted,
+    Checked,
+    Claimed,
+    HeldBy,
+    NoAnswer,
+    RebootDeclined,
+    RebootTaken,
+    Released,
+    StepRan,
+    StillUp,
+    Units,
+)
+from restart.model.check import Finding, Verdict
+from restart.model.event import Answered, Event, Fact, Resumed, Started, Woke, Word
+from restart.model.inventory import Amount, Dependency, Expect, Host, Inventory, Limit, Policy, Service
+from restart.model.plan import Estimate, Move, Plan, Wave
+from restart.model.playbook import Playbook, Rung
+from restart.model.request import (
+    Ask,
+    AwaitBoot,
+    Claim,
+    ReadUnits,
+    Reboot,
+    Release,
+    Request,
+    RestartUnits,
+    RunStep,
+)
+
+REBOOT = Playbook(name="reboot", restart=(Rung(kind="reboot"),))
+
+
+@dataclass
+class ToyHost:
+    """One host: since when it is up or down, how many boots, and what is wrong with it."""
+
+    boots: int = 1
+    down_since_s: float | None = None
+    up_at_s: float | None = None
+    uptime_from_s: float = -1000.0
+    boot_s: float = 20.0
+    warm_s: float = 0.0
+    sick: bool = False
+    fault: str = ""
+    claim: HeldBy | None = None
+    drained: bool = False
+    reboots: int = 0
+
+
+@dataclass
+class Toy:
+    """The fleet, its clock, and the record of what was done to it."""
+
+    inventory: Inventory
+    hosts: dict[str, ToyHost] = field(default_factory=dict)
+    now_s: float = 0.0
+    latency_s: float = 0.1
+    steps: dict[str, int] = field(default_factory=dict)
+    gates: dict[str, Verdict] = field(default_factory=dict)
+    watch: Verdict = Verdict.PASS
+    script: list[tuple[float, Callable[[Toy], None]]] = field(default_factory=list)
+    words: list[tuple[float, Word]] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
+    ran: list[str] = field(default_factory=list)
+    lose: Callable[[Request], bool] = lambda request: False
+
+    def __post_init__(self) -> None:
+        for name in self.inventory.hosts:
+            self.hosts.setdefault(name, ToyHost())
+        self._queue: list[tuple[float, int, Event]] = []
+        self._count = itertools.count()
+
+    # --- the true state ---
+
+    def settle(self, host: ToyHost) -> None:
+        if host.up_at_s is not None and host.up_at_s <= self.now_s:
+            host.boots += host.fault != "same_boot_id"
+            host.uptime_from_s = host.up_at_s
+            host.down_since_s = host.up_at_s = None
+            host.claim = None
+
+    def up(self, name: str) -> bool:
+        host = self.hosts[name]
+        self.settle(host)
+        return host.down_since_s is None
+
+    def ready(self, name: str) -> bool:
+        host = self.hosts[name]
+        return self.up(name) and not host.sick and self.now_s >= host.uptime_from_s + host.warm_s
+
+    def boot_id(self, name: str) -> str:
+        return f"{name}#{self.hosts[name].boots}"
+
+    def uptime_s(self, name: str) -> float:
+        return self.now_s - self.hosts[name].uptime_from_s
+
+    def go_down(self, name: str) -> None:
+        host = self.hosts[name]
+        host.down_since_s = self.now_s
+        host.up_at_s = None if host.fault == "never_returns" else self.now_s + host.boot_s
+
+    def judge(self, name: str) -> None:
+        """A reboot of `name` was asked for and is about to happen: is it safe by the true state of everything else?"""
+        for service in self.inventory.services.values():
+            if name not in service.hosts or not self.ready(name):
+                continue
+            size = len(service.hosts)
+            bad = sum(not self.ready(other) for other in service.hosts) + 1
+            allowed = 1
+            if service.min_available is not None and service.min_available.quorum:
+                allowed = size - (size // 2 + 1)
+            elif service.max_unavailable is not None and service.max_unavailable.number is not None:
+                allowed = service.max_unavailable.number
+            if bad > allowed:
+                self.trouble.append(f"{self.now_s:.1f}: {name} takes {service.name} to {bad} down, {allowed} allowed")
+
+    # --- the world ---
+
+    def begin(self, request: Request) -> None:
+        if self.lose(request):
+            return
+        delay_s, answer = self.carry_out(request)
+        host = getattr(request, "host", None)
+        event = Answered(at_s=0.0, request=request.id, answer=answer, host=host)
+        heapq.heappush(self._queue, (self.now_s + delay_s, next(self._count), event))
+
+    def wait(self, until_s: float | None) -> Event:
+        while True:
+            times = [at_s for at_s, _ in self.script[:1]] + [at_s for at_s, _ in self.words[:1]]
+            if self._queue:
+                times.append(self._queue[0][0])
+            if until_s is not None:
+                times.append(until_s)
+            assert times, "the engine waits for nothing: it would wait for ever"
+            self.now_s = max(self.now_s, min(times))
+            if self.script and self.script[0][0] <= self.now_s:
+                self.script.pop(0)[1](self)
+                continue
+            if self.words and self.words[0][0] <= self.now_s:
+                return replace(self.words.pop(0)[1], at_s=self.now_s)
+            if self._queue and self._queue[0][0] <= self.now_s:
+                event = heapq.heappop(self._queue)[2]
+                if isinstance(event.answer, Ask | Claim | Reboot | AwaitBoot):  # carried out on arrival
+                    event = replace(event, answer=self.late(event.answer))
+                return replace(event, at_s=self.now_s)
+            return Woke(at_s=self.now_s)
+
+    def crash(self) -> None:
+        """The controller dies: answers on their way are lost; what was begun has happened or not."""
+        for _, _, event in sorted(self._queue):
+            if isinstance(event.answer, Reboot):
+                self.late(event.answer)
+        self._queue.clear()
+
+    def carry_out(self, request: Request) -> tuple[float, object]:
+        """Delay and answer; what depends on the state at its arrival is answered by `late`."""
+        match request:
+            case Ask() | Claim() | Reboot():
+                return self.latency_s, request
+            case AwaitBoot():
+                return self.await_boot(request)
+            case Release():
+                if self.up(request.host):
+                    self.hosts[request.host].claim = None
+                return self.latency_s, Released()
+            case RunStep():
+                self.ran.append(request.command)
+                self.hosts[request.host].drained = not request.undo
+                return self.latency_s, StepRan(exit_status=self.steps.get(request.command, 0))
+            case ReadUnits():
+                return self.latency_s, Units(invocations=dict.fromkeys(request.units, "i1"))
+            case RestartUnits():
+                self.hosts[request.host].sick = False
+                return self.latency_s, Units(invocations=dict.fromkeys(request.units, "i2"))
+        raise AssertionError(request)
+
+    def late(self, request: object) -> Answer:
+        match request:
+            case Ask(subject="watch"):
+                return Checked(findings=tuple(Finding(verdict=self.watch, evidence="watch") for _ in request.checks))
+            case Ask(subject="gate"):
+                verdict = self.gates.get(request.service or "", Verdict.PASS)
+                return Checked(findings=tuple(Finding(verdict=verdict, evidence="gate") for _ in request.checks))
+            case Ask():
+                name = request.host or ""
+                if not self.up(name):
+                    return NoAnswer(reason="unreachable")
+                verdict = Verdict.PASS if self.ready(name) else Verdict.FAIL
+                return Checked(findings=tuple(Finding(verdict=verdict, evidence="toy") for _ in request.checks))
+            case Claim():
+                if not self.up(request.host):
+                    return NoAnswer(reason="unreachable")
+                claim = self.hosts[request.host].claim
+                return claim or Claimed(boot_id=self.boot_id(request.host), uptime_s=self.uptime_s(request.host))
+            case Reboot():
+                return self.reboot(request)
+            case AwaitBoot():
+                return self.awaited(request)
+        raise AssertionError(request)
+
+    def reboot(self, request: Reboot) -> Answer:
+        name = request.host
+        host = self.hosts[name]
+        if not self.up(name):
+            return NoAnswer(reason="unreachable")
+        if host.fault == "no_privilege":
+            return RebootDeclined(reason="privilege")
+        if self.boot_id(name) != request.boot_id:
+            return RebootDeclined(reason="boot-id", boot_id=self.boot_id(name))
+        if self.uptime_s(name) > request.not_after_uptime_s:
+            return RebootDeclined(reason="too-late")
+        if host.fault != "ignores":
+            self.judge(name)
+            host.reboots += 1
+            self.go_down(name)
+        return RebootTaken()
+
+    def await_boot(self, request: AwaitBoot) -> tuple[float, object]:
+        host = self.hosts[request.host]
+        if not self.up(request.host):
+            back_s = request.back_within_s if host.up_at_s is None else host.up_at_s - self.now_s + self.latency_s
+            return min(back_s, request.back_within_s), request
+        if self.boot_id(request.host) != request.boot_id:
+            return self.latency_s, request
+        return request.down_within_s, request
+
+    def awaited(self, request: AwaitBoot) -> Answer:
+        name = request.host
+        if not self.up(name):
+            return NoAnswer(reason="timeout", detail="silent")
+        if self.boot_id(name) == request.boot_id:
+            return StillUp(boot_id=request.boot_id, uptime_s=self.uptime_s(name))
+        return Booted(boot_id=self.boot_id(name), uptime_s=self.uptime_s(name))
+
+
+@dataclass
+class Played:
+    """One run in memory: the engine at its end, every event it heard, every fact it told."""
+
+    engine: Engine
+    toy: Toy
+    events: list[Event]
+    facts: list[Fact]
+
+    @property
+    def exit_code(self) -> int:
+        assert self.engine.outcome is not None
+        return self.engine.outcome.exit_code
+
+    def told(self, name: str) -> list[Fact]:
+        return [fact for fact in self.facts if fact.fact == name]
+
+    def reboots(self) -> dict[str, int]:
+        return {name: host.reboots for name, host in self.toy.hosts.items()}
+
+
+def play(
+    plan: Plan, toy: Toy, *, until_wave: int | None = None, die_after: int | None = None, events_max: int = 50_000
+) -> Played:
+    """Drive a run to its outcome; with `die_after` the controller dies after that many events and is resumed."""
+    engine = Engine(plan)
+    first = Started(at_s=toy.now_s, engine=ENGINE_VERSION, run="toy", plan_digest="", until_wave=until_wave)
+    played = Played(engine, toy, [], [])
+    _drive(played, first, die_after, events_max)
+    if die_after is not None and played.engine.outcome is None:
+        toy.crash()
+        played.engine = replayed(plan, played.events)
+        at_s = max(toy.now_s, played.events[-1].at_s)
+        _drive(played, Resumed(at_s=at_s, engine=ENGINE_VERSION), None, events_max)
+    return played
+
+
+def replayed(plan: Plan, events: list[Event]) -> Engine:
+    engine = Engine(plan)
+    for event in events:
+        engine.handle(event)
+    return engine
+
+
+def _drive(played: Played, first: Event, die_after: int | None, events_max: int) -> None:
+    event = first
+    for _ in range(events_max):
+        played.events.append(event)
+        requests = played.engine.handle(event)
+        if die_after is not None and len(played.events) >= die_after:
+            return  # between the event on disk and its consequences
+        played.facts.extend(played.engine.facts)
+        for request in requests:
+            played.toy.begin(request)
+        if played.engine.outcome is not None:
+            return
+        event = played.toy.wait(played.engine.deadline)
+    raise AssertionError(
+        f"no outcome after {events_max} events; last facts {[fact.fact for fact in played.facts[-5:]]}"
+    )
+
+
+# --- small fleets and plans by hand -----------------------------------------------------------------------------------
+
+
+def fleet(*services: Service, hosts: Mapping[str, Mapping[str, str]] | None = None, **given: object) -> Inventory:
+    """An inventory of these services; their hosts are made as they are named."""
+    labels = hosts or {}
+    names = dict.fromkeys([*labels, *(host for service in services for host in service.hosts)])
+    made = {name: Host(name=name, address="127.0.0.1", labels=labels.get(name, {})) for name in names}
+    given.setdefault("playbooks", {"reboot": REBOOT})
+    return Inventory(
+        fleet="toy",
+        hosts=made,
+        services={service.name: service for service in services},
+        expect=Expect(boot_s=20.0),
+        **given,  # type: ignore[arg-type]
+    )
+
+
+def plan_of(inventory: Inventory, *waves: str, canaries: str = "") -> Plan:
+    """A plan whose waves are given as `"a b c"`; `canaries` names the hosts that lead."""
+    made = []
+    for number, names in enumerate(waves, 1):
+        moves = tuple(
+            Move(
+                host=host,
+                services=tuple(s.name for s in inventory.services.values() if host in s.hosts),
+                playbook=inventory.hosts[host].playbook or inventory.playbook,
+                canary=host in canaries.split(),
+            )
+            for host in names.split()
+        )
+        gates = tuple(
+            s.name for s in inventory.services.values() if s.gate and any(s.name in move.services for move in moves)
+        )
+        made.append(Wave(number=number, why="by hand", moves=moves, gates=gates))
+    return Plan(
+        fleet="toy",
+        mode="rolling",
+        inventory=inventory,
+        inventory_digest="",
+        selection=tuple(inventory.hosts),
+        waves=tuple(made),
+        impact=(),
+        estimate=Estimate(makespan_s=600.0, lower_bound_s=60.0),
+    )
+
+
+def fixed(**given: object) -> Policy:
+    """A policy without canaries and slow start."""
+    return Policy(pace="fixed", canaries=0, **given)  # type: ignore[arg-type]
+
+
+__all__ = ["Amount", "Counter", "Dependency", "Limit", "Played", "Toy", "ToyHost", "fixed", "fleet", "plan_of", "play"]
