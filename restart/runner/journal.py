@@ -48,6 +48,7 @@ class Journal:
         self._run = run
         self._fence = fence
         self._tail = _tail(store, run)
+        self._told = self._tail[0]
         # The time that the last event's row carries; its facts carry the same.
         self._at, self._owes_facts = _last_input(store, run)
 
@@ -85,11 +86,17 @@ class Journal:
             )
         self._tail, self._owes_facts = tail, False
 
-    def told(self, event: Event, facts: Sequence[Fact]) -> tuple[dict[str, Any], ...]:
-        """The rows of the event appended last and of its facts, as `rows` will give them: for a watcher that prints lines."""
+    def news(self, facts: Sequence[Fact]) -> tuple[dict[str, Any], ...]:
+        """The rows since the last call, as `rows` will give them for ever; for whoever prints the journal as it grows.
+
+        To be called once for each event, after it was handled: `facts` are its facts, which are not stored yet. After a
+        resume the first call gives as well what the run before was still to store.
+        """
+        stored = rows(self._store, self._run, after=self._told)
         seq, _ = self._tail
-        held = [(_input_name(event), tagged(event)), *((fact.fact, as_json(fact)) for fact in facts)]
-        return tuple(_row(seq + number, self._at, name, body) for number, (name, body) in enumerate(held))
+        owed = [_row(seq + 1 + index, self._at, fact.fact, as_json(fact)) for index, fact in enumerate(facts)]
+        self._told = seq + len(owed)
+        return (*stored, *owed)
 
     def _fact_rows(self, facts: Sequence[Fact]) -> list[tuple[str, str, Any]]:
         if not self._owes_facts:

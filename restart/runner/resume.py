@@ -7,12 +7,13 @@ journal holds: another engine, or one that does not do the same twice, is found 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from restart.errors import Drift, Held, UsageMistake
 from restart.model.document import as_json
-from restart.model.event import Answered, Event, Outcome, Resumed, Started
+from restart.model.event import Answered, Event, Fact, Outcome, Resumed, Started
 from restart.model.request import Request
 from restart.model.world import Watcher, World
 from restart.runner import journal, runs
@@ -31,20 +32,40 @@ class Resumption:
 
 
 def carry_out(
-    store: Store, lease: Lease, engine: Engine, world: World, first: Event, watchers: Sequence[Watcher] = ()
+    store: Store,
+    lease: Lease,
+    engine: Engine,
+    world: World,
+    first: Event,
+    watchers: Sequence[Watcher] = (),
+    lines: Callable[[Sequence[Mapping[str, Any]]], None] | None = None,
 ) -> Outcome:
     """Drive the lease's run on from `first` (`Started`, or `Resumed` on an engine that `resume` has brought up) to its outcome, and store that.
 
+    `lines` gets the journal's rows as they come, in order and without gaps; like a watcher it is let go where it breaks.
     Raises `Held` where the journal is lost or another has taken the lease. Then nothing more was begun and the run is
     as after a crash: resumable. The world is the caller's to close.
     """
     written = Journal(store, lease.run, lease.fence)
+    watching = [*watchers, JournalLines(written, lines)] if lines else watchers
     outcome = engine.outcome
     # Where the crash came between the last event and the end, replay has reached the end, and it is left to store it.
     if outcome is None or outcome.state != "done":
-        outcome = drive(engine, world, written.append, first, watchers)
+        outcome = drive(engine, world, written.append, first, watching)
     written.finish(outcome, engine.facts)
     return outcome
+
+
+class JournalLines:
+    """A watcher that hands on the journal's rows."""
+
+    def __init__(self, written: Journal, lines: Callable[[Sequence[Mapping[str, Any]]], None]) -> None:
+        self._written = written
+        self._lines = lines
+
+    def see(self, event: Event, facts: Sequence[Fact]) -> None:
+        """The rows since the event before."""
+        self._lines(self._written.news(facts))
 
 
 def resume(store: Store, run: str, engine: Engine, *, version: int) -> Resumption:

@@ -166,25 +166,35 @@ def _make_private(place: Path) -> None:
 def _prepare(connection: sqlite3.Connection, place: Path) -> None:
     _use_log(connection)
     connection.execute("PRAGMA synchronous=FULL")
+    # A store that exists is only looked at: whoever reads waits for no writer.
+    if not _tables(connection):
+        _make(connection)
+    if "schema" not in _tables(connection):
+        raise Held(f"{place} is a database, but no store of restart", remedy="name another by --store")
+    found = connection.execute("SELECT max(version) FROM schema").fetchone()[0]
+    if found != SCHEMA_VERSION:
+        raise Held(
+            f"the store {place} has the form of version {found}, this restart reads version {SCHEMA_VERSION}",
+            remedy="use the restart that wrote it, or name another store by --store",
+        )
+
+
+def _make(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if not tables:
+        # Another process may have made them while we waited.
+        if not _tables(connection):
             for statement in _SCHEMA.split(";")[:-1]:
                 connection.execute(statement)
             connection.execute("INSERT INTO schema VALUES (?)", (SCHEMA_VERSION,))
-        elif "schema" not in tables:
-            raise Held(f"{place} is a database, but no store of restart", remedy="name another by --store")
-        found = connection.execute("SELECT max(version) FROM schema").fetchone()[0]
-        if found != SCHEMA_VERSION:
-            raise Held(
-                f"the store {place} has the form of version {found}, this restart reads version {SCHEMA_VERSION}",
-                remedy="use the restart that wrote it, or name another store by --store",
-            )
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
 def _use_log(connection: sqlite3.Connection) -> None:

@@ -96,7 +96,7 @@ def test_the_journal_gives_back_what_it_was_given(store: Store, story: list[tupl
     shown: list[dict[str, Any]] = []
     for event, facts in story:
         written.append(event, before)
-        shown += written.told(event, facts)
+        shown += written.news(facts)
         before = facts
     written.finish(Outcome(state="done", exit_code=0, why=""), before)
     assert events(store, "r1") == tuple(event for event, _ in story)
@@ -228,6 +228,8 @@ def test_a_journal_is_read_while_it_grows(store: Store) -> None:
                 # Even within somebody's write.
                 execute("UPDATE run SET reason = 'x'")
                 assert len(rows(other, "r1")) == number + 1
+                with Store.open(store.path) as newcomer:
+                    assert len(rows(newcomer, "r1")) == number + 1
 
 
 def test_a_damaged_plan_is_not_handed_out(store: Store) -> None:

@@ -194,30 +194,26 @@ def test_an_old_leader_cannot_append_after_a_takeover(store: Store, monkeypatch:
         assert found.holder == BOB
 
 
-def test_a_leader_that_renews_keeps_its_lease_for_ever(store: Store) -> None:
-    with take(store, fleet="shop", run="r1", holder=HOLDER, ttl_s=0.9) as held:
-        first = store.read("SELECT renewed_s FROM lease")
-
-        def renewed_thrice() -> bool:
-            return bool(store.read("SELECT renewed_s FROM lease")[0][0] > first[0][0] + 0.9)
-
-        eventually(renewed_thrice)
+def test_a_leader_that_renews_keeps_its_lease_past_two_thirds_of_the_ttl(store: Store) -> None:
+    with take(store, fleet="shop", run="r1", holder=HOLDER, ttl_s=2.1) as held:
+        first_s = store.read("SELECT renewed_s FROM lease")[0][0]
+        eventually(lambda: store.read("SELECT renewed_s FROM lease")[0][0] > first_s + 1.4)
         assert held.lost() is None
 
 
 def test_a_leader_that_cannot_renew_stops_itself_at_two_thirds_of_the_ttl(store: Store) -> None:
-    held = take(store, fleet="shop", run="r1", holder=HOLDER, ttl_s=1.5)
-    began_s = time.monotonic()
+    held = take(store, fleet="shop", run="r1", holder=HOLDER, ttl_s=300.0)
     # Nothing can be written any more.
     store.read("PRAGMA query_only = 1")
-    eventually(lambda: held.lost() is not None)
-    took_s = time.monotonic() - began_s
-    assert 0.9 < took_s < 1.5
-    assert "could not be renewed" in str(held.lost())
+    assert not held._renew()
+    held._renewed_s -= 199.0
+    assert held.lost() is None
+    held._renewed_s -= 2.0
+    assert "lease on fleet shop could not be renewed for 201 s: journal lost" in str(held.lost())
     assert "readonly" in str(held.lost())
-    # It stays lost, though it could renew again.
+    # It stays lost, though it could renew again: the engine has been told.
     store.read("PRAGMA query_only = 0")
-    held._renew()
+    assert held._renew()
     assert held.lost() is not None
     held.release()
 

@@ -4,8 +4,9 @@ import contextlib
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,6 +143,26 @@ def test_nothing_begins_that_is_not_in_the_journal(tmp_path: Path) -> None:
             engine = ToyEngine()
             asked = [request.id for event in journal.events(store, "r1") for request in engine.handle(event)]
             assert set(begun) <= set(asked)
+
+
+def test_the_lines_of_a_run_and_of_its_resume_are_the_journal(store: Store, tmp_path: Path) -> None:
+    for dies_at in range(1, 30, 3):
+        run, fleet, hosts = f"r{dies_at}", f"shop{dies_at}", Hosts(tmp_path / f"hosts{dies_at}")
+        lines: list[Mapping[str, Any]] = []
+        with take(store, fleet=fleet, run=run, holder=HOLDER) as lease:
+            create(store, run, fleet)
+            world = ToyWorld(hosts, crossing=Crossings(dies_at))
+            with contextlib.suppress(Crash):
+                carry_out(store, lease, ToyEngine(), world, started(run), lines=lines.extend)
+        if not runs.find(store, run).ended:
+            with take(store, fleet=fleet, run=run, holder=HOLDER) as lease:
+                engine = ToyEngine()
+                at_s = resume(store, run, engine, version=VERSION).at_s
+                world = ToyWorld(hosts, start_s=at_s)
+                # What the first process printed last may not have been stored: the second prints it again, the same.
+                lines = lines[: runs.find(store, run).rows]
+                carry_out(store, lease, engine, world, Resumed(at_s=at_s, engine=VERSION), lines=lines.extend)
+        assert tuple(lines) == journal.rows(store, run)
 
 
 def resumable(store: Store, hosts: Hosts, dies_at: int = 12) -> None:
