@@ -1,0 +1,158 @@
+"""The plan as JSON and back, with its digests (design: section 6 and rule 13)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from restart.errors import Drift, UsageMistake
+from restart.model.document import as_json, digest, from_json
+from restart.model.plan import Move, Plan
+
+VERSION = 1
+
+_OUTSIDE_THE_DIGEST = ("digest", "made_at")
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """The whole document; every key is there, also where its value is empty."""
+    return {
+        "version": plan.version,
+        "fleet": plan.fleet,
+        "mode": plan.mode,
+        "digest": plan.digest,
+        "inventory_digest": plan.inventory_digest,
+        "observation_digest": plan.observation_digest,
+        "made_at": plan.made_at,
+        "waves": [
+            {
+                "number": wave.number,
+                "why": wave.why,
+                "moves": [_move(move) for move in wave.moves],
+                "gates": list(wave.gates),
+            }
+            for wave in plan.waves
+        ],
+        "impact": [
+            {
+                "service": row.service,
+                "hosts": row.hosts,
+                "budget": row.budget,
+                "lowest_available": row.lowest_available,
+                "outage_s": row.outage_s,
+            }
+            for row in plan.impact
+        ],
+        "left_alone": [{"host": alone.host, "why": alone.why} for alone in plan.left_alone],
+        "estimate": {
+            "makespan_s": plan.estimate.makespan_s,
+            "lower_bound_s": plan.estimate.lower_bound_s,
+            "critical_path": list(plan.estimate.critical_path),
+        },
+        "notes": list(plan.notes),
+        "selection": list(plan.selection),
+        "overrides": list(plan.overrides),
+        "include_controller": plan.include_controller,
+        "durations": {
+            host: {"value_s": duration.value_s, "samples": duration.samples, "source": duration.source}
+            for host, duration in plan.durations.items()
+        },
+        "observation": None if plan.observation is None else as_json(plan.observation),
+        "inventory": as_json(plan.inventory),
+    }
+
+
+def _move(move: Move) -> dict[str, Any]:
+    return {
+        "host": move.host,
+        "services": list(move.services),
+        "playbook": move.playbook,
+        "canary": move.canary,
+        "start_s": move.start_s,
+        "finish_s": move.finish_s,
+        "why": list(move.why),
+    }
+
+
+def sealed(plan: Plan) -> Plan:
+    """`plan` with its three digests: over the inventory, the observation, and the whole without its own and `made_at`."""
+    document = plan_json(plan)
+    seen = document["observation"]
+    document["inventory_digest"] = digest(document["inventory"])
+    document["observation_digest"] = None if seen is None else digest(seen)
+    return replace(
+        plan,
+        inventory_digest=document["inventory_digest"],
+        observation_digest=document["observation_digest"],
+        digest=plan_digest(document),
+    )
+
+
+def plan_digest(document: Mapping[str, Any]) -> str:
+    """The digest of a plan's document, its own digest and `made_at` left out."""
+    return digest({key: value for key, value in document.items() if key not in _OUTSIDE_THE_DIGEST})
+
+
+def plan_from_json(document: object) -> Plan:
+    """The plan that `document` holds.
+
+    Raises `UsageMistake` when it is no plan, `Drift` when a digest does not match what it stands for: then somebody or
+    something changed the plan after it was made.
+    """
+    remedy = "make one with `restart plan INVENTORY --format json`"
+    if not isinstance(document, Mapping) or "waves" not in document or "inventory" not in document:
+        raise UsageMistake("this is no plan", remedy=remedy)
+    if document.get("version") != VERSION:
+        raise UsageMistake(f"the plan's version is {document.get('version')!r}, only {VERSION} is known", remedy=remedy)
+    try:
+        plan = _read(document)
+        _compare(document)
+    except ValueError as error:
+        raise UsageMistake(f"this is no plan: {error}", remedy=remedy) from None
+    return plan
+
+
+def _compare(document: Mapping[str, Any]) -> None:
+    seen = document["observation"]
+    for what, stated, found in (
+        ("inventory", document["inventory_digest"], digest(document["inventory"])),
+        ("observation", document["observation_digest"], None if seen is None else digest(seen)),
+        ("plan", document["digest"], plan_digest(document)),
+    ):
+        if stated != found:
+            raise Drift(
+                f"the {what} in this plan is not the one it was made with: {stated} is written, {found} was found",
+                remedy="make the plan anew; a plan is never edited",
+            )
+
+
+_KEYS = frozenset(
+    [
+        "version",
+        "fleet",
+        "mode",
+        "digest",
+        "inventory_digest",
+        "observation_digest",
+        "made_at",
+        "waves",
+        "impact",
+        "left_alone",
+        "estimate",
+        "notes",
+        "selection",
+        "overrides",
+        "include_controller",
+        "durations",
+        "observation",
+        "inventory",
+    ]
+)
+
+
+def _read(document: Mapping[str, Any]) -> Plan:
+    odd = sorted(_KEYS.symmetric_difference(document))
+    if odd:
+        raise ValueError(f"{', '.join(map(str, odd))}: {'missing' if odd[0] in _KEYS else 'unknown'}")
+    return from_json(Plan, dict(document))

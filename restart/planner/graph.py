@@ -1,0 +1,139 @@
+"""Graphs: which edges rolling plans look at, strongly connected groups, and one shortest cycle through a group."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from restart.model.inventory import Dependency, Inventory
+
+
+def run_edges(inventory: Inventory) -> dict[str, tuple[Dependency, ...]]:
+    """The edges of each consumer that hold while the fleet is up and are not broken by a declared stand-in."""
+    return {
+        service.name: tuple(
+            edge for edge in service.depends_on if edge.at in ("run", "both") and edge.stand_in is None
+        )
+        for service in inventory.services.values()
+    }  # fmt: skip
+
+
+def groups(followers: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Strongly connected groups of the graph `vertex -> followers[vertex]`, each after all groups that it leads to.
+
+    Tarjan, Depth-First Search and Linear Graph Algorithms, 1972; with a stack of our own, since a chain of services may
+    be longer than Python's. Linear in vertices and edges.
+    """
+    total = len(followers)
+    number = [0] * total  # order of discovery from 1; 0: not seen
+    low = [0] * total
+    grouped = [False] * total
+    pending: list[int] = []
+    found: list[list[int]] = []
+    count = 0
+    for root in range(total):
+        if number[root]:
+            continue
+        count += 1
+        number[root] = low[root] = count
+        pending.append(root)
+        walk = [(root, iter(followers[root]))]
+        while walk:
+            vertex, rest = walk[-1]
+            for follower in rest:
+                if not number[follower]:
+                    count += 1
+                    number[follower] = low[follower] = count
+                    pending.append(follower)
+                    walk.append((follower, iter(followers[follower])))
+                    break
+                if not grouped[follower]:
+                    low[vertex] = min(low[vertex], number[follower])
+            else:
+                walk.pop()
+                if walk:
+                    low[walk[-1][0]] = min(low[walk[-1][0]], low[vertex])
+                if low[vertex] == number[vertex]:
+                    found.append(_taken(pending, vertex, grouped))
+    return found
+
+
+def _taken(pending: list[int], root: int, grouped: list[bool]) -> list[int]:
+    """Take the group that ends at `root` off the stack; its vertices ascending."""
+    group = []
+    while True:
+        vertex = pending.pop()
+        grouped[vertex] = True
+        group.append(vertex)
+        if vertex == root:
+            return sorted(group)
+
+
+def shortest_cycle(followers: Sequence[Sequence[int]], group: Sequence[int]) -> list[int]:
+    """One shortest cycle inside the strongly connected `group`, first vertex not repeated; empty where there is none.
+
+    The lowest vertex that lies on a shortest one begins it.
+    """
+    inside = set(group)
+    best: list[int] = []
+    for start in group:
+        before = {start: start}
+        line = deque([start])
+        closing = None
+        while line and closing is None:
+            vertex = line.popleft()
+            for follower in followers[vertex]:
+                if follower == start:
+                    closing = vertex
+                    break
+                if follower in inside and follower not in before:
+                    before[follower] = vertex
+                    line.append(follower)
+        if closing is None:
+            continue
+        cycle = [closing]
+        while cycle[-1] != start:
+            cycle.append(before[cycle[-1]])
+        if not best or len(cycle) < len(best):
+            best = cycle[::-1]
+        if len(best) <= 2:
+            break
+    return best
+
+
+class Order:
+    """The services' order: edges without those that cycles of `after` cost, and the groups of `requires` that are cyclic."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        names = list(inventory.services)
+        index = {name: at for at, name in enumerate(names)}
+        edges = run_edges(inventory)
+        providers = [[index[edge.provider] for edge in edges[name] if edge.kind == "requires"] for name in names]
+        self.cycles: list[list[str]] = []
+        """One shortest cycle of each cyclic group of `requires`, consumer before provider, first not repeated."""
+        for group in groups(providers):
+            cycle = shortest_cycle(providers, group)
+            if cycle:
+                self.cycles.append([names[at] for at in cycle])
+        self.cycles.sort()
+        everyone = [[index[edge.provider] for edge in edges[name]] for name in names]
+        member_of = [0] * len(names)
+        found = groups(everyone)
+        for number, group in enumerate(found):
+            for at in group:
+                member_of[at] = number
+        self.dropped: list[tuple[str, str]] = []
+        """Edges of `after`, consumer and provider, that close a cycle: order only, so they yield."""
+        self.edges: dict[str, tuple[Dependency, ...]] = {}
+        for name in names:
+            kept = []
+            for edge in edges[name]:
+                same = member_of[index[name]] == member_of[index[edge.provider]]
+                if edge.kind == "after" and same:
+                    self.dropped.append((name, edge.provider))
+                else:
+                    kept.append(edge)
+            self.edges[name] = tuple(kept)
+        left = [[index[edge.provider] for edge in self.edges[name]] for name in names]
+        self.upward = tuple(names[at] for group in groups(left) for at in group)
+        """Services, providers before their consumers."""

@@ -1,0 +1,192 @@
+"""From an inventory to a plan: the steps of planning, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from restart.errors import Refused, UsageMistake
+from restart.model.inventory import Inventory
+from restart.model.observation import Observation
+from restart.model.plan import Duration, Estimate, Move, Plan, Wave
+from restart.planner import refusals
+from restart.planner.bound import critical_path, lower_bound
+from restart.planner.document import sealed
+from restart.planner.doors import Doors
+from restart.planner.durations import expected_durations
+from restart.planner.graph import Order
+from restart.planner.guards import Guards
+from restart.planner.impact import impact
+from restart.planner.kinds import Fleet
+from restart.planner.notes import notes
+from restart.planner.reasons import Reasons
+from restart.planner.scope import Scope, draw_scope
+from restart.planner.timing import Pieces, Timeline, time_plan
+from restart.planner.waves import pack
+
+BARRIERS = ("fleet", "service")
+
+
+def make_plan(
+    inventory: Inventory,
+    *,
+    selection: tuple[str, ...] | None = None,
+    observation: Observation | None = None,
+    made_at: str,
+    durations: Mapping[str, Duration] | None = None,
+    barrier: str | None = None,
+    canaries: int | None = None,
+    include_controller: bool = False,
+    overrides: Sequence[str] = (),
+) -> Plan:
+    """The rolling plan for `inventory`: every selected host restarted once, in as few waves as possible.
+
+    `selection` holds terms as `restart.rules.names.select` reads them (None: the whole fleet), `durations` what history
+    says of hosts, `barrier` and `canaries` stand in for the policy's. Same arguments, same plan, `made_at` apart. Raises
+    `Refused` with every refusal at once, and `UsageMistake` where the arguments cannot be meant.
+    """
+    inventory = _with_options(inventory, barrier, canaries)
+    order = Order(inventory)
+    scope, wrong = draw_scope(
+        inventory,
+        selection=selection,
+        observation=observation,
+        include_controller=include_controller,
+        order=order,
+    )
+    wrong = (
+        *wrong,
+        *refusals.cycles(order),
+        *refusals.budgets(scope),
+        *refusals.providers(scope),
+        *refusals.limits(scope),
+    )
+    if wrong:
+        raise Refused(wrong)
+    expected, booted_s = expected_durations(inventory, scope.services_of, scope.moving, durations or {})
+    pieces, fleet, doors, reasons = _lay_out(scope, {host: held.value_s for host, held in expected.items()}, booted_s)
+    timeline = time_plan(pieces, inventory.policy.barrier)
+    bound = lower_bound(fleet, doors, pieces)
+    return sealed(
+        Plan(
+            fleet=inventory.fleet,
+            mode="rolling",
+            inventory=inventory,
+            inventory_digest="",
+            selection=selection or (),
+            waves=_waves(pieces, timeline, reasons),
+            impact=impact(scope, timeline),
+            estimate=Estimate(
+                makespan_s=timeline.makespan_ms / 1000,
+                lower_bound_s=bound.at_least_ms / 1000,
+                critical_path=critical_path(timeline),
+            ),
+            left_alone=scope.left_alone,
+            durations=expected,
+            observation=observation,
+            notes=notes(fleet, doors, pieces, bound, surveyed=observation is not None),
+            overrides=tuple(overrides),
+            include_controller=include_controller,
+            made_at=made_at,
+        )
+    )
+
+
+def compare_barriers(
+    inventory: Inventory,
+    *,
+    selection: tuple[str, ...] | None = None,
+    observation: Observation | None = None,
+    durations: Mapping[str, Duration] | None = None,
+    canaries: int | None = None,
+    include_controller: bool = False,
+) -> dict[str, float]:
+    """The makespan in seconds under each barrier. Raises as `make_plan` does."""
+    return {
+        barrier: make_plan(
+            inventory,
+            selection=selection,
+            observation=observation,
+            made_at="",
+            durations=durations,
+            barrier=barrier,
+            canaries=canaries,
+            include_controller=include_controller,
+        ).estimate.makespan_s
+        for barrier in BARRIERS
+    }
+
+
+def _with_options(inventory: Inventory, barrier: str | None, canaries: int | None) -> Inventory:
+    """`inventory` with the options of the command line written into it, so that the plan carries them to the engine."""
+    if barrier is not None:
+        if barrier not in BARRIERS:
+            raise UsageMistake(f"no barrier {barrier!r}", remedy=f"one of {', '.join(BARRIERS)}")
+        inventory = replace(inventory, policy=replace(inventory.policy, barrier=barrier))
+    if canaries is not None:
+        if canaries < 0:
+            raise UsageMistake(f"{canaries} canaries cannot be", remedy="0 or more")
+        services = {
+            name: service if service.canaries is None else replace(service, canaries=None)
+            for name, service in inventory.services.items()
+        }
+        inventory = replace(inventory, services=services, policy=replace(inventory.policy, canaries=canaries))
+    return inventory
+
+
+def _lay_out(
+    scope: Scope, durations_s: Mapping[str, float], booted_s: Mapping[str, float]
+) -> tuple[Pieces, Fleet, Doors, Reasons]:
+    """The waves, the path's at their end, and what is needed to time and to explain them."""
+    fleet = Fleet(scope, durations_s)
+    packed = pack(fleet, durations_s)
+    # One by one, because nothing may be in flight that is reached through a path host (rule 10).
+    waves = [*packed.waves, *([host] for host in scope.path)]
+    pieces = Pieces(
+        scope=scope,
+        guards=Guards(scope.inventory, scope.order),
+        waves=waves,
+        path_from=len(packed.waves),
+        durations_s=durations_s,
+        booted_s=booted_s,
+    )
+    return pieces, fleet, packed.doors, Reasons(fleet, packed.doors, waves, packed.kept_out)
+
+
+def _waves(pieces: Pieces, timeline: Timeline, reasons: Reasons) -> tuple[Wave, ...]:
+    """The document's waves, each one's moves by their predicted start."""
+    inventory, services_of = pieces.scope.inventory, pieces.scope.services_of
+    books = _playbooks(inventory)
+    found = []
+    for number, hosts in enumerate(pieces.waves, 1):
+        in_turn = sorted(hosts, key=lambda host: timeline.start_ms[host])
+        moves = tuple(
+            Move(
+                host=host,
+                services=services_of[host],
+                playbook=_playbook(inventory, books, host, services_of[host]),
+                canary=host in timeline.canaries,
+                start_s=timeline.start_ms[host] / 1000,
+                finish_s=timeline.finish_ms[host] / 1000,
+                why=reasons.of_move(host, host in timeline.canaries, number),
+            )
+            for host in in_turn
+        )
+        touched = {service: None for host in hosts for service in services_of[host]}
+        found.append(
+            Wave(number=number, why=reasons.of_wave(number, hosts), moves=moves, gates=pieces.guards.gates(touched))
+        )
+    return tuple(found)
+
+
+def _playbooks(inventory: Inventory) -> dict[str, str]:
+    """The playbook that each service states."""
+    return {name: service.playbook for name, service in inventory.services.items() if service.playbook is not None}
+
+
+def _playbook(inventory: Inventory, books: Mapping[str, str], host: str, services: tuple[str, ...]) -> str:
+    """The host's own playbook wins over the first that its services state, then the inventory's."""
+    own = inventory.hosts[host].playbook
+    if own is not None:
+        return own
+    return next((books[service] for service in services if service in books), inventory.playbook)

@@ -1,0 +1,115 @@
+"""Notes: what the reader of a plan should know beside its waves: what was assumed, dropped, or would be saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+
+from restart.planner.bound import Bound
+from restart.planner.doors import Doors
+from restart.planner.kinds import Fleet
+from restart.planner.refusals import some
+from restart.planner.timing import Pieces
+from restart.rules.budgets import budget
+from restart.rules.durations import spoken
+from restart.rules.path import path_alone
+
+NO_BUDGET_NOTES_MAX = 10
+
+
+def notes(fleet: Fleet, doors: Doors, pieces: Pieces, bound: Bound, *, surveyed: bool) -> tuple[str, ...]:
+    """Sentences, the most general first; the same for the same plan."""
+    found = [] if surveyed else ["not surveyed: every host assumed up"]
+    found += _down(fleet)
+    found += _dropped(fleet)
+    found += _rings(fleet, doors)
+    found += _no_budget(fleet, pieces)
+    found += _path(fleet)
+    found += _not_planned(fleet)
+    if bound.at_least_ms:
+        found.append(f"no schedule takes less than {spoken(bound.at_least_ms / 1000)}: set by {bound.by}")
+    return tuple(found)
+
+
+def _down(fleet: Fleet) -> list[str]:
+    found = []
+    scope = fleet.scope
+    for at, name in enumerate(fleet.names):
+        down = scope.down.get(name, frozenset())
+        floor = budget(scope.inventory.services[name])
+        ready = fleet.members[at] - len(down)
+        if down:
+            listed = some(host for host in scope.inventory.services[name].hosts if host in down)
+            below = f", {floor} must be: the sick go first" if floor is not None and ready < floor else ""
+            found.append(f"{name}: {ready} of {fleet.members[at]} members are ready{below} (down: {listed})")
+    return found
+
+
+def _dropped(fleet: Fleet) -> list[str]:
+    return [
+        f"{consumer} goes after {provider}: dropped, the order runs in a circle there"
+        for consumer, provider in fleet.scope.order.dropped
+    ]
+
+
+def _rings(fleet: Fleet, doors: Doors) -> list[str]:
+    found = []
+    for ring in doors.rings:
+        hosts = [host for kind in ring for host in kind.hosts]
+        services = dict.fromkeys(fleet.names[at] for kind in ring for at in kind.services)
+        found.append(
+            f"co-located: {some(hosts)} carry {some(services)}, which wait for each other only through shared hosts; "
+            "budgets and ready providers order them, not finished moves"
+        )
+    return sorted(found)
+
+
+def _no_budget(fleet: Fleet, pieces: Pieces) -> list[str]:
+    rows: list[tuple[float, str]] = []
+    services = fleet.scope.inventory.services
+    for at, name in enumerate(fleet.names):
+        members, moves = fleet.members[at], fleet.left[at]
+        if budget(services[name]) is not None or members < 3 or moves < 2:
+            continue
+        more = max(2, members // 4)
+        waves = ceil(moves / more)
+        longest_s = max(
+            pieces.durations_s[host] for host in services[name].hosts if host in fleet.kind_of
+        )  # fmt: skip
+        saved_s = (moves - waves) * longest_s
+        rows.append(
+            (
+                saved_s,
+                f"{name}: no budget stated, so one of its {members} hosts at a time ({moves} waves); "
+                f"max_unavailable: {more} would need {waves} and save up to {spoken(saved_s)}",
+            )
+        )
+    rows.sort(key=lambda row: -row[0])
+    found = [line for _, line in rows[:NO_BUDGET_NOTES_MAX]]
+    if len(rows) > NO_BUDGET_NOTES_MAX:
+        found.append(f"{len(rows) - NO_BUDGET_NOTES_MAX} more services state no budget and go one host at a time")
+    return found
+
+
+def _path(fleet: Fleet) -> list[str]:
+    scope = fleet.scope
+    alone = path_alone(scope.inventory)
+    return [
+        f"{host}: {why}, and nothing stands beside it: an outage of sight while it restarts (--yes-path {host})"
+        for host, why in scope.path.items()
+        if host in alone
+    ]
+
+
+def _not_planned(fleet: Fleet) -> list[str]:
+    """Keys that the format knows and this planner does not plan by yet: said, never passed over."""
+    inventory = fleet.scope.inventory
+    found = []
+    for limit in inventory.limits.values():
+        for key, value in (("capacity", limit.capacity), ("shared", limit.shared)):
+            if value is not None:
+                found.append(f"limits.{limit.name}.{key} is not planned yet: the waves do not keep it")
+    using: Sequence[str] = [host.name for host in inventory.hosts.values() if host.uses]
+    if using:
+        found.append(f"uses of {some(using)} is not planned yet: the waves do not keep it")
+    return found
