@@ -104,6 +104,7 @@ def invitation(fleet: DemoFleet) -> tuple[str, ...]:
     host = next(name for name, service in fleet.hosts.items() if service == "app")
     return (
         f"{len(fleet.hosts)} hosts are up, until Ctrl-C. In another terminal:",
+        f"  export RESTART_STORE={shlex.quote(str(fleet.files.store))}",
         f"  restart validate {inventory}",
         f"  restart plan {inventory}",
         f"  restart run {inventory} --reason 'trying it'",

@@ -17,7 +17,7 @@ from pathlib import Path
 import paramiko
 
 from restart.demo.layout import USER
-from restart.demo.ports import reserve
+from restart.demo.ports import reserve, reserve_again
 from restart.demo.sshd import SshServer
 
 DAY_S = 86_400.0
@@ -133,7 +133,7 @@ class Machine:
         self._http = None
         self._ssh_socket.close()
         # Bound again at once, not listening: the port refuses, and nobody takes it while the host is down.
-        self._ssh_socket, self._http_socket = reserve(self.ssh_port), reserve(self.http_port)
+        self._ssh_socket, self._http_socket = reserve_again(self.ssh_port), reserve_again(self.http_port)
         with self._power:
             init, self._init = self._init, None
         if init is not None:

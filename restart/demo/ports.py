@@ -15,19 +15,34 @@ a client that asks a closed port of that range again and again may be connected 
 TRIES_MAX = 500
 
 
-def reserve(port: int | None = None) -> socket.socket:
-    """A socket bound to `port` (None: a free one) that does not listen yet: connections are refused, the port is ours."""
-    candidates = [port] if port is not None else random.sample(range(LOWEST, HIGHEST), TRIES_MAX)
-    for candidate in candidates:
-        bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        bound.setblocking(False)
+def reserve() -> socket.socket:
+    """A socket bound to a free port that does not listen yet: connections are refused, and the port is ours alone."""
+    for port in random.sample(range(LOWEST, HIGHEST), TRIES_MAX):
+        bound = _socket()
         try:
-            # Connections of the boot before linger for a minute; they must not keep the port from being bound again.
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind((ADDRESS, candidate))
+            # Without SO_REUSEADDR: Linux lets two sockets that both have it share a port until one of them listens.
+            bound.bind((ADDRESS, port))
         except OSError:
             bound.close()
             continue
+        # Connections inherit it from here, so that those of one boot do not keep the next from having the port.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         return bound
-    wanted = f"port {port}" if port is not None else f"any of {TRIES_MAX} ports from {LOWEST} to {HIGHEST}"
-    raise RestartError(f"the demo could not have {wanted} on {ADDRESS}", remedy="end what holds it and start again")
+    raise RestartError(
+        f"the demo found none of {TRIES_MAX} ports from {LOWEST} to {HIGHEST} free on {ADDRESS}",
+        remedy="end what holds them and start again",
+    )
+
+
+def reserve_again(port: int) -> socket.socket:
+    """The same for a port that we had a moment ago, while its old connections linger for a minute."""
+    bound = _socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((ADDRESS, port))
+    return bound
+
+
+def _socket() -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made.setblocking(False)
+    return made

@@ -101,17 +101,18 @@ def test_the_fleet_goes_with_its_owner_whatever_ended_it(tmp_path: Path, number:
 
 
 @pytest.mark.parametrize("killed", [False, True])
-@pytest.mark.parametrize(
-    "command", ["setsid sleep 300 &", "set -m; sleep 300 &", "trap '' HUP TERM; setsid -f sleep 300 &"]
-)
-def test_nothing_outlives_the_stand_in_for_reboot(tmp_path: Path, command: str, killed: bool) -> None:
+def test_nothing_outlives_the_stand_in_for_reboot(tmp_path: Path, killed: bool) -> None:
+    commands = ["setsid sleep 300 &", "set -m; sleep 300 &", "trap '' HUP TERM; setsid -f sleep 300 &"]
     with demo.start(tmp_path, shape=SMALL, physics=FAST) as fleet:
-        status, text, _ = shell(fleet, "app-1", f"{{ {command} }} </dev/null >/dev/null 2>&1; echo $!")
-        assert (status, alive(int(text))) == (0, True)
+        sleepers = []
+        for command in commands:
+            _, text, _ = shell(fleet, "app-1", f"{{ {command} }} </dev/null >/dev/null 2>&1; echo $!")
+            sleepers.append(int(text))
+        assert all(alive(sleeper) for sleeper in sleepers)
         if killed:
             os.kill(fleet.pid, signal.SIGKILL)
             fleet.wait()
-    assert not alive(int(text))
+    assert not any(alive(sleeper) for sleeper in sleepers)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

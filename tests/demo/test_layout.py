@@ -6,6 +6,8 @@ from pathlib import Path
 
 from restart.demo import layout
 from restart.demo.layout import Files, Place, Shape
+from restart.gates import http, ssh
+from restart.inventory import read
 
 
 def places(shape: Shape) -> list[Place]:
@@ -48,6 +50,20 @@ def test_everything_is_on_the_loopback() -> None:
     text = layout.inventory(places(Shape()), Files(folder=Path("/x")), 31_000)
     assert text.count("address: 127.0.0.1") == 20
     assert text.count("http://") == text.count("http://127.0.0.1:31000/") + text.count("http://{address}:{label.http}/")
+
+
+def test_the_inventory_is_valid_in_every_shape(tmp_path: Path) -> None:
+    shelf = {gate.kind: gate for gate in (http.gate, ssh.gate)}
+    for shape in (Shape(), Shape(db=1, queue=1, cache=1, app=2, lb=1), Shape(db=1, queue=0, cache=0, app=1, lb=0)):
+        files = Files(folder=tmp_path / f"of-{len(shape.hosts())}")
+        files.playbooks.mkdir(parents=True)
+        for name, text in layout.playbooks(shape).items():
+            (files.playbooks / name).write_text(text)
+        files.inventory.write_text(layout.inventory(places(shape), files, 31_000))
+        inventory = read([files.inventory], shelf)
+        assert list(inventory.hosts) == list(shape.hosts())
+        assert inventory.ssh_of("db-1").port == 20_000
+        assert inventory.ssh_of("db-1").identity_file == str(files.identity)
 
 
 def test_known_hosts_name_each_port() -> None:
