@@ -101,10 +101,11 @@ def resume(store: Store, run: str, engine: Engine, *, version: int) -> Resumptio
 def replay(engine: Engine, recorded: Iterable[Entry], *, version: int) -> tuple[Request, ...]:
     """Feed the journal's events to a fresh engine; the requests that never got an answer, in their order.
 
-    Raises `Held` where the events are those of an engine of another version, or where the engine tells other facts
-    than the journal holds.
+    Raises `Held` where the events are those of an engine of another version, where the engine tells other facts than the
+    journal holds, or where an answer would go to another request than the one it was given to.
     """
     waiting: dict[str, Request] = {}
+    asked: dict[str, str | None] = {}
     for entry in recorded:
         event = entry.event
         if isinstance(event, Started | Resumed) and event.engine != version:
@@ -116,7 +117,14 @@ def replay(engine: Engine, recorded: Iterable[Entry], *, version: int) -> tuple[
             waiting.clear()
         elif isinstance(event, Answered):
             waiting.pop(event.request, None)
-        waiting |= {request.id: request for request in engine.handle(event)}
+            now = asked.get(event.request, "nobody")
+            if event.request not in asked or (event.host is not None and event.host != now):
+                raise _other_engine(
+                    f"row {entry.seq} holds {event.host}'s answer to {event.request}, which is asked of {now} now"
+                )
+        for request in engine.handle(event):
+            waiting[request.id] = request
+            asked[request.id] = request.host
         if entry.facts is not None:
             _match(engine, entry)
     return tuple(waiting.values())
@@ -131,9 +139,13 @@ def _match(engine: Engine, entry: Entry) -> None:
         (index for index, (one, other) in enumerate(zip(told, held, strict=False)) if one != other),
         min(len(told), len(held)),
     )
-    raise Held(
-        f"replay does not match the journal: fact {differing + 1} behind row {entry.seq} "
-        f"({held[differing]['fact'] if differing < len(held) else 'none'} there, "
-        f"{told[differing]['fact'] if differing < len(told) else 'none'} now)",
+    there = held[differing]["fact"] if differing < len(held) else "none"
+    now = told[differing]["fact"] if differing < len(told) else "none"
+    raise _other_engine(f"fact {differing + 1} behind row {entry.seq}: {there} there, {now} now")
+
+
+def _other_engine(what: str) -> Held:
+    return Held(
+        f"replay does not match the journal: {what}",
         remedy="resume with the restart that began the run, or make a new plan with `restart plan`",
     )

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 
 from restart.engine import facts
 from restart.errors import Drift, Held, UsageMistake
-from restart.model.event import Outcome, Resumed, Started
+from restart.model.event import Event, Outcome, Resumed, Started
+from restart.model.request import Request
 from restart.runner import history, journal, runs, words
 from restart.runner.lease import take
 from restart.runner.resume import carry_out, replay, resume
@@ -191,9 +193,21 @@ def test_the_journal_of_another_engine_is_not_resumed(store: Store, tmp_path: Pa
 def test_an_engine_that_tells_other_facts_than_the_journal_is_not_resumed(store: Store, tmp_path: Path) -> None:
     resumable(store, Hosts(tmp_path / "hosts"))
     with pytest.raises(
-        Held, match=r"replay does not match the journal: fact 2 behind row 1 \(move_started there, move_started now\)"
+        Held, match=r"replay does not match the journal: fact 2 behind row 1: move_started there, move_started now \("
     ):
         resume(store, "r1", ToyEngine(hosts=("db-9", *HOSTS)), version=VERSION)
+
+
+def test_an_engine_that_asks_others_under_the_same_names_is_not_resumed(store: Store, tmp_path: Path) -> None:
+    class Crossed(ToyEngine):
+        """Its requests go by the same ids, to other hosts."""
+
+        def handle(self, event: Event) -> tuple[Request, ...]:
+            return tuple(replace(request, host="db-9") for request in super().handle(event))
+
+    resumable(store, Hosts(tmp_path / "hosts"))
+    with pytest.raises(Held, match=r"row 4 holds db-1's answer to db-1:1, which is asked of db-9 now \("):
+        resume(store, "r1", Crossed(), version=VERSION)
 
 
 def test_a_run_that_is_done_is_not_resumed(store: Store, tmp_path: Path) -> None:
