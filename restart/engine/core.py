@@ -362,7 +362,9 @@ class Engine:
 
     def _reached(self, state: MoveState, phase: Phase) -> None:
         self._starts.entered(state)
+        self._waves.entered(state)
         for service in state.move.services:
+            self._readiness.touched(service)
             self._count(service, state.host)
         if phase is Phase.CHECKING and state.booted_s == self._outbox.now_s:
             self._slots.free(state.host, "booted")

@@ -49,12 +49,14 @@ class Readiness:
         self._fresh_s = inventory.policy.ready_fresh_s
         self._seen: dict[tuple[str, str], Seen] = {}
         self._asking: set[tuple[str, str]] = set()
+        self._known_until_s: dict[str, float] = {}
         self._checks = {name: asked_before(service.ready) for name, service in inventory.services.items()}
 
     def forget(self) -> None:
         """After a resume nothing that was seen counts any longer."""
         self._seen.clear()
         self._asking.clear()
+        self._known_until_s.clear()
 
     def note(self, service: str, host: str, verdict: Verdict, evidence: str) -> None:
         """A verdict learnt now, by whatever question."""
@@ -62,6 +64,7 @@ class Readiness:
         self._outbox.tell_change(
             facts.READY, verdict, host=host, service=service, verdict=verdict, evidence=evidence
         )  # fmt: skip
+        self._known_until_s.pop(service, None)
         self._noted(service, host)
 
     def verdict(self, service: str, host: str) -> Verdict:
@@ -94,35 +97,46 @@ class Readiness:
 
         A member that is not ready is asked again after `ASK_AGAIN_S`, but what is known of it counts meanwhile.
         """
-        complete = True
-        for service in wanted:
-            for host in self._inventory.services[service].hosts:
-                if self._down_for_us(host):
-                    continue
-                key = (service, host)
-                age_s = self._age_s(key)
-                if key in self._asking:
-                    complete = complete and age_s <= self._fresh_s
-                elif age_s > self._fresh_s:
-                    self._ask(key)
-                    complete = False
-                elif self._seen[key].verdict is not Verdict.PASS and age_s >= ASK_AGAIN_S:
-                    self._ask(key)
+        # Every service is gone through: all that is stale is asked at once, not only up to the first that is.
+        complete = [self._refresh(service) for service in wanted]
+        return all(complete)
+
+    def _refresh(self, service: str) -> bool:
+        now_s = self._outbox.now_s
+        if now_s <= self._known_until_s.get(service, -1.0):
+            return True
+        complete, until_s = True, now_s + self._fresh_s
+        for host in self._inventory.services[service].hosts:
+            if self._down_for_us(host):
+                continue
+            key = (service, host)
+            seen = self._seen.get(key)
+            stale = seen is None or now_s - seen.at_s > self._fresh_s
+            complete = complete and not stale
+            if key not in self._asking and (stale or (seen and self._look_again_s(seen) <= now_s)):
+                self._ask(key)
+            if seen is not None:
+                until_s = min(until_s, self._look_again_s(seen))
+        if complete:
+            self._known_until_s[service] = until_s
         return complete
+
+    def touched(self, service: str) -> None:
+        """A member's state has changed: go through all of them again before the next start."""
+        self._known_until_s.pop(service, None)
 
     def next_look_s(self, wanted: Iterable[str]) -> float | None:
         """When, in run seconds, one of the members of `wanted` is next worth asking again."""
         times = [
-            seen.at_s + (self._fresh_s if seen.verdict is Verdict.PASS else ASK_AGAIN_S)
+            self._look_again_s(seen)
             for service in wanted
             for host in self._inventory.services[service].hosts
             if (seen := self._seen.get((service, host))) and (service, host) not in self._asking
         ]
         return min(times, default=None)
 
-    def _age_s(self, key: tuple[str, str]) -> float:
-        seen = self._seen.get(key)
-        return self._outbox.now_s - seen.at_s if seen else float("inf")
+    def _look_again_s(self, seen: Seen) -> float:
+        return seen.at_s + (self._fresh_s if seen.verdict is Verdict.PASS else ASK_AGAIN_S)
 
     def _ask(self, key: tuple[str, str]) -> None:
         service, host = key

@@ -9,7 +9,7 @@ from restart.engine import facts
 from restart.engine.guards import Guards
 from restart.engine.moving import MoveState
 from restart.engine.outbox import Outbox
-from restart.engine.table import FINISHED, IN_FLIGHT, Phase
+from restart.engine.table import FINISHED, Phase
 from restart.model.plan import Plan, Wave
 
 
@@ -19,6 +19,7 @@ class WaveState:
 
     wave: Wave
     states: list[MoveState]
+    unfinished: set[str]
     begun: bool = False
     ended_s: float | None = None
     settled_s: float | None = None
@@ -35,7 +36,10 @@ class Waves:
         self._fleet_barrier = plan.inventory.policy.barrier == "fleet"
         self._guards = guards
         self._outbox = outbox
-        self._waves = [WaveState(wave, [states[move.host] for move in wave.moves]) for wave in plan.waves]
+        self._waves = [
+            WaveState(wave, [states[move.host] for move in wave.moves], {move.host for move in wave.moves})
+            for wave in plan.waves
+        ]
         self._number = {wave.wave.number: wave for wave in self._waves}
         self.last: int | None = None
 
@@ -59,6 +63,11 @@ class Waves:
                 if state.phase is Phase.WAITING:
                     yield state
 
+    def entered(self, state: MoveState) -> None:
+        """Keep the set of moves that are not finished."""
+        wave = self._number[state.wave]
+        (wave.unfinished.discard if state.phase in FINISHED else wave.unfinished.add)(state.host)
+
     def begun(self, state: MoveState) -> None:
         """A move of the wave begins; a wave that was over is open again (an operator retries a host)."""
         wave = self._number[state.wave]
@@ -74,7 +83,7 @@ class Waves:
         """Close what can be closed; True where a wave was. Gates are asked only where `asking`."""
         closed = False
         for wave in list(self._open()):
-            if any(state.phase not in FINISHED for state in wave.states):
+            if wave.unfinished:
                 wave.ended_s = wave.settled_s = None
                 continue
             if wave.ended_s is None:
@@ -105,7 +114,7 @@ class Waves:
         for wave in self._waves:
             if self.last is not None and wave.wave.number > self.last:
                 return
-            if not wave.done or any(state.phase is Phase.WAITING or state.phase in IN_FLIGHT for state in wave.states):
+            if not wave.done or wave.unfinished:
                 yield wave
                 if self._fleet_barrier:
                     return

@@ -61,6 +61,7 @@ class ToyHost:
     claim: HeldBy | None = None
     drained: bool = False
     reboots: int = 0
+    ours: bool = False
 
 
 @dataclass
@@ -111,24 +112,59 @@ class Toy:
         return self.now_s - self.hosts[name].uptime_from_s
 
     def go_down(self, name: str) -> None:
+        """The host goes down, by whatever cause."""
         host = self.hosts[name]
         host.down_since_s = self.now_s
         host.up_at_s = None if host.fault == "never_returns" else self.now_s + host.boot_s
 
+    def known_bad(self, name: str) -> bool:
+        """Not ready for longer than readiness may be old: no run could help not knowing (35 s: 30 s and the way there)."""
+        host = self.hosts[name]
+        return not self.ready(name) and (
+            host.down_since_s is None or self.now_s - host.down_since_s > 35.0 or host.ours
+        )
+
     def judge(self, name: str) -> None:
         """A reboot of `name` was asked for and is about to happen: is it safe by the true state of everything else?"""
         for service in self.inventory.services.values():
-            if name not in service.hosts or not self.ready(name):
+            if name not in service.hosts:
                 continue
             size = len(service.hosts)
-            bad = sum(not self.ready(other) for other in service.hosts) + 1
+            bad = sum(self.known_bad(other) for other in service.hosts if other != name) + 1
             allowed = 1
             if service.min_available is not None and service.min_available.quorum:
                 allowed = size - (size // 2 + 1)
             elif service.max_unavailable is not None and service.max_unavailable.number is not None:
                 allowed = service.max_unavailable.number
-            if bad > allowed:
+            if bad > allowed and self.ready(name):
                 self.trouble.append(f"{self.now_s:.1f}: {name} takes {service.name} to {bad} down, {allowed} allowed")
+            for edge in service.depends_on:
+                self.judge_edge(name, service, edge, allowed)
+        moving = [other for other, host in self.hosts.items() if host.ours and not self.ready(other)]
+        for limit in self.inventory.limits.values():
+            label = limit.per or ""
+            mine = self.inventory.hosts[name].labels.get(label)
+            among = [other for other in moving if not label or self.inventory.hosts[other].labels.get(label) == mine]
+            if limit.max_in_flight is not None and (mine or not label) and len(among) + 1 > limit.max_in_flight:
+                self.trouble.append(f"{self.now_s:.1f}: {name} is one too many for {limit.name}: {among}")
+
+    def judge_edge(self, name: str, service: Service, edge: Dependency, allowed: int) -> None:
+        provider = self.inventory.services[edge.provider]
+        if edge.kind != "requires" or name in provider.hosts:
+            return
+        size = len(provider.hosts)
+        needed = edge.needs
+        if needed is None and provider.min_available is not None and provider.min_available.quorum:
+            needed = size // 2 + 1
+        elif needed is None and provider.max_unavailable is not None and provider.max_unavailable.number is not None:
+            needed = max(1, size - provider.max_unavailable.number)
+        elif needed is None:
+            needed = max(1, size - 1)
+        ready = sum(not self.known_bad(other) for other in provider.hosts)
+        if ready < needed:
+            self.trouble.append(
+                f"{self.now_s:.1f}: {name} of {service.name} with {ready} of {provider.name} ready, {needed} needed"
+            )
 
     # --- the world ---
 
@@ -228,6 +264,7 @@ class Toy:
         if host.fault != "ignores":
             self.judge(name)
             host.reboots += 1
+            host.ours = True
             self.go_down(name)
         return RebootTaken()
 
