@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -247,15 +248,15 @@ def _lines(result: NaiveResult) -> list[str]:
 
 def _table(look: Look) -> list[str]:
     """Who does not serve and why; members of a service that are in the same state share a row."""
-    groups: dict[tuple[str, str], dict[str, list[str]]] = {}
+    groups: dict[tuple[str, str], list[Fate]] = {}
     for fate in look.unwell:
         state = "up, does not serve" if fate.state == Phase.READY else fate.state
-        groups.setdefault((fate.service, state), {}).setdefault(fate.why, []).append(fate.host)
+        groups.setdefault((fate.service, state), []).append(fate)
     rows = []
-    for (_, state), reasons in groups.items():
-        hosts = [host for members in reasons.values() for host in members]
-        why = max(reasons, key=lambda reason: len(reasons[reason]))
-        rows.append((hosts[0] if len(hosts) == 1 else f"{hosts[0]} to {hosts[-1]}", f"{len(hosts)}", state, why))
+    for (_, state), fates in groups.items():
+        names = fates[0].host if len(fates) == 1 else f"{fates[0].host} to {fates[-1].host}"
+        why, _ = Counter(fate.why for fate in fates).most_common(1)[0]
+        rows.append((names, f"{len(fates)}", state, why))
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     return [
         f"        {hosts:<{widths[0]}}  {count:>{widths[1]}}  {state:<{widths[2]}}  {why}"

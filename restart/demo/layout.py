@@ -22,8 +22,8 @@ class Shape:
 
     db: int = 3
     queue: int = 3
-    cache: int = 2
-    app: int = 10
+    cache: int = 3
+    app: int = 9
     lb: int = 2
 
     def hosts(self) -> dict[str, str]:
@@ -67,11 +67,11 @@ class Files:
 
 
 def racks(hosts: Mapping[str, str], count: int = 5) -> dict[str, str]:
-    """A rack for each host: the members of a service in different racks as far as they reach."""
+    """A rack for each host: members of a service in different racks as far as they reach, services beginning apart."""
     seen: dict[str, int] = {}
     placed = {}
     for host, service in hosts.items():
-        number = seen.get(service, 0)
+        number = seen.setdefault(service, 2 * len(seen))
         seen[service] = number + 1
         placed[host] = f"r{number % count + 1}"
     return placed
@@ -117,7 +117,7 @@ def known_hosts(keys: Mapping[int, str]) -> str:
 
 
 def ssh_config(places: Sequence[Place], files: Files) -> str:
-    """So that `ssh -F FILE app-01 uptime` works by hand, and nobody's own settings get in the way."""
+    """So that `ssh -F FILE app-1 COMMAND` works by hand, and nobody's own settings get in the way."""
     return "".join(
         f"Host {place.host}\n  HostName {ADDRESS}\n  Port {place.ssh_port}\n  User {USER}\n"
         f"  IdentityFile {_quoted(files.identity)}\n  IdentitiesOnly yes\n  UserKnownHostsFile {_quoted(files.known_hosts)}\n"
@@ -141,18 +141,13 @@ def _service(service: str, members: Mapping[str, Sequence[Place]], board: str) -
     providers = [p for p in _PROVIDERS.get(service, ()) if members[p]]
     if providers:
         lines.append("    depends_on:")
-        lines += [f"      {p}: {_edge(service, len(members[p]))}" for p in providers]
+        lines += [f"      {p}: {{kind: requires}}" for p in providers]
     budget = _BUDGETS.get(service) if len(members[service]) > 1 else None
     lines += [f"    {line}" for line in (budget, *_EXTRA.get(service, ())) if line]
     ready = f'http: {{url: "http://{{address}}:{{label.http}}/health", status: 200, {_PACE}}}'
     gate = f'http: {{url: "{board}/services/{service}", status: 200, {_PACE}}}'
     lines += ["    ready:", f"      - {ready}", "    gate:", f"      - {gate}"]
     return "\n".join(lines) + "\n"
-
-
-def _edge(consumer: str, providers: int) -> str:
-    # A load balancer lives on half of its applications; everybody else wants the provider within its budget.
-    return f"{{kind: requires, needs: {max(1, providers // 2)}}}" if consumer == "lb" else "{kind: requires}"
 
 
 _PACE = "timeout: 2s, every: 300ms, healthy_for: 600ms, within: 30s"
@@ -162,7 +157,7 @@ _PROVIDERS = {"app": ("db", "queue", "cache"), "lb": ("app",)}
 _BUDGETS = {
     "db": "min_available: quorum",
     "queue": "min_available: quorum",
-    "cache": "min_available: 1",
+    "cache": "max_unavailable: 1",
     "app": "max_unavailable: 34%",
     "lb": "min_available: 1",
 }
