@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from restart.inventory.problems import Path, Problems, Source, clipped
-from restart.inventory.schema import COMMON, PLANNED
+from restart.inventory.schema_check import COMMON, PLANNED
 from restart.inventory.tree import Block, Listing
 from restart.inventory.values import plain, seconds_or
 from restart.model.check import Check
@@ -18,6 +18,7 @@ from restart.rules.fill import placeholders
 
 _SHARED = frozenset(COMMON)
 _NAMED_MAX = 3
+_NOBODY_ASKED = "a gate asks the group and a watch the fleet: there is no host to fill in"
 _BUILT_IN = Check(kind="")  # for its default times
 
 
@@ -42,6 +43,8 @@ class CheckReader:
         """The checks of one list."""
         found = []
         for index, entry in enumerate(entries or ()):
+            if entry is None:  # taken out, being wrong
+                continue
             check = self._entry(source, (*path, index), entry, subject)
             if check is not None:
                 found.append(check)
@@ -128,7 +131,8 @@ class CheckReader:
             self._gates[check.kind].ask(check, host, subject.service)
         except ValueError as error:
             what = str(error).removeprefix(f"{check.kind}: ")
-            self._problems.at(source, path, what if "here" in what else f"{what} (in {subject.kind})")
+            way_out = "" if subject.kind == "ready" or "has no value" not in what else _NOBODY_ASKED
+            self._problems.at(source, path, what, way_out)
 
     def label_everywhere(self, source: Source, path: Path, placeholder: str, members: Sequence[Host]) -> bool:
         """Whether `{label.NAME}` can be filled on each of `members`; a problem where it cannot. True for other placeholders."""

@@ -8,11 +8,9 @@ value keeps its line and column.
 
 from __future__ import annotations
 
-import gc
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from restart.inventory.events import events, text_of
@@ -41,20 +39,7 @@ _WORDS = frozenset({"", "~", "null", "Null", "NULL", "true", "false"})
 
 def read_tree(data: bytes, report: Report, *, pure: bool = False) -> Block:
     """The top mapping of the one YAML document in `data`. Raises `Unreadable`; `pure` leaves libyaml aside."""
-    with _no_garbage_collection():
-        return _Composer(report).composed(events(text_of(data), pure=pure))
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """A large tree has no garbage in it, and looking for some takes two to four times as long as building it."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
+    return _Composer(report).composed(events(text_of(data), pure=pure))
 
 
 def scalar(text: str) -> Any:

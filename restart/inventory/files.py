@@ -42,12 +42,12 @@ def source_of(file: Path, problems: Problems) -> Source | None:
 
 
 def playbook_folders(paths: Iterable[Path]) -> list[Path]:
-    """Where playbooks are looked for, in order: `playbooks/` beside each file or inside each folder, then one level up."""
-    homes = [path if path.is_dir() else path.parent for path in paths]
-    near = [home / "playbooks" for home in homes]
+    """Where playbooks are looked for, in order: `playbooks/` inside each folder, beside each file or folder, one level up."""
+    inside = [path for path in paths if path.is_dir()]
+    beside = [path.parent for path in paths]
     # The parent by its own name, not through "..", so that problems name a path that people would write.
-    up = [Path(os.path.normpath(home / ".." / "playbooks")) for home in homes]
-    return list(dict.fromkeys((*near, *up)))
+    up = [Path(os.path.normpath(home / "..")) for home in (*inside, *beside)]
+    return list(dict.fromkeys(home / "playbooks" for home in (*inside, *beside, *up)))
 
 
 def _files(path: Path, problems: Problems) -> list[Path]:

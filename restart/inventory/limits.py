@@ -33,10 +33,10 @@ def limits_of(sources: list[Source], members: Members, problems: Problems) -> di
 
 
 def _limit(source: Source, path: Path, name: str, entry: Block, members: Members, problems: Problems) -> Limit:
-    if not any(cap in entry for cap in _CAPS):
+    if not entry.cut and not any(cap in entry for cap in _CAPS):
         problems.at(source, path, "limits nothing", f"state one of {', '.join(_CAPS)}")
     for key in _OF_CAPACITY:
-        if key in entry and "capacity" not in entry:
+        if key in entry and "capacity" not in entry and not entry.cut:
             problems.at(source, (*path, key), f"{key} means nothing without capacity", "state capacity", key=True)
     rate = entry.get("max_rate")
     held = entry.get("held_until", "ready")

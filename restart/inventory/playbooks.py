@@ -8,9 +8,9 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from restart.inventory.files import SUFFIXES, source_of
+from restart.inventory.leaves import Checker, Report
 from restart.inventory.problems import Path, Problems, Source, clipped
 from restart.inventory.schema import NAME
-from restart.inventory.shape import Checker, Report
 from restart.inventory.values import seconds_or
 from restart.model.inventory import Host
 from restart.model.playbook import Playbook, Rung, Step
@@ -59,6 +59,8 @@ class PlaybookShelf:
         """Whether the placeholders of each playbook can be filled on every host that uses it."""
         for name, source in self._sources.items():
             for index, step in enumerate(source.root.get("drain") or ()):
+                if step is None:  # taken out, being wrong
+                    continue
                 for key in ("run", "undo"):
                     for placeholder in sorted(set(placeholders(step.get(key, "")))):
                         label_everywhere(source, ("drain", index, key), placeholder, users.get(name, ()))
@@ -93,8 +95,12 @@ class PlaybookShelf:
             self._problems.at(source, (), "no ladder: it does nothing", "write restart:, start: or stop:")
         return Playbook(
             name=name,
-            drain=tuple(self._step(source, ("drain", index), held) for index, held in enumerate(root.get("drain", ()))),
-            **{ladder: tuple(_rung(rung) for rung in root.get(ladder, ())) for ladder in _LADDERS},
+            drain=tuple(
+                self._step(source, ("drain", index), held)
+                for index, held in enumerate(root.get("drain", ()))
+                if held is not None
+            ),
+            **{ladder: tuple(_rung(rung) for rung in root.get(ladder, ()) if rung is not None) for ladder in _LADDERS},
         )
 
     def _step(self, source: Source, path: Path, held: Mapping[str, Any]) -> Step:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from restart.inventory.schema_check import check, checks
 from restart.inventory.schema_parts import (
     DURATION_BODY,
     amount,
@@ -27,16 +28,6 @@ from restart.model.world import Gate
 
 HOST_NAME = r"^[A-Za-z0-9_\[][A-Za-z0-9_.\[\]-]*$"
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
-COMMON = ("timeout", "every", "healthy_for", "within", "service")
-"""Keys that every check takes, whatever its kind."""
-PLANNED: Mapping[str, Any] = {
-    "same_as_before": {
-        "description": "An answer that must be the same as before the host's move. Read and carried; running it comes later.",
-        "type": ["string", "object"],
-        "minLength": 1,
-    }
-}
-"""Kinds of checks that the format knows and no gate asks yet: read, carried into the plan, refused by `run`."""
 
 
 def schema(gates: Mapping[str, Gate]) -> dict[str, Any]:
@@ -63,7 +54,7 @@ def definitions(gates: Mapping[str, Gate]) -> dict[str, Any]:
         "dependency": _dependency(),
         "limit": _limit(),
         "policy": _policy(),
-        "check": _check(gates),
+        "check": check(gates),
     }
 
 
@@ -102,7 +93,7 @@ def _inventory() -> dict[str, Any]:
                 "propertyNames": names,
                 "additionalProperties": {"$ref": "#/$defs/limit"},
             },
-            "watch": _checks("Asked all through a run; a FAIL or a lasting UNKNOWN holds it."),
+            "watch": checks("Asked all through a run; a FAIL or a lasting UNKNOWN holds it."),
             "policy": {"$ref": "#/$defs/policy"},
         },
     )
@@ -221,8 +212,8 @@ def _service() -> dict[str, Any]:
             },
             "min_available": amount("Members that must be available at every instant, rounded up."),
             "max_unavailable": amount("Members that may be unavailable at once, rounded down."),
-            "ready": _checks("Asked of each member. Default: ssh"),
-            "gate": _checks("Asked of the group: before every start that it guards, and at each wave's end."),
+            "ready": checks("Asked of each member. Default: ssh"),
+            "gate": checks("Asked of the group: before every start that it guards, and at each wave's end."),
             "ready_when": amount("Cold start: when the group counts as ready.", everyone=True),
             "co_start": flag("Cold start: members do not wait for each other's checks."),
             "settle": duration("Rest after each wave that touched it. Default: 0s"),
@@ -358,41 +349,3 @@ def _policy() -> dict[str, Any]:
             "windows": listing("When runs are allowed.", {"type": "object", "minProperties": 1}),
         },
     )
-
-
-def _checks(description: str) -> dict[str, Any]:
-    return listing(description, {"$ref": "#/$defs/check"})
-
-
-def _check(gates: Mapping[str, Gate]) -> dict[str, Any]:
-    kinds = {**PLANNED, **{kind: gate.schema for kind, gate in gates.items()}}
-    return {
-        "description": "One health question: its kind with what it needs, and how long and how often it is asked.",
-        "type": "object",
-        "properties": {**{kind: with_common(dict(held)) for kind, held in sorted(kinds.items())}, **_common()},
-        "additionalProperties": False,
-        "minProperties": 1,
-        "x-noun": "check or key",
-    }
-
-
-def _common() -> dict[str, Any]:
-    return {
-        "timeout": duration("One question is given up after this. Default: 5s", positive=True),
-        "every": duration("Asked again after this. Default: 2s", positive=True),
-        "healthy_for": duration("Must keep passing for this long. Default: 10s"),
-        "within": duration("Has failed for good after this. Default: 5m", positive=True),
-        "service": text("The service of this inventory that the question travels through."),
-    }
-
-
-def with_common(held: dict[str, Any]) -> dict[str, Any]:
-    """A gate's schema that also takes the common keys inside of its object form; keys of its own win."""
-    for keyword in ("oneOf", "anyOf"):
-        if keyword in held:
-            held[keyword] = [with_common(dict(part)) for part in held[keyword]]
-    if "properties" in held or held.get("type") == "object":
-        held["properties"] = {**_common(), **held.get("properties", {})}
-    if held.get("type") == "object" and not held.get("required"):
-        held["type"] = ["object", "null"]
-    return held

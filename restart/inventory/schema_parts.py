@@ -87,7 +87,6 @@ def duration(description: str, *, positive: bool = False) -> dict[str, Any]:
         "type": "string",
         "pattern": rf"^(?=.*[1-9]){DURATION_BODY}$" if positive else f"^{DURATION_BODY}$",
         "x-expects": f"{_DURATION}, above zero," if positive else _DURATION,
-        "x-duration": True,
     }
 
 

@@ -41,7 +41,7 @@ def playbook() -> dict[str, Any]:
         ),
         "approve": text("Wait for a person to do this and say so."),
     }
-    rung = {**mapping("One way to get a host back.", rungs, least=1, most=1), "x-noun": "rung"}
+    rung = {**mapping("One way to get a host back.", rungs, least=1, most=1), "x-noun": "rung", "x-whole": True}
     return mapping(
         "How one host is restarted, started and stopped.",
         {
@@ -57,7 +57,7 @@ def playbook() -> dict[str, Any]:
 
 
 def _step() -> dict[str, Any]:
-    return mapping(
+    step = mapping(
         "One shell command, or a person to wait for.",
         {
             "run": text("POSIX shell command. {host}, {address}, {service} and {label.NAME} are filled, each quoted."),
@@ -68,3 +68,4 @@ def _step() -> dict[str, Any]:
         },
         least=1,
     )
+    return {**step, "x-whole": True}

@@ -24,9 +24,12 @@ def column_of(where: Place) -> int:
 
 
 class Block(dict[str, Any]):
-    """A mapping with the places of its keys and values. `written` holds the source text of values that are not text."""
+    """A mapping with the places of its keys and values. `written` holds the source text of values that are not text.
 
-    __slots__ = ("numeric_keys", "place", "places", "written")
+    `numeric_keys` are keys that YAML reads as something else than text; `cut` is set once a wrong key was taken out.
+    """
+
+    __slots__ = ("cut", "numeric_keys", "place", "places", "written")
 
     def __init__(self, where: Place) -> None:
         super().__init__()
@@ -34,6 +37,7 @@ class Block(dict[str, Any]):
         self.places: list[Place] = []
         self.written: dict[str, str] | None = None
         self.numeric_keys: set[str] | None = None
+        self.cut = False
 
     def key_place(self, key: str) -> Place:
         """Where the key stands."""
@@ -45,6 +49,7 @@ class Block(dict[str, Any]):
 
     def drop(self, key: str) -> None:
         """Take a key out, with its places."""
+        self.cut = True
         at = 2 * list(self).index(key)
         del self[key], self.places[at : at + 2]
 
@@ -60,8 +65,8 @@ class Listing(list[Any]):
         self.places: list[Place] = []
 
     def drop(self, index: int) -> None:
-        """Take an item out, with its place."""
-        del self[index], self.places[index]
+        """Put None in an item's place: the others keep their index, by which problems name them."""
+        self[index] = None
 
 
 class Unreadable(Exception):

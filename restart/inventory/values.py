@@ -81,4 +81,4 @@ def texts(value: str | list[str] | None) -> list[str]:
     """One text or a list of them, as a list."""
     if value is None:
         return []
-    return [value] if isinstance(value, str) else value
+    return [value] if isinstance(value, str) else [text or "" for text in value]  # None: taken out, being wrong
