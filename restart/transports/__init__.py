@@ -1,1 +1,1 @@
-"""Hands: ssh, local, net. A plugin shelf."""
+"""Hands: what carries questions and commands out to the world. Whatever goes wrong comes back as `NoAnswer`."""
