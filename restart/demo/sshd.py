@@ -10,7 +10,6 @@ import selectors
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -25,7 +24,7 @@ from paramiko.common import (
 CONNECTIONS_MAX = 32
 """Connections of one host at once; as with sshd's MaxStartups, more are dropped."""
 
-REPLY_S = 0.01
+REPLY_WITHIN_S = 5.0
 
 Spawn = Callable[[str], "subprocess.Popen[bytes] | None"]
 """Starts a shell command on the host, its three streams piped; None when the host is going down."""
@@ -50,7 +49,7 @@ class SshServer:
                 line.close()
                 return
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            transport = paramiko.Transport(line)
+            transport = _Line(line)
             # Curve25519 is the cheapest key exchange for both sides, and all 20 hosts share two cores with the run.
             transport.get_security_options().kex = ("curve25519-sha256@libssh.org",)
             transport.add_server_key(self._host_key)
@@ -69,6 +68,22 @@ class SshServer:
         for transport, line in lines:
             transport.close()
             line.close()
+
+
+class _Line(paramiko.Transport):
+    """A connection that tells when its reply to a request is sent.
+
+    paramiko replies in the connection's own thread, after our handler has returned, and has no word for that moment. A
+    command that ended before it would close the channel ahead of the reply, which is a failed request to the client.
+    """
+
+    asked: threading.Event | None = None
+
+    def _send_user_message(self, data: paramiko.Message) -> None:
+        super()._send_user_message(data)  # type: ignore[misc]
+        if self.asked is not None and threading.current_thread() is self:
+            self.asked.set()
+            self.asked = None
 
 
 class _Session(paramiko.ServerInterface):
@@ -91,13 +106,18 @@ class _Session(paramiko.ServerInterface):
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         text = command.decode("utf-8", "surrogateescape")
-        threading.Thread(target=_execute, args=(channel, text, self._spawn), name="command", daemon=True).start()
+        replied = threading.Event()
+        line = channel.get_transport()
+        if isinstance(line, _Line):
+            line.asked = replied
+        threading.Thread(
+            target=_execute, args=(channel, text, self._spawn, replied), name="command", daemon=True
+        ).start()
         return True
 
 
-def _execute(channel: paramiko.Channel, command: str, spawn: Spawn) -> None:
-    """Run one command for a channel: its input, its output, its exit status."""
-    asked_s = time.monotonic()
+def _execute(channel: paramiko.Channel, command: str, spawn: Spawn, replied: threading.Event) -> None:
+    """Run one command for a channel: its input, its output, its exit status. `replied`: its request was answered."""
     process = spawn(command)
     if process is None:
         channel.close()
@@ -106,9 +126,7 @@ def _execute(channel: paramiko.Channel, command: str, spawn: Spawn) -> None:
     try:
         _pass_on(channel, process)
         status = process.wait()
-        # paramiko sends its reply to the request right after our handler returned, in another thread; a channel that
-        # is closed before that reply is a failed request to the client.
-        time.sleep(max(0.0, asked_s + REPLY_S - time.monotonic()))
+        replied.wait(REPLY_WITHIN_S)
         channel.send_exit_status(status if status >= 0 else 128 - status)
     except (OSError, EOFError, paramiko.SSHException):
         # The connection is gone; as with sshd, the command itself goes on until it ends or the host goes down.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,3 +61,17 @@ def connect(fleet: DemoFleet, host: str, *, user: str = "ops", key: paramiko.PKe
         "127.0.0.1", port=port(fleet, host), username=user, pkey=key, allow_agent=False, look_for_keys=False, timeout=10
     )
     return client
+
+
+def alive(pid: int) -> bool:
+    # A dead process whose new parent never reaps it (the first process of some containers) is a zombie, not alive.
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return not Path("/proc").exists() and pid_listed(pid)
+
+
+def pid_listed(pid: int) -> bool:
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
+    return bool(state) and not state.startswith("Z")

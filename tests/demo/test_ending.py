@@ -16,7 +16,7 @@ import pytest
 from restart.demo import demo
 from restart.demo.fleet import DemoFleet
 from restart.errors import RestartError
-from tests.demo.conftest import FAST, SMALL, connect, port, shell
+from tests.demo.conftest import FAST, SMALL, alive, connect, port, shell
 
 OWNER = """
 import sys, threading
@@ -28,20 +28,6 @@ with demo.start(Path(sys.argv[1]), shape=Shape(db=1, queue=0, cache=0, app=1, lb
     print(fleet.pid, *ports, flush=True)
     fleet.wait()
 """
-
-
-def alive(pid: int) -> bool:
-    # A dead process whose new parent never reaps it (the first process of some containers) is a zombie, not alive.
-    try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return not Path("/proc").exists() and pid_listed(pid)
-
-
-def pid_listed(pid: int) -> bool:
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
-    return bool(state) and not state.startswith("Z")
 
 
 def refused(number: int) -> bool:

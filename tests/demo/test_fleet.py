@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import stat
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ import pytest
 from restart.demo import demo
 from restart.demo.fleet import DemoFleet
 from restart.demo.keys import new_key
-from tests.demo.conftest import connect, port, shell
+from tests.demo.conftest import alive, connect, port, shell
 
 REBOOT = "( sleep 0.1 && systemctl reboot ) </dev/null >/dev/null 2>&1 &"
 
@@ -47,6 +47,16 @@ def test_a_command_runs_in_a_shell_with_its_input_output_and_exit_status(resting
         assert output.read() == b"got this\n"
         assert errors.read() == b"bad\n"
         assert output.channel.recv_exit_status() == 7
+
+
+def test_a_command_that_ends_at_once_is_never_a_failed_request(resting: DemoFleet) -> None:
+    # Its channel once closed ahead of the reply to its request, about one time in three hundred on a busy machine.
+    def many(host: str) -> list[int]:
+        with connect(resting, host) as client:
+            return [client.exec_command(":", timeout=10)[1].channel.recv_exit_status() for _ in range(60)]
+
+    with ThreadPoolExecutor(max_workers=len(resting.hosts)) as pool:
+        assert [set(statuses) for statuses in pool.map(many, resting.hosts)] == [{0}] * len(resting.hosts)
 
 
 def test_much_output_arrives_whole(resting: DemoFleet) -> None:
@@ -81,18 +91,11 @@ def test_a_reboot_ends_what_ran_on_the_host(fleet: DemoFleet) -> None:
     shell(fleet, "app-1", "echo $$ > pid; sleep 300 </dev/null >/dev/null 2>&1 & echo $! > $HOME/sleeper")
     _, text, _ = shell(fleet, "app-1", "cat $HOME/sleeper")
     sleeper = int(text)
-    os.kill(sleeper, 0)
+    assert alive(sleeper)
     shell(fleet, "app-1", REBOOT)
     until(lambda: demo.boots(fleet)["app-1"] == 1)
 
-    def gone() -> bool:
-        try:
-            os.kill(sleeper, 0)
-        except ProcessLookupError:
-            return True
-        return False
-
-    until(gone)
+    until(lambda: not alive(sleeper))
 
 
 def test_uptime_is_fresh_at_every_command(resting: DemoFleet) -> None:
