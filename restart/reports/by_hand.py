@@ -138,7 +138,10 @@ def _check(inventory: Inventory, check: Check, host: Host | None, service: str |
         return f"nc -z -w {timeout_s} {shlex.quote(_filled(address, host, service))} {params.get('port')}"
     if check.kind == "http":
         url = _url(str(params.get("url", "")), host, service)
-        wanted = params.get("status", 200)
+        status = params.get("status", 200)
+        wanted = " or ".join(str(each) for each in (status if isinstance(status, list | tuple) else (status,)))
+        if params.get("contains"):
+            return f"curl -sS -m {timeout_s} {shlex.quote(url)}   # {wanted} wanted, with {params['contains']!r} in it"
         return f"curl -sS -o /dev/null -w '%{{http_code}}\\n' -m {timeout_s} {shlex.quote(url)}   # {wanted} wanted"
     if check.kind == "command":
         line = _filled(str(params.get("run", "")), host, service)
@@ -146,9 +149,12 @@ def _check(inventory: Inventory, check: Check, host: Host | None, service: str |
             return f"{line}   # here, on the controller; exit status 0 wanted"
         return f"{ssh(inventory, host.name, line)}   # exit status 0 wanted"
     if check.kind == "systemd" and host is not None:
-        units = params.get("units") or params.get("unit") or ()
-        listed = " ".join(shlex.quote(unit) for unit in ((units,) if isinstance(units, str) else units))
-        return ssh(inventory, host.name, f"systemctl is-active {listed}")
+        units = " ".join(shlex.quote(_filled(unit, host, service)) for unit in params.get("units", ()))
+        commands = [f"systemctl is-active {units}"] if units else []
+        if not params.get("system"):
+            return ssh(inventory, host.name, commands[0] if commands else "true")
+        line = ssh(inventory, host.name, "; ".join([*commands, "systemctl is-system-running"]))
+        return f"{line}   # every unit active, and the system {params['system']}"
     if check.kind == "boot" and host is not None:
         return f"{ssh(inventory, host.name, BOOT_ID)}   # must differ from the boot id before"
     if check.kind == "prometheus":

@@ -40,6 +40,7 @@ class LiveView:
         self._events: deque[tuple[float, Fact]] = deque(maxlen=12)
         self._lock = threading.Lock()
         self._over = threading.Event()
+        self._note = ""
         self._thread: threading.Thread | None = None
 
     def see(self, event: Event, facts: Sequence[Fact]) -> None:
@@ -51,6 +52,10 @@ class LiveView:
                 self._picture.take(fact)
                 if fact.fact not in QUIET:
                     self._events.append((fact.at_s, fact))
+
+    def note(self, text: str) -> None:
+        """Show `text` under the headline from now on. Takes no lock: a signal may call it at any moment."""
+        self._note = text
 
     def __enter__(self) -> LiveView:
         self._thread = threading.Thread(target=self._draw, name="live view", daemon=True)
@@ -79,7 +84,7 @@ class LiveView:
         with self._lock:
             width, height = self._console.size
             now_s = self._picture.now_s + max(0.0, self._clock() - self._seen_at)
-            room = max(4, height - 6)
+            room = max(4, height - 6 - bool(self._note))
             busy = [self._picture.hosts[name] for name in self._picture.in_flight]
             services = self._services()
             holds = self._picture.open_holds()
@@ -88,6 +93,8 @@ class LiveView:
             service_n = min(len(services), max(2, (room - events_n - holds_n) // 2))
             hosts_n = max(1, room - events_n - holds_n - service_n)
             parts = [self._headline(now_s, width), self._waves(width)]
+            if self._note:
+                parts.append(self._line(self._note, "wait", width))
             if busy:
                 parts.append(self._hosts_table(busy[:hosts_n], len(busy), now_s, width))
             if services:

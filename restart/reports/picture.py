@@ -14,7 +14,9 @@ from restart.model.event import Fact
 from restart.model.plan import Plan
 
 WAITING, DONE, QUARANTINED, SKIPPED, IN_DOUBT = "waiting", "done", "quarantined", "skipped", "in doubt"
-ENDED = frozenset({DONE, QUARANTINED, SKIPPED})
+UNTOUCHED, NOT_REBOOTED = "untouched", "not rebooted"
+ENDED = frozenset({DONE, QUARANTINED, SKIPPED, UNTOUCHED, NOT_REBOOTED})
+NOT_WELL = ENDED - {DONE}
 
 _PHASES = {
     names.MOVE_STARTED: "starting",
@@ -27,10 +29,13 @@ _PHASES = {
     names.UNDRAINING: "undraining",
     names.MOVE_DONE: DONE,
     names.QUARANTINED: QUARANTINED,
+    names.UNTOUCHED: UNTOUCHED,
+    names.NOT_REBOOTED: NOT_REBOOTED,
     names.SKIPPED: SKIPPED,
     names.IN_DOUBT: IN_DOUBT,
-    names.RESOLVED: "resolved",
 }
+
+_RESOLVED = {"done": "ready, holding", "retry": WAITING, "skip": SKIPPED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +56,6 @@ class HostPicture:
     boot_before: str | None = None
     boot_after: str | None = None
     down_s: float | None = None
-    really_rebooted: bool = True
     why: str = ""
 
     @property
@@ -143,8 +147,10 @@ class Picture:
     def take(self, fact: Fact) -> None:
         """Fold one more fact in. A fact about what the plan does not know changes nothing."""
         self.now_s = max(self.now_s, fact.at_s)
-        if fact.host in self.hosts and fact.fact in _PHASES:
-            self._host(fact, self.hosts[fact.host])
+        if fact.host in self.hosts:
+            phase = _phase(fact, self.hosts[fact.host])
+            if phase is not None:
+                self._host(fact, replace(self.hosts[fact.host], phase=phase, since_s=fact.at_s))
         if fact.wave is not None and fact.wave in self.waves:
             self._wave(fact, fact.wave)
         if fact.fact in (names.GATE, names.WATCH):
@@ -183,8 +189,8 @@ class Picture:
         return tuple(self.holds[index] for index in self._open_holds.values())
 
     def _host(self, fact: Fact, seen: HostPicture) -> None:
-        at_s, data = fact.at_s, fact.data
-        seen = replace(seen, phase=_PHASES[fact.fact], since_s=at_s)
+        """`seen` has its new phase already."""
+        at_s, data, before_fact = fact.at_s, fact.data, self.hosts[seen.host]
         if fact.fact == names.MOVE_STARTED:
             seen = replace(seen, started_s=at_s if seen.started_s is None else seen.started_s)
             self._let_go(at_s, fact.host or "")
@@ -200,25 +206,30 @@ class Picture:
                 down_s = at_s - seen.rung_s
             before = seen.boot_before or data.get("was")
             seen = replace(seen, boot_before=before, boot_after=data.get("boot_id"), down_s=down_s)
-        elif fact.fact in (names.MOVE_DONE, names.QUARANTINED, names.SKIPPED):
-            seen = self._over(fact, seen)
         elif fact.fact in (names.IN_DOUBT, names.RUNG_FAILED):
             seen = replace(seen, why=fact.why or "")
-        if seen.in_flight:
+        if (seen.phase in ENDED) != (before_fact.phase in ENDED):
+            seen = self._over(fact, seen, before_fact) if seen.phase in ENDED else self._begun_again(seen, before_fact)
+        if seen.in_flight and seen.phase != WAITING:
             self.in_flight[seen.host] = None
         else:
             self.in_flight.pop(seen.host, None)
         self.hosts[seen.host] = seen
 
-    def _over(self, fact: Fact, seen: HostPicture) -> HostPicture:
+    def _over(self, fact: Fact, seen: HostPicture, before: HostPicture) -> HostPicture:
         wave = self.waves[seen.wave]
-        if self.hosts[seen.host].phase not in ENDED:
-            bad = fact.fact != names.MOVE_DONE
-            self.waves[seen.wave] = replace(wave, ended=wave.ended + 1, bad=wave.bad + bad)
-            self.ended += 1
+        self.waves[seen.wave] = replace(wave, ended=wave.ended + 1, bad=wave.bad + (seen.phase in NOT_WELL))
+        self.ended += 1
+        if before.started_s is not None:
             self._lateness_s = fact.at_s - seen.planned_finish_s
-        why = "" if fact.fact == names.MOVE_DONE else fact.why or ""
-        return replace(seen, ended_s=fact.at_s, why=why)
+        return replace(seen, ended_s=fact.at_s, why="" if seen.phase == DONE else fact.why or "")
+
+    def _begun_again(self, seen: HostPicture, before: HostPicture) -> HostPicture:
+        """An operator took the end back."""
+        wave = self.waves[seen.wave]
+        self.waves[seen.wave] = replace(wave, ended=wave.ended - 1, bad=wave.bad - (before.phase in NOT_WELL))
+        self.ended -= 1
+        return replace(seen, ended_s=None)
 
     def _wave(self, fact: Fact, number: int) -> None:
         wave = self.waves[number]
@@ -254,6 +265,10 @@ class Picture:
     def _held(self, fact: Fact) -> None:
         subject = fact.host or (f"wave {fact.wave}" if fact.wave is not None else "the run")
         rule = str(fact.data.get("rule", ""))
+        if subject == "the run" and not rule:
+            # This is how the engine says that nothing holds the run any more.
+            self._let_go(fact.at_s, subject)
+            return
         if subject in self._open_holds:
             last = self.holds[self._open_holds[subject]]
             if (last.why, last.rule) == (fact.why or "", rule):
@@ -283,10 +298,18 @@ class Picture:
         elif fact.fact in (names.PAUSED, names.STOPPING, names.HALTED):
             self.state = {names.PAUSED: "paused", names.STOPPING: "stopping", names.HALTED: "halting"}[fact.fact]
             self.state_why = fact.why or ""
-        elif fact.fact == names.NOT_REBOOTED and fact.host in self.hosts:
-            self.hosts[fact.host] = replace(self.hosts[fact.host], really_rebooted=False, why=fact.why or "")
         elif fact.fact == names.RUN_ENDED:
             self._let_go(fact.at_s, "")
             self.state = str(fact.data.get("state", "done"))
             self.state_why = fact.why or ""
             self.exit_code = fact.data.get("exit_code")
+
+
+def _phase(fact: Fact, seen: HostPicture) -> str | None:
+    """The phase that the fact brings the host into; None: it stays where it is."""
+    if fact.fact == names.RESOLVED:
+        return _RESOLVED.get(str(fact.data.get("word")))
+    if seen.phase in ENDED and fact.fact != names.MOVE_STARTED:
+        # A host that did not really reboot is still checked and undrained: it is over all the same.
+        return None
+    return _PHASES.get(fact.fact)

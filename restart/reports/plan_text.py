@@ -73,11 +73,9 @@ def _head(plan: Plan, width: int) -> Iterator[str]:
         f"{plan.fleet}: {plan.mode} restart of {len(moves)} of {count(len(plan.inventory.hosts), 'host')} "
         f"in {count(len(plan.waves), 'wave')}, about {spoken(plan.estimate.makespan_s)}"
     )
-    yield from wrapped(
-        f"No schedule that keeps order, budgets and limits takes less than {spoken(plan.estimate.lower_bound_s)}.",
-        width=width,
-        first="  ",
-    )
+    if not any(note.startswith("no schedule takes less") for note in plan.notes):
+        least = spoken(plan.estimate.lower_bound_s)
+        yield f"  No schedule that keeps order, budgets and limits takes less than {least}."
     if plan.estimate.critical_path:
         yield from wrapped(
             f"Longest chain: {' > '.join(plan.estimate.critical_path)}.", width=width, first="  ", rest="    "

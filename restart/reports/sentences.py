@@ -31,7 +31,15 @@ def weight(fact: Fact) -> str:
 
 
 _BAD = frozenset(
-    {names.QUARANTINED, names.NOT_REBOOTED, names.IN_DOUBT, names.HALTED, names.RUNG_FAILED, names.CONTAINED}
+    {
+        names.QUARANTINED,
+        names.UNTOUCHED,
+        names.NOT_REBOOTED,
+        names.IN_DOUBT,
+        names.HALTED,
+        names.RUNG_FAILED,
+        names.CONTAINED,
+    }
 )
 _GOOD = frozenset({names.MOVE_DONE, names.WAVE_DONE})
 _WAITS = frozenset({names.HELD, names.PAUSED, names.STOPPING, names.APPROVAL_WANTED, names.SKIPPED})
@@ -119,6 +127,8 @@ def _available(fact: Fact) -> str:
 def _held(fact: Fact) -> str:
     subject = "" if fact.host else f"wave {fact.wave} " if fact.wave is not None else "the run "
     rule = fact.data.get("rule")
+    if subject == "the run " and rule == "":
+        return fact.why or "nothing holds the run"
     return f"{subject}waits{_why(fact)}{f' [{rule}]' if rule else ''}"
 
 
@@ -130,9 +140,11 @@ def _approval(fact: Fact) -> str:
 def _run_ended(fact: Fact) -> str:
     state = {
         "done": "done",
-        "halted": "halted",
+        "halted": "halted, can be resumed",
         "stopped": "stopped, can be resumed",
         "paused": "paused, waits for an operator",
+        "waiting": "over for now, waits for an operator",
+        "ended": "at its end, not every host is well",
         "held": "ended, held by another",
         "drift": "ended, the world does not match the plan",
     }.get(str(fact.data.get("state")), str(fact.data.get("state", "ended")))
@@ -155,10 +167,15 @@ _TOLD: dict[str, Callable[[Fact], str]] = {
     names.UNDRAINING: lambda fact: f"undraining{_evidence(fact)}",
     names.MOVE_DONE: lambda fact: f"done{_took(fact, 'took_s')}",
     names.QUARANTINED: lambda fact: f"QUARANTINED, stays drained and counts as down{_why(fact)}",
+    names.UNTOUCHED: lambda fact: f"left untouched{_why(fact)}",
     names.NOT_REBOOTED: lambda fact: f"did NOT really reboot{_why(fact)}",
     names.SKIPPED: lambda fact: f"skipped{_why(fact)}",
     names.IN_DOUBT: lambda fact: f"IN DOUBT{_why(fact)} (restart resolve RUN {fact.host} --done, --retry or --skip)",
-    names.RESOLVED: lambda fact: f"resolved as {fact.data.get('word', 'said')}{_why(fact)}",
+    names.RESOLVED: lambda fact: (
+        (fact.why or "nothing to resolve")
+        if fact.data.get("word") == "none"
+        else f"resolved as {fact.data.get('word', 'said')}{_why(fact)}"
+    ),
     names.AVAILABLE: _available,
     names.GATE: _gate,
     names.WATCH: _watch,

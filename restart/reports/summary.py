@@ -9,9 +9,12 @@ from typing import Any
 from restart.model.plan import Plan
 from restart.reports.picture import (
     DONE,
+    ENDED,
     IN_DOUBT,
+    NOT_REBOOTED,
     QUARANTINED,
     SKIPPED,
+    UNTOUCHED,
     GatePicture,
     HoldPicture,
     HostPicture,
@@ -21,14 +24,16 @@ from restart.reports.picture import (
 from restart.reports.prose import listed
 from restart.reports.rows import Row, facts_of
 
+SHOWN_MAX = 5
+"""Hosts for which the same command is written out."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCard:
     """What the store says of a run beside its journal. Times are UTC, RFC 3339; None: not yet.
 
     `cpu_s` is the controller's own CPU time over the run, in seconds; None where it was not measured.
-    `command` is how the operator calls the tool with this store, e.g. `restart --store x.db`; `inventory` the file the run was
-    made from.
+    `command` is how the operator calls the tool with this store, e.g. `restart --store x.db`.
     """
 
     run: str
@@ -43,12 +48,11 @@ class RunCard:
     led: bool = False
     cpu_s: float | None = None
     command: str = "restart"
-    inventory: str = "INVENTORY"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextStep:
-    """What the operator does next, and the exact commands for it, one of which is chosen."""
+    """What the operator does next, and the exact commands for it."""
 
     what: str
     commands: tuple[str, ...] = ()
@@ -86,7 +90,7 @@ class Summary:
     @property
     def left(self) -> tuple[HostPicture, ...]:
         """Moves that are not over: never begun, or cut off."""
-        return tuple(host for host in self.hosts if host.phase not in (DONE, QUARANTINED, SKIPPED))
+        return tuple(host for host in self.hosts if host.phase not in ENDED)
 
     @property
     def cpu_s_per_host(self) -> float | None:
@@ -159,8 +163,10 @@ def summary_json(told: Summary, rows: Sequence[Row]) -> dict[str, Any]:
         ],
         "quarantined": [{"host": host.host, "why": host.why} for host in told.having(QUARANTINED)],
         "in_doubt": [{"host": host.host, "why": host.why} for host in told.having(IN_DOUBT)],
+        "untouched": [{"host": host.host, "why": host.why} for host in told.having(UNTOUCHED)],
+        "skipped": [{"host": host.host, "why": host.why} for host in told.having(SKIPPED)],
         "not_rebooted": [
-            {"host": host.host, "why": host.why} for host in told.hosts if not host.really_rebooted
+            {"host": host.host, "why": host.why} for host in told.having(NOT_REBOOTED)
         ],
         "holds": [
             {"subject": hold.subject, "rule": hold.rule, "why": hold.why, "since_s": hold.since_s,
@@ -217,23 +223,38 @@ def _next_steps(plan: Plan, picture: Picture, card: RunCard, state: str) -> tupl
         )
     for target, text in picture.approvals.items():
         steps.append(NextStep(what=f"when this is so: {text or target}", commands=(f"{call} approve {run} {target}",)))
-    bad = [host.host for host in picture.having(QUARANTINED)]
-    left = [host.host for host in picture.hosts.values() if host.phase not in (DONE, QUARANTINED, SKIPPED)]
-    if bad:
-        steps.append(NextStep(what=f"mend {listed(bad)}: not ready, counted as down, not undrained"))
+    steps += [_mended(picture.having(phase), call, run) for phase in (QUARANTINED, UNTOUCHED, NOT_REBOOTED)]
+    left = [host.host for host in picture.hosts.values() if host.phase not in ENDED]
+    done = picture.having(DONE)
     if card.led:
         steps.append(NextStep(what="follow it", commands=(f"{call} attach {run}",)))
         if state == "paused":
             steps.append(NextStep(what="let it go on", commands=(f"{call} go {run}",)))
-    elif state in ("stopped", "paused", "interrupted", "held"):
-        when = "when nobody else holds it, go on with it" if state == "held" else "go on with it"
+    elif state != "done" and (left or len(picture.having(SKIPPED)) + len(done) < len(picture.hosts)):
+        when = {
+            "held": "when nobody else holds it, go on with it",
+            "halted": "when the cause is mended, go on with it",
+            "waiting": "then go on with it",
+            "ended": "then go on with it",
+            "drift": "look at what changed, then go on with it",
+        }.get(state, "go on with it")
         steps.append(NextStep(what=when, commands=(f"{call} resume {run}",)))
-    else:
-        rest = [*bad, *left] if state == "halted" else left
-        if rest:
-            what = "restart the rest" if state == "done" else "when the cause is mended, restart the rest"
-            limit = listed(rest).replace(", ", ",")
-            steps.append(
-                NextStep(what=what, commands=(f"{call} run {card.inventory} --limit '{limit}' --reason '...'",))
-            )
-    return tuple(steps)
+    return tuple(step for step in steps if step.what)
+
+
+def _mended(hosts: tuple[HostPicture, ...], call: str, run: str) -> NextStep:
+    """What to do about hosts that ended badly, all in one way; an empty step where there are none."""
+    if not hosts:
+        return NextStep(what="")
+    what = {
+        QUARANTINED: "mend {} (not ready, counts as down, not undrained), then say what is to be done with it",
+        UNTOUCHED: "see why {} could not be restarted, then say what is to be done with it",
+        NOT_REBOOTED: "see why {} did not really reboot, then say what is to be done with it",
+    }[hosts[0].phase]
+    words = "--done, --retry or --skip" if hosts[0].phase == QUARANTINED else "--retry or --skip"
+    names = [host.host for host in hosts]
+    shown = [*names[:SHOWN_MAX], *(["HOST"] if len(names) > SHOWN_MAX else [])]
+    return NextStep(
+        what=f"{what.format(listed(names))}: {words}",
+        commands=tuple(f"{call} resolve {run} {name} --retry --reason '...'" for name in shown),
+    )

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from restart.model.check import Verdict
-from restart.reports.picture import DONE, IN_DOUBT, QUARANTINED, SKIPPED, HostPicture, WavePicture
+from restart.reports.picture import (
+    DONE,
+    IN_DOUBT,
+    NOT_REBOOTED,
+    QUARANTINED,
+    SKIPPED,
+    UNTOUCHED,
+    HostPicture,
+    WavePicture,
+)
 from restart.reports.prose import aligned, count, listed, printable, wrapped
 from restart.reports.summary import Summary
 from restart.rules.durations import spoken
 
 WIDTH = 80
+_BAD = (QUARANTINED, UNTOUCHED, NOT_REBOOTED, SKIPPED, IN_DOUBT)
 
 
 def summary_text(told: Summary, *, width: int = WIDTH, hosts: bool = True) -> str:
@@ -96,9 +106,7 @@ def _head(told: Summary, width: int) -> list[str]:
     lines += wrapped(f"{began}{f': {card.reason}' if card.reason else ''}.", width=width, first="  ")
     done, total = len(told.having(DONE)), len(told.hosts)
     parts = [f"{done} of {count(total, 'host')} done"]
-    for phase, words in ((QUARANTINED, "quarantined"), (SKIPPED, "skipped"), (IN_DOUBT, "in doubt")):
-        if told.having(phase):
-            parts.append(f"{len(told.having(phase))} {words}")
+    parts += [f"{len(told.having(phase))} {phase}" for phase in _BAD if told.having(phase)]
     began_not = sum(host.started_s is None for host in told.hosts)
     if began_not:
         parts.append(f"{began_not} not begun")
@@ -150,9 +158,8 @@ def _hosts(told: Summary) -> Iterator[str]:
 def _troubles(told: Summary, width: int) -> Iterator[str]:
     rows = []
     for host in told.hosts:
-        if host.phase in (QUARANTINED, SKIPPED, IN_DOUBT) or not host.really_rebooted:
-            what = host.phase if host.phase != DONE else "did not really reboot"
-            rows.append(f"{host.host}: {what}{f': {host.why}' if host.why else ''}")
+        if host.phase in _BAD:
+            rows.append(f"{host.host}: {host.phase}{f': {host.why}' if host.why else ''}")
     if rows:
         yield "Not well"
         for row in rows:

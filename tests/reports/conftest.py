@@ -44,7 +44,7 @@ def inventory() -> Inventory:
                 Check(kind="tcp", params={"port": 5432}),
                 Check(kind="command", params={"run": "pg_isready -q"}, healthy_for_s=10.0, within_s=300.0),
             ),
-            gate=(Check(kind="http", params={"url": "http://status.internal/postgres", "status": 200}),),
+            gate=(Check(kind="http", params={"url": "http://status.internal/postgres", "status": [200]}),),
             settle_s=30.0,
             admission=4,
         ),
@@ -64,7 +64,7 @@ def inventory() -> Inventory:
                 Dependency(provider="metrics", kind="after"),
             ),
             max_unavailable=Amount(percent=25.0),
-            ready=(Check(kind="http", params={"url": "http://{address}:8080/health", "status": 200}),),
+            ready=(Check(kind="http", params={"url": "http://{address}:8080/health", "status": [200]}),),
         ),
     ]
     return Inventory(

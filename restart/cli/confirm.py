@@ -1,0 +1,79 @@
+"""The one question before a run, and what answers it in a script (design: section 6)."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import click
+
+from restart.errors import Refusal, Refused, UsageMistake
+from restart.model.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What the command line says beforehand. `hosts`: the number of hosts; `paths`: path hosts, by name."""
+
+    yes: bool = False
+    hosts: int | None = None
+    paths: tuple[str, ...] = ()
+
+
+def ask(plan: Plan, consent: Consent, *, until_wave: int | None = None) -> None:
+    """Return where the operator means this scope. Raises `Refused` (exit 4) otherwise, `UsageMistake` where nobody can be asked.
+
+    Nothing here lifts a floor: it only makes sure that the scope is the one that is meant.
+    """
+    hosts = [move.host for wave in plan.waves if until_wave is None or wave.number <= until_wave for move in wave.moves]
+    _ask_path(plan, hosts, consent)
+    if consent.hosts is not None:
+        if consent.hosts != len(hosts):
+            _refuse(
+                "yes-hosts",
+                f"--yes-hosts says {consent.hosts}, this run restarts {len(hosts)}",
+                "look at the scope again",
+            )
+        return
+    share, above = len(hosts) / max(1, len(plan.inventory.hosts)), plan.inventory.policy.confirm_above
+    if share > above:
+        what = f"{len(hosts)} of {len(plan.inventory.hosts)} hosts is {share:.0%} of the fleet, above confirm_above ({above:.0%})"
+        if not _present():
+            _refuse("confirm_above", what, "say that you mean it: --yes-hosts NUMBER, the number of hosts")
+        typed = click.prompt(f"{what}.\nType the number of hosts to go on", err=True)
+        if typed.strip() != str(len(hosts)):
+            _refuse("confirm_above", f"{typed.strip()!r} is not {len(hosts)}", "nothing was touched")
+    elif not consent.yes:
+        if not _present():
+            raise UsageMistake("nobody is here to be asked whether this is meant", remedy="say so with --yes")
+        if not click.confirm("Go on?", err=True):
+            _refuse("confirm", "you said no", "nothing was touched")
+
+
+def _ask_path(plan: Plan, hosts: list[str], consent: Consent) -> None:
+    from restart.rules.path import path_alone, path_hosts
+
+    for name in consent.paths:
+        if name not in plan.inventory.hosts:
+            raise UsageMistake(f"--yes-path {name}: {plan.fleet} has no such host")
+    alone = path_alone(plan.inventory)
+    wanting = [host for host in hosts if host in alone and host not in consent.paths]
+    if not wanting:
+        return
+    why = path_hosts(plan.inventory)
+    for host in wanting:
+        what = f"while {host} restarts, this controller is cut off or blind: {why.get(host, 'it is on the path')}"
+        if not _present():
+            _refuse("path", what, f"say that you mean it: --yes-path {host}, or leave it out: --limit '!{host}'")
+        typed = click.prompt(f"{what}.\nType its name to go on", err=True)
+        if typed.strip() != host:
+            _refuse("path", f"{typed.strip()!r} is not {host}", "nothing was touched")
+
+
+def _present() -> bool:
+    """Whether somebody can answer a question."""
+    return sys.stdin.isatty()
+
+
+def _refuse(rule: str, what: str, way_out: str) -> None:
+    raise Refused((Refusal(rule=rule, what=what, way_out=way_out),), subject="run")

@@ -1,0 +1,54 @@
+"""Options that several commands share, each stated once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def formats(*names: str) -> Callable[[Command], Command]:
+    """`--format`, the first of `names` being the default."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(names),
+        default=names[0],
+        show_default=True,
+        help="How the output is written.",
+    )
+
+
+INVENTORY = click.argument("inventory", required=False, metavar="[INVENTORY]")
+
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+
+_SHAPES: tuple[Callable[[Any], Any], ...] = (
+    click.option(
+        "--limit",
+        "limits",
+        multiple=True,
+        metavar="SELECTION",
+        help="Only these hosts: names, globs, [1-3] ranges, service:NAME, label:KEY=VALUE; ! before one excludes it.",
+    ),
+    click.option("--mode", default="rolling", show_default=True, metavar="MODE", help="How the fleet is restarted."),
+    click.option(
+        "--barrier",
+        type=click.Choice(["fleet", "service"]),
+        help="What a wave waits for: the whole wave before it (fleet), or only what it rests on (service).",
+    ),
+    click.option(
+        "--canaries", type=click.IntRange(min=0), metavar="N", help="How many hosts of each kind go first, alone."
+    ),
+    click.option("--include-controller", is_flag=True, help="Restart the host this runs on, too."),
+)
+
+
+def shaping(command: Command) -> Command:
+    """The options that shape a plan."""
+    for option in reversed(_SHAPES):
+        command = option(command)
+    return command

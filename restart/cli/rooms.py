@@ -1,0 +1,279 @@
+"""Where the rooms of the house are joined: gates from their shelf, inventories and plans from files, the store."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from restart.errors import Drift, Refusal, Refused, RestartError, UsageMistake
+
+if TYPE_CHECKING:
+    from restart.model.inventory import Inventory
+    from restart.model.plan import Duration, Plan
+    from restart.model.world import Gate
+    from restart.runner.store import Store
+
+DEFAULT_NAMES = ("inventory.yml", "inventory.yaml", "inventory")
+
+
+def gates() -> dict[str, Gate]:
+    """Every gate on the shelf, by kind. Raises `RestartError` naming the plugin that cannot be loaded."""
+    from importlib.metadata import entry_points
+
+    shelf: dict[str, Gate] = {}
+    for entry in entry_points(group="restart.gates"):
+        origin = f"{entry.name} of {entry.dist.name}" if entry.dist else entry.name
+        try:
+            gate = entry.load()
+            shelf[gate.kind] = gate
+        except Exception as error:
+            # A plugin is foreign code: whatever it raises is told with its name.
+            raise RestartError(
+                f"the gate {origin} ({entry.value}) cannot be loaded: {type(error).__name__}: {error}",
+                remedy="mend or uninstall it",
+            ) from error
+    if not shelf:
+        raise RestartError(
+            "no gates are installed, not even our own", remedy="install the package again: pip install staged-restart"
+        )
+    return shelf
+
+
+def inventory_path(given: str | None) -> Path:
+    """The inventory's file or folder: as given, or the usual name in this folder. Raises `UsageMistake`."""
+    if given is not None:
+        path = Path(given)
+        if not path.exists():
+            raise UsageMistake(
+                f"there is no {given}", remedy="name an inventory file or folder; restart init writes one"
+            )
+        return path
+    for name in DEFAULT_NAMES:
+        if Path(name).exists():
+            return Path(name)
+    raise UsageMistake(
+        "no inventory is given, and this folder has no inventory.yml",
+        remedy="name one, or write one with: restart init",
+    )
+
+
+def read_inventory(path: Path, shelf: Mapping[str, Gate]) -> Inventory:
+    """The inventory at `path`. Raises `InventoryInvalid` with every problem, `UsageMistake` where it cannot be opened."""
+    from restart.inventory import read
+
+    try:
+        return read([path], shelf)
+    except OSError as error:
+        raise UsageMistake(f"{path} cannot be read: {error.strerror}") from error
+
+
+def read_plan(path: Path) -> Plan:
+    """A saved plan. Raises `UsageMistake` where the file holds none, `Drift` where it was changed after it was made."""
+    from restart.planner import plan_from_json
+
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UsageMistake(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageMistake(f"{path} is no plan: {error}", remedy="restart plan -o FILE writes one") from error
+    return plan_from_json(document)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What the command line says about the plan that is to be made."""
+
+    limits: tuple[str, ...] = ()
+    mode: str = "rolling"
+    barrier: str | None = None
+    canaries: int | None = None
+    include_controller: bool = False
+
+    @property
+    def selection(self) -> tuple[str, ...] | None:
+        """The terms of the selection; None: everything."""
+        return self.limits or None
+
+
+def is_plan(path: Path) -> bool:
+    """Whether `path` is a saved plan rather than an inventory: a file named `.json`."""
+    return path.is_file() and path.suffix == ".json"
+
+
+def plan_of(path: Path, shape: Shape, store: str | None, shelf: Mapping[str, Gate] | None = None) -> Plan:
+    """The saved plan at `path`, or a plan made from the inventory there."""
+    if not is_plan(path):
+        return make_plan(read_inventory(path, gates() if shelf is None else shelf), shape, store)
+    if shape != Shape():
+        raise UsageMistake(
+            f"{path} is a saved plan: --limit, --mode, --barrier, --canaries and --include-controller no longer shape it",
+            remedy="make a new plan from the inventory with them",
+        )
+    return read_plan(path)
+
+
+def make_plan(inventory: Inventory, shape: Shape, store: str | None) -> Plan:
+    """A plan of `inventory`. Touches no network; the store only where there is one already."""
+    from restart import planner
+
+    if shape.mode != "rolling":
+        refusal = Refusal(rule="mode", what=f"mode {shape.mode}: not yet", way_out="only --mode rolling can be planned")
+        raise Refused((refusal,))
+    return planner.make_plan(
+        inventory,
+        selection=shape.selection,
+        observation=None,
+        made_at=made_at(),
+        durations=durations(inventory.fleet, store),
+        barrier=shape.barrier,
+        canaries=shape.canaries,
+        include_controller=shape.include_controller,
+    )
+
+
+def durations(fleet: str, store: str | None) -> Mapping[str, Duration]:
+    """What earlier runs taught; nothing where there is no store. None is made."""
+    opened = existing_store(store)
+    if opened is None:
+        return {}
+    from restart.runner import history
+
+    with opened:
+        return history.durations(opened, fleet)
+
+
+def made_at() -> str:
+    """Now, or the moment that SOURCE_DATE_EPOCH names: UTC, RFC 3339. Raises `UsageMistake` where that is no number."""
+    given = os.environ.get("SOURCE_DATE_EPOCH")
+    try:
+        seconds = time.time() if given is None else int(given)
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    except (ValueError, OverflowError):
+        raise UsageMistake(
+            f"SOURCE_DATE_EPOCH is {given!r}, which is no time in seconds since 1970", remedy="unset it"
+        ) from None
+
+
+def store_path(store: str | None) -> Path | None:
+    """The store's file where one is named; None: the usual place."""
+    return Path(store) if store else None
+
+
+def existing_store(store: str | None) -> Store | None:
+    """The store, open, where there is one; None: there is none, and none is made."""
+    from restart.runner.store import Store
+
+    return Store.existing(store_path(store))
+
+
+def the_store(store: str | None) -> Store:
+    """The store, open. Raises `UsageMistake` where there is none: then there is no run to speak of."""
+    opened = existing_store(store)
+    if opened is None:
+        raise UsageMistake(
+            "there is no run yet", remedy="restart run begins one; --store or RESTART_STORE names another store"
+        )
+    return opened
+
+
+def command_text(store: str | None) -> str:
+    """How the operator calls this tool with this store, for commands that are to be copied."""
+    import shlex
+
+    if not store or os.environ.get("RESTART_STORE") == store:
+        return "restart"
+    return f"restart --store {shlex.quote(store)}"
+
+
+def document_text(document: Mapping[str, Any]) -> str:
+    """JSON with one line for each entry of each top-level value: stable, quick for ten thousand hosts, and good in a diff."""
+    parts = []
+    for key, value in document.items():
+        if isinstance(value, dict) and value:
+            inner = ",\n".join(f"  {_compact(name)}: {_compact(held)}" for name, held in value.items())
+            text = f"{{\n{inner}\n }}"
+        elif isinstance(value, list) and value:
+            inner = ",\n".join(f"  {_compact(held)}" for held in value)
+            text = f"[\n{inner}\n ]"
+        else:
+            text = _compact(value)
+        parts.append(f" {_compact(key)}: {text}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def save(path: str, text: str) -> None:
+    """Write `text` to `path`, whole or not at all. Raises `UsageMistake` where it cannot be written."""
+    target = Path(path)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(target)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise UsageMistake(f"{path} cannot be written: {error.strerror}") from error
+
+
+def show(text: str) -> None:
+    """Print `text` as it is; on a terminal that shows colours, headings and alarms stand out."""
+    from restart.reports.terminal import painted
+
+    click.echo(painted(text) if has_colours(sys.stdout) else text, nl=False, color=True)
+
+
+def show_json(value: Any) -> None:
+    """Print `value` as indented JSON."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def has_colours(stream: Any) -> bool:
+    """Whether `stream` is a terminal that may get colours: NO_COLOR and TERM=dumb are honoured."""
+    return is_drawable(stream) and not os.environ.get("NO_COLOR")
+
+
+def is_drawable(stream: Any) -> bool:
+    """Whether `stream` is a terminal that can be drawn on and knows our characters."""
+    encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "")
+    return bool(stream.isatty()) and os.environ.get("TERM", "") not in ("", "dumb") and encoding == "utf8"
+
+
+def same_inventory(plan: Plan, path: Path, shelf: Mapping[str, Gate]) -> None:
+    """Raises `Drift` unless the inventory at `path` is the one the plan was made from."""
+    inventory = read_inventory(path, shelf)
+    again = digest_of(inventory)
+    written = digest_of(_with_options_of(plan, inventory))
+    if plan.inventory_digest not in (again, written):
+        raise Drift(
+            f"{path} is no longer the inventory the plan was made from ({plan.inventory_digest} then, {again} now)",
+            remedy="make the plan again and review what changed",
+        )
+
+
+def _with_options_of(plan: Plan, inventory: Inventory) -> Inventory:
+    """`inventory` with the plan's barrier and canaries: the planner writes those options of its command line into the policy."""
+    policy = replace(inventory.policy, barrier=plan.inventory.policy.barrier, canaries=plan.inventory.policy.canaries)
+    known = plan.inventory.services
+    services = {
+        name: replace(service, canaries=known[name].canaries) if name in known else service
+        for name, service in inventory.services.items()
+    }
+    return replace(inventory, policy=policy, services=services)
+
+
+def digest_of(inventory: Inventory) -> str:
+    """The digest of an inventory in its resolved form (design: rule 13)."""
+    from restart.model.document import as_json, digest
+
+    return digest(as_json(inventory))

@@ -1,0 +1,134 @@
+"""run and resume: the two commands that change hosts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from restart.cli import rooms
+from restart.cli.confirm import Consent, ask
+from restart.cli.options import DRY_RUN, formats, shaping
+from restart.cli.rooms import Shape
+from restart.errors import Refused, UsageMistake
+
+if TYPE_CHECKING:
+    from restart.model.plan import Plan
+
+
+@click.command("run", short_help="Restart the fleet in waves.")
+@click.argument("source", required=False, metavar="[INVENTORY|PLAN.json]")
+@click.option("--reason", metavar="TEXT", help="Why; it is kept in the journal. Required.")
+@click.option("--yes", is_flag=True, help="Do not ask. A scope above confirm_above wants --yes-hosts all the same.")
+@click.option(
+    "--yes-hosts", type=int, metavar="N", help="I mean these N hosts: instead of the question. Lifts no floor."
+)
+@click.option(
+    "--yes-path", "yes_paths", multiple=True, metavar="HOST", help="I mean HOST, though it cuts the controller off."
+)
+@click.option("--until-wave", type=click.IntRange(min=1), metavar="N", help="Stop after wave N; resume goes on.")
+@click.option(
+    "--inventory", "inventory_now", metavar="FILE", help="With PLAN.json: end with 8 if FILE has changed since."
+)
+@shaping
+@DRY_RUN
+@formats("text", "jsonl")
+@click.pass_obj
+def run_command(
+    store: str | None,
+    /,
+    source: str | None,
+    reason: str | None,
+    yes: bool,
+    yes_hosts: int | None,
+    yes_paths: tuple[str, ...],
+    until_wave: int | None,
+    inventory_now: str | None,
+    dry_run: bool,
+    form: str,
+    **shape: Any,
+) -> int:
+    """Restart the fleet in waves: from an inventory, or exactly as a saved plan says.
+
+    Ctrl-C once: what is in flight ends, nothing new starts. Twice: let go at once. Either way: restart resume.
+    """
+    path = rooms.inventory_path(source)
+    if not dry_run and not (reason or "").strip():
+        raise UsageMistake(
+            "a run wants a reason, for the journal and for who comes after you", remedy="--reason 'TEXT'"
+        )
+    shelf = rooms.gates()
+    plan = rooms.plan_of(path, Shape(**shape), store, shelf)
+    if inventory_now is not None:
+        rooms.same_inventory(plan, rooms.inventory_path(inventory_now), shelf)
+    check(plan, until_wave)
+    if dry_run:
+        _show_dry(plan, form)
+        return 0
+    if not plan.waves:
+        click.echo(f"Nothing to restart in {plan.fleet}.", err=form != "text")
+        return 0
+    _show_scope(plan, until_wave, form)
+    ask(plan, Consent(yes=yes, hosts=yes_hosts, paths=yes_paths), until_wave=until_wave)
+    from restart.cli import carry
+
+    options = {"source": str(path), "until_wave": until_wave}
+    return carry.begin(
+        plan, shelf, store, reason=str(reason).strip(), until_wave=until_wave, options=options, form=form
+    )
+
+
+@click.command("resume", short_help="Go on with a run that was stopped, halted or cut off.")
+@click.argument("run", required=False, metavar="[RUN]")
+@DRY_RUN
+@formats("text", "jsonl")
+@click.pass_obj
+def resume_command(store: str | None, run: str | None, dry_run: bool, form: str) -> int:
+    """Go on with a run that was stopped, halted or cut off, and finish it.
+
+    RUN is a run's name or its beginning; default: the only one that waits. What was in flight is looked at first, and no
+    host is restarted twice.
+    """
+    from restart.cli import carry, journals
+
+    with rooms.the_store(store) as opened:
+        found = journals.to_resume(opened, run)
+        if dry_run:
+            from restart.reports.summary_text import status_text
+
+            told, _ = journals.account(opened, journals.led(opened, found), store)
+            rooms.show(f"Would go on with run {found.id}. Nothing was touched.\n\n{status_text(told)}")
+            return 0
+        return carry.go_on(opened, found, rooms.gates(), store, form=form)
+
+
+def check(plan: Plan, until_wave: int | None) -> None:
+    """Raises `Refused` for what this version cannot do yet, `UsageMistake` for a wave that the plan does not have."""
+    from restart.engine import not_yet
+
+    refusals = not_yet(plan)
+    if refusals:
+        raise Refused(refusals, subject="run")
+    if until_wave is not None and until_wave > len(plan.waves):
+        raise UsageMistake(f"--until-wave {until_wave}: the plan has {len(plan.waves)} waves")
+
+
+def _show_scope(plan: Plan, until_wave: int | None, form: str) -> None:
+    from restart.reports.plan_text import scope_text
+
+    text = scope_text(plan, until_wave=until_wave)
+    if form == "text":
+        rooms.show(text)
+    else:
+        click.echo(text, err=True, nl=False)
+
+
+def _show_dry(plan: Plan, form: str) -> None:
+    if form == "jsonl":
+        from restart.planner import plan_json
+
+        click.echo(rooms.document_text(plan_json(plan)), nl=False)
+        return
+    from restart.reports.plan_text import plan_text
+
+    rooms.show(plan_text(plan) + "\nDry run: this is what would be done. Nothing was touched.\n")

@@ -1,0 +1,186 @@
+"""Commands that say a word to a run: pause, go, stop, approve, resolve."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from restart.cli import journals, rooms
+from restart.cli.options import DRY_RUN, formats
+from restart.errors import UsageMistake
+
+if TYPE_CHECKING:
+    from restart.cli.journals import Led
+    from restart.runner.store import Store
+
+HEARD_WITHIN_S = 3.0
+"""A run reads its words about once a second."""
+
+RUN = click.argument("run", required=False, metavar="[RUN]")
+WHY = click.option("--reason", default="", metavar="TEXT", help="Why; it is kept in the journal.")
+
+
+@click.command("pause", short_help="Let a run start nothing new until told to go.")
+@RUN
+@WHY
+@formats("text", "json")
+@click.pass_obj
+def pause_command(store: str | None, run: str | None, reason: str, form: str) -> None:
+    """Let a run start nothing new until: restart go. What is in flight ends."""
+    with rooms.the_store(store) as opened:
+        _say(opened, _going(opened, run, "paused"), "pause", reason=reason, form=form)
+
+
+@click.command("go", short_help="Let a paused run go on.")
+@RUN
+@WHY
+@DRY_RUN
+@formats("text", "json")
+@click.pass_obj
+def go_command(store: str | None, run: str | None, reason: str, dry_run: bool, form: str) -> None:
+    """Let a paused run go on."""
+    with rooms.the_store(store) as opened:
+        _say(opened, _going(opened, run, "told to go on"), "go", reason=reason, form=form, dry_run=dry_run)
+
+
+@click.command("stop", short_help="End a run in good order; it can be resumed.")
+@RUN
+@WHY
+@formats("text", "json")
+@click.pass_obj
+def stop_command(store: str | None, run: str | None, reason: str, form: str) -> None:
+    """End a run: what is in flight ends, nothing new starts; it can be resumed. A run that was cut off is given up."""
+    with rooms.the_store(store) as opened:
+        found = journals.meant(opened, run)
+        if found.going:
+            _say(opened, found, "stop", reason=reason, form=form)
+            return
+        if found.run.ended:
+            raise UsageMistake(
+                f"run {found.run.id} has ended already: {found.run.state}",
+                remedy=f"restart report {found.run.id} tells how it went",
+            )
+        _give_up(opened, found, reason)
+        said = f"Nobody leads run {found.run.id}: it was cut off, and is given up now. Look at its hosts: restart report {found.run.id}"
+        _tell(found, "stop", True, said, form)
+
+
+@click.command("approve", short_help="Give an approval that a run waits for.")
+@click.argument("run")
+@click.argument("target", required=False)
+@WHY
+@DRY_RUN
+@formats("text", "json")
+@click.pass_obj
+def approve_command(store: str | None, run: str, target: str | None, reason: str, dry_run: bool, form: str) -> None:
+    """Give an approval that a run waits for. TARGET may be left out where only one is wanted."""
+    with rooms.the_store(store) as opened:
+        found = journals.meant(opened, run)
+        told, _ = journals.account(opened, found, store)
+        wanted = dict(told.approvals)
+        names = ", ".join(wanted) or "none"
+        if target is None:
+            if len(wanted) != 1:
+                raise UsageMistake(f"run {found.run.id} waits for these approvals: {names}", remedy="name one of them")
+            target = next(iter(wanted))
+        elif target not in wanted:
+            raise UsageMistake(
+                f"run {found.run.id} does not wait for an approval named {target!r}", remedy=f"it waits for: {names}"
+            )
+        _say(opened, found, "approve", reason=reason, target=target, form=form, dry_run=dry_run)
+
+
+@click.command("resolve", short_help="Say what is true of a host in doubt.")
+@click.argument("run")
+@click.argument("host")
+@click.option("--done", "word", flag_value="done", help="The host was restarted: go on with its checks.")
+@click.option("--retry", "word", flag_value="retry", help="The host was not restarted: restart it.")
+@click.option("--skip", "word", flag_value="skip", help="Leave the host as it is; it counts as down until it is ready.")
+@click.option("--reason", required=True, metavar="TEXT", help="What you saw; it is kept in the journal.")
+@DRY_RUN
+@formats("text", "json")
+@click.pass_obj
+def resolve_command(
+    store: str | None, run: str, host: str, word: str | None, reason: str, dry_run: bool, form: str
+) -> None:
+    """Say what is true of a host in doubt, of which the tool cannot prove whether it restarted."""
+    if word is None:
+        raise UsageMistake(
+            "one of --done, --retry and --skip is needed", remedy=f"restart status {run} tells about {host}"
+        )
+    with rooms.the_store(store) as opened:
+        found = journals.meant(opened, run)
+        told, _ = journals.account(opened, found, store)
+        doubtful = [seen.host for seen in told.having("in doubt")]
+        if host not in doubtful:
+            raise UsageMistake(
+                f"{host} is not in doubt in run {found.run.id}", remedy=f"in doubt: {', '.join(doubtful) or 'no host'}"
+            )
+        _say(opened, found, word, reason=reason, target=host, form=form, dry_run=dry_run)
+
+
+def speaker() -> str:
+    """Who says it: user and machine."""
+    from restart.runner.lease import Holder
+
+    holder = Holder()
+    return f"{holder.user}@{holder.controller}"
+
+
+def _going(store: Store, run: str | None, verb: str) -> Led:
+    found = journals.meant(store, run)
+    if not found.going:
+        state = found.run.state or "cut off"
+        raise UsageMistake(
+            f"nobody carries out run {found.run.id} now ({state}): it cannot be {verb}",
+            remedy=f"restart status {found.run.id} says what can be done",
+        )
+    return found
+
+
+def _give_up(store: Store, found: Led, reason: str) -> None:
+    """Under the lease, so that nobody resumes it at the same moment."""
+    from restart.runner import lease, runs
+
+    with lease.take(store, fleet=found.run.fleet, run=found.run.id):
+        runs.give_up(store, found.run.id, by=speaker(), reason=reason or "restart stop")
+
+
+def _say(
+    store: Store,
+    found: Led,
+    word: str,
+    *,
+    reason: str,
+    form: str,
+    target: str | None = None,
+    dry_run: bool = False,
+) -> None:
+    from restart.runner import words
+
+    about = f" {target}" if target else ""
+    if dry_run:
+        _tell(found, word, False, f"Would say to run {found.run.id}: {word}{about}. Nothing was said.", form)
+        return
+    number = words.say(store, found.run.id, word, by=speaker(), reason=reason, target=target)
+    heard = False
+    until_s = time.monotonic() + HEARD_WITHIN_S
+    while found.going and not heard and time.monotonic() < until_s:
+        time.sleep(0.1)
+        heard = words.taken(store, number)
+    if heard:
+        said = f"Run {found.run.id} has heard it: {word}{about}."
+    elif found.going:
+        said = f"Left for run {found.run.id}: {word}{about}. It has not heard it yet; restart status {found.run.id} shows when it has."
+    else:
+        said = f"Kept for run {found.run.id}: {word}{about}. It hears it when it goes on: restart resume {found.run.id}"
+    _tell(found, word, heard, said, form)
+
+
+def _tell(found: Led, word: str, heard: bool, said: str, form: str) -> None:
+    if form == "json":
+        rooms.show_json({"version": 1, "run": found.run.id, "word": word, "heard": heard, "says": said})
+    else:
+        rooms.show(said + "\n")
