@@ -5,7 +5,6 @@ The staged way needs nothing from here but `DemoFleet.inventory_path`: it is the
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -97,21 +96,6 @@ def start(parent: Path | None = None, *, shape: Shape | None = None, physics: Ph
 def boots(fleet: DemoFleet) -> dict[str, int]:
     """How often each host has rebooted since the fleet was started, as the hosts themselves count it."""
     return {host: int(member["boots"]) for host, member in fleet.state()["hosts"].items()}
-
-
-def invitation(fleet: DemoFleet) -> tuple[str, ...]:
-    """What can be tried by hand on a fleet that stays up, as lines for people."""
-    inventory, config = shlex.quote(str(fleet.inventory_path)), shlex.quote(str(fleet.files.ssh_config))
-    host = next(name for name, service in fleet.hosts.items() if service == "app")
-    return (
-        f"{len(fleet.hosts)} hosts are up, until Ctrl-C. In another terminal:",
-        f"  export RESTART_STORE={shlex.quote(str(fleet.files.store))}",
-        f"  restart validate {inventory}",
-        f"  restart plan {inventory}",
-        f"  restart run {inventory} --reason 'trying it'",
-        f"  ssh -F {config} {host} 'cat $RESTART_PROC/uptime'",
-        f"  curl {fleet.board_url}/site",
-    )
 
 
 def naive(fleet: DemoFleet, say: Callable[[str], None] = lambda line: None, *, watch_s: float = WATCH_S) -> NaiveResult:

@@ -44,7 +44,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """The paths inside the fleet's folder. `store` is for the runs on it, so that they stay out of the user's own history."""
+    """The paths, inside the fleet's folder, that its files name."""
 
     folder: Path
     inventory: Path = field(init=False)
@@ -52,7 +52,6 @@ class Files:
     identity: Path = field(init=False)
     known_hosts: Path = field(init=False)
     ssh_config: Path = field(init=False)
-    store: Path = field(init=False)
 
     def __post_init__(self) -> None:
         for name, path in (
@@ -61,7 +60,6 @@ class Files:
             ("identity", "keys/id_ed25519"),
             ("known_hosts", "keys/known_hosts"),
             ("ssh_config", "ssh_config"),
-            ("store", "store.db"),
         ):
             object.__setattr__(self, name, self.folder / path)
 
