@@ -144,7 +144,8 @@ class CheckReader:
             some = ", ".join(without[:_NAMED_MAX])
             more = f" and {len(without) - _NAMED_MAX} more" if len(without) > _NAMED_MAX else ""
             known = {name for host in members for name in host.labels}
-            meant = self._problems.meant(label, sorted(known)) or f"give each the label {label}"
+            meant = "" if label in known else self._problems.meant(label, sorted(known))
+            meant = meant or f"give each the label {label}"
             self._problems.at(source, path, f"{{{placeholder}}} has no value on {some}{more}", meant)
         return not without
 

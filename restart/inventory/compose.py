@@ -211,7 +211,8 @@ class _Composer:
         parent.places.append(where)
 
     def _tag(self, event: Any, where: Place) -> None:
-        self._report(where, f"the tag {event.tag[:60]} is not read", "take it away; quote what must be text")
+        tag = event.tag.replace("tag:yaml.org,2002:", "!!")[:60]
+        self._report(where, f"the tag {tag} is not read", "take it away; quote what must be text")
 
 
 def _where(event: Any) -> Place:

@@ -73,11 +73,19 @@ class AtKey(Report):
         self._outer(path, what, way_out, key=True)
 
 
+def pattern_of(schema: Mapping[str, Any]) -> re.Pattern[str] | None:
+    r"""The schema's pattern as ECMA 262 means it: `\d` and `\w` are ASCII, `$` is the end and not before a last newline."""
+    text: str | None = schema.get("pattern")
+    if text is None:
+        return None
+    return re.compile(re.sub(r"(?<!\\)\$\Z", r"\\Z", text), re.ASCII)
+
+
 def typed(schema: Mapping[str, Any]) -> Checker:
     types = types_of(schema["type"])
     expected = schema.get("x-expects") or " or ".join(NOUN[kind] for kind in types if kind != "null")
     accepted = frozenset((*types, "integer")) if "number" in types else frozenset(types)
-    pattern = re.compile(schema["pattern"]) if "pattern" in schema else None
+    pattern = pattern_of(schema)
     classes = frozenset(cls for cls, kind in KIND.items() if kind in accepted)
 
     def check(value: Any, path: Path, report: Report) -> bool:
@@ -106,7 +114,8 @@ def one_of(schema: Mapping[str, Any]) -> Checker:
     def check(value: Any, path: Path, report: Report) -> bool:
         if any(value == word and type(value) is type(word) for word in words):
             return True
-        known = " or ".join(str(word) for word in words)
+        *others, last = (str(word) for word in words)
+        known = f"{', '.join(others)} or {last}" if others else last
         near = report.nearest(value, [str(word) for word in words]) if isinstance(value, str) else None
         report(path, f"{known} expected, not {shown(value)}", f"did you mean {near}?" if near else "")
         return False
@@ -115,7 +124,7 @@ def one_of(schema: Mapping[str, Any]) -> Checker:
 
 
 def text(schema: Mapping[str, Any]) -> Checker:
-    pattern = re.compile(schema["pattern"]) if "pattern" in schema else None
+    pattern = pattern_of(schema)
     least, most = schema.get("minLength", 0), schema.get("maxLength")
     expected = schema.get("x-expects")
     wanted = str(schema.get("description", f"text of the form {schema.get('pattern')}")).split(". ")[0]

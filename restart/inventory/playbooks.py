@@ -51,8 +51,10 @@ class PlaybookShelf:
         else:
             self._missing.add(name)
             known = sorted({BUILT_IN.name, *self._names()})
-            looked = " or ".join(f"{folder}/" for folder in self._folders)
-            meant = self._problems.meant(name, known) or f"write {clipped(name)}.yml into {looked}"
+            where = f"write {clipped(name)}.yml into {self._folders[0]}/ or {self._folders[-1]}/"
+            if not re.search(NAME, name):
+                where = "a playbook is named, without folder and ending"
+            meant = self._problems.meant(name, known) or where
             self._problems.at(source, path, f"there is no playbook {clipped(name)}", meant)
 
     def judge(self, users: Mapping[str, Sequence[Host]], label_everywhere: LabelEverywhere) -> None:

@@ -15,7 +15,7 @@ SHOWN_MAX = 60
 SUGGESTED_LENGTH_MAX = 100
 COMPARISONS_MAX = 30_000
 """Words compared at most in one reading when looking for what was meant: about half a second."""
-ALIKE = 0.6
+ALIKE = 0.65
 
 Path = tuple[str | int, ...]
 """The way from the top of a file to a value: keys, and indices of lists."""

@@ -61,6 +61,13 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
+_NEEDED = (
+    ("version", "write version: 1"),
+    ("fleet", "write fleet: and a name; one run at a time holds it"),
+    ("hosts", "write hosts: and below it a name for each"),
+)
+
+
 class _Reading:
     """One reading of an inventory, step by step."""
 
@@ -70,6 +77,8 @@ class _Reading:
         self._definitions = definitions(gates)
         self._folders = playbook_folders(paths)
         self._sources = sources(paths, problems)
+        self._all_read = not len(problems)
+        self._given = {key for source in self._sources for key in source.root}
         self._hosts = HostTable(problems)
         self._services = ServiceTable(problems, self._hosts.names)
 
@@ -124,19 +133,16 @@ class _Reading:
         if not self._sources:
             return ""
         first = self._sources[0]
-        if not any("version" in source.root for source in self._sources) and not len(self._problems):
-            self._problems.at(first, (), "version missing", "write version: 1")
+        for key, way_out in _NEEDED if self._all_read else ():
+            if key not in self._given:
+                self._problems.at(first, (), f"{key} missing", way_out)
         named = [(source, source.root["fleet"]) for source in self._sources if "fleet" in source.root]
         if not named:
-            if not len(self._problems):
-                self._problems.at(first, (), "fleet missing", "write fleet: and a name; one run at a time holds it")
             return ""
         for source, name in named[1:]:
             if name != named[0][1]:
                 what = f"another fleet than {clipped(named[0][1])} in {named[0][0].file}"
                 self._problems.at(source, ("fleet",), what, "one inventory is one fleet")
-        if not self._hosts.known and not len(self._problems):
-            self._problems.at(first, (), "no hosts", "write hosts: and a name")
         return str(named[0][1])
 
     def _once(self, section: str) -> tuple[dict[str, Any], dict[str, Source]]:
