@@ -39,7 +39,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -245,15 +245,23 @@ class Fleet:
         *,
         hosts: Mapping[str, Mapping[str, Any]] | None = None,
         defaults: Mapping[str, Any] | None = None,
+        leave_out: Collection[str] = (),
         **more: Any,
     ) -> Path:
-        """Write an inventory of this fleet to `path`. `services` as in the format; `hosts` adds keys to single hosts; `more` are top-level keys."""
+        """Write an inventory of this fleet to `path`, without the hosts in `leave_out`.
+
+        `services` as in the format; `hosts` adds keys to single hosts; `more` are top-level keys.
+        """
         extra = hosts or {}
         content = {
             "version": 1,
             "fleet": self.folder.name,
             "defaults": {"ssh": self.ssh_defaults(), "expect": {"boot": "3s"}, **(defaults or {})},
-            "hosts": {name: {"address": spec.address, **extra.get(name, {})} for name, spec in self.specs.items()},
+            "hosts": {
+                name: {"address": spec.address, **extra.get(name, {})}
+                for name, spec in self.specs.items()
+                if name not in leave_out
+            },
             "services": dict(services),
             **more,
         }

@@ -1,0 +1,142 @@
+"""kill -9 of the tool at every kind of journal event, then `restart resume`: each host restarted exactly once."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from restart.errors import Exit
+from tests.e2e.fleet import Fleet
+from tests.e2e.inventories import http_gate, http_ready
+from tests.e2e.tool import Tool, kind
+
+HOSTS = ["db-1", "db-2", "app-1", "app-2"]
+
+KINDS = (
+    "started",
+    "woke",
+    "answered Claimed",
+    "answered Checked",
+    "answered StepRan",
+    "answered RebootTaken",
+    "answered Booted",
+    "answered Released",
+    "run_started",
+    "wave_started",
+    "move_started",
+    "claimed",
+    "draining",
+    "rebooting",
+    "booted",
+    "ready",
+    "soaking",
+    "undraining",
+    "move_done",
+    "available",
+    "gate",
+    "wave_done",
+    "run_ended",
+)
+"""Every kind of row that a run of this inventory writes; the first test holds this list against a whole run."""
+
+
+def inventory(fleet: Fleet, folder: Path) -> Path:
+    """Drain, reboot, undrain, a gate: what gives as many kinds of rows as one run can."""
+    (folder / "playbooks").mkdir()
+    (folder / "playbooks" / "drained.yml").write_text(
+        "version: 1\nname: drained\ndrain:\n"
+        '  - {run: "echo off {host} >>/run/drains", undo: "echo on {host} >>/run/drains", timeout: 30s}\n'
+        "restart:\n  - reboot: {down_within: 60s, back_within: 90s}\n",
+        encoding="utf-8",
+    )
+    services: dict[str, Any] = {
+        "db": {"hosts": "db-*", "ready": http_ready(), "gate": http_gate(fleet.url("db-1"))},
+        "app": {
+            "hosts": "app-*",
+            "max_unavailable": 1,
+            "playbook": "drained",
+            "ready": http_ready(),
+            "depends_on": {"db": {}},
+        },
+    }
+    services["db"]["max_unavailable"] = 1
+    return fleet.inventory(folder / "inventory.yml", services, policy={"pace": "fixed", "canaries": 0})
+
+
+def test_the_list_of_kinds_is_the_one_of_a_whole_run(tmp_path: Path) -> None:
+    tool = Tool(tmp_path / "laptop")
+    with Fleet(HOSTS, down_s=0.5, service_s=0.1) as fleet, tool.run(inventory(fleet, tmp_path), hosts=4) as run:
+        assert run.end() == 0, run.account()
+        assert fleet.restarts() == dict.fromkeys(HOSTS, 1)
+    assert sorted({kind(row) for row in run.rows}) == sorted(KINDS)
+
+
+@pytest.mark.parametrize("at", KINDS)
+def test_killed_at_this_kind_of_event_and_resumed_each_host_has_restarted_once(tmp_path: Path, at: str) -> None:
+    tool = Tool(tmp_path / "laptop")
+    with Fleet(HOSTS, down_s=0.5, service_s=0.1) as fleet:
+        with tool.run(inventory(fleet, tmp_path), hosts=4) as run:
+            run.until(at)
+            run.kill()
+            name = run.name()
+        with tool.resume(name) as resumed:
+            code = resumed.end()
+            told = resumed.account()
+        # Killed at its very last row, the run may have ended all the same; then there is nothing to resume.
+        assert code == 0 or (at == "run_ended" and f"run {name} is done" in told), told
+        assert fleet.restarts() == dict.fromkeys(HOSTS, 1)
+        assert fleet.most_down(HOSTS[:2]) == 1
+        assert fleet.most_down(HOSTS[2:]) == 1
+        assert json.loads(tool.call("status", name, "--format", "json").stdout)
+        assert tool.resume_is_refused(name)
+
+
+def test_a_run_can_be_killed_again_while_it_resumes(tmp_path: Path) -> None:
+    tool = Tool(tmp_path / "laptop")
+    with Fleet(HOSTS, down_s=0.5, service_s=0.1) as fleet:
+        with tool.run(inventory(fleet, tmp_path), hosts=4) as run:
+            run.until("rebooting")
+            run.kill()
+            name = run.name()
+        for at in ("resumed", "booted", "rebooting", "move_done"):
+            with tool.resume(name) as resumed:
+                resumed.until(at)
+                resumed.kill()
+        with tool.resume(name) as resumed:
+            assert resumed.end() == 0, resumed.account()
+        assert fleet.restarts() == dict.fromkeys(HOSTS, 1)
+
+
+def test_ctrl_c_once_finishes_what_is_in_flight_and_the_rest_can_be_resumed(tmp_path: Path) -> None:
+    tool = Tool(tmp_path / "laptop")
+    with Fleet(HOSTS, down_s=0.5, service_s=0.1) as fleet:
+        with tool.run(inventory(fleet, tmp_path), hosts=4) as run:
+            run.until("rebooting")
+            run.process.send_signal(signal.SIGINT)
+            assert run.end() == Exit.STOPPED, run.account()
+            name = run.name()
+        assert 1 <= sum(fleet.restarts().values()) < 4
+        assert fleet.up(HOSTS)
+        with tool.resume(name) as resumed:
+            assert resumed.end() == 0, resumed.account()
+        assert fleet.restarts() == dict.fromkeys(HOSTS, 1)
+
+
+def test_ctrl_c_twice_lets_go_at_once_and_the_rest_can_be_resumed(tmp_path: Path) -> None:
+    tool = Tool(tmp_path / "laptop")
+    with Fleet(HOSTS, down_s=3, service_s=0.1) as fleet:
+        with tool.run(inventory(fleet, tmp_path), hosts=4) as run:
+            run.until("rebooting")
+            run.process.send_signal(signal.SIGINT)
+            run.until("stopping")
+            run.process.send_signal(signal.SIGINT)
+            assert run.end() == Exit.STOPPED, run.account()
+            name = run.name()
+        assert not run.of("move_done")
+        with tool.resume(name) as resumed:
+            assert resumed.end() == 0, resumed.account()
+        assert fleet.restarts() == dict.fromkeys(HOSTS, 1)
