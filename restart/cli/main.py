@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ from typing import NoReturn
 import click
 
 from restart import __version__
-from restart.errors import Exit, RestartError
+from restart.errors import Exit, InventoryInvalid, Refused, RestartError
 
 COMMANDS = {
     "init": "planning",
@@ -70,12 +71,21 @@ def cli(context: click.Context, store: str | None) -> None:
 def call(arguments: Sequence[str]) -> int:
     """Carry out one command line; its exit code. Everything that an operator can mend is told on standard error."""
     try:
-        outcome = cli.main(list(arguments), prog_name="restart", standalone_mode=False)
-        _flush()
-        return outcome if isinstance(outcome, int) else 0
+        # Not `cli.main`: that one exits by itself, and with a code of its own where the reader of a pipe is gone.
+        with cli.make_context("restart", list(arguments)) as context:
+            outcome = cli.invoke(context)
+        # Here, so that a pipe that is closed shows itself before the interpreter's end.
+        sys.stdout.flush()
+        return outcome if isinstance(outcome, int) else Exit.DONE
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
     except click.ClickException as error:
         error.show()
         return Exit.USAGE
+    except (InventoryInvalid, Refused) as error:
+        # Each of their lines says by itself where it comes from: `file:line:column: ...`, `plan refused: ...`.
+        _tell(str(error))
+        return error.exit_code
     except RestartError as error:
         _tell("\n".join(f"restart: {line}" for line in str(error).splitlines()))
         return error.exit_code
@@ -87,6 +97,10 @@ def call(arguments: Sequence[str]) -> int:
         _tell("restart: interrupted")
         return 128 + signal.SIGINT
     except Exception as error:  # noqa: BLE001 - the outer edge: what is left is a bug, and is told as one
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            _tell(f"restart: the output cannot be written: {error.strerror} (make room and try again)")
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return Exit.USAGE
         _tell(_bug(error))
         return Exit.BUG
 
@@ -98,11 +112,6 @@ def main() -> NoReturn:
             # A terminal that knows only ASCII gets `\\xfc` for an umlaut, never a crash in the middle of a run.
             stream.reconfigure(errors="backslashreplace")
     sys.exit(call(sys.argv[1:]))
-
-
-def _flush() -> None:
-    """Here, so that a pipe that is closed shows itself before the interpreter's end."""
-    sys.stdout.flush()
 
 
 def _tell(text: str) -> None:

@@ -110,7 +110,8 @@ class LiveView:
         seen = self._picture
         left_s = seen.eta_s(now_s) - now_s
         total = len(seen.hosts)
-        text = f"{self._title or seen.plan.fleet}  {seen.state}  {seen.ended} of {count(total, 'host')}  {spoken(round(now_s))}"
+        title = f"{self._title or seen.plan.fleet}  " if width >= NARROW else ""
+        text = f"{title}{seen.state}  {seen.ended} of {count(total, 'host')}  {spoken(round(now_s))}"
         if seen.exit_code is None:
             text += f"  about {spoken(round(left_s))} left"
         bad = sum(wave.bad for wave in seen.waves.values())

@@ -94,7 +94,7 @@ def _rebooting(fact: Fact) -> str:
 
 
 def _booted(fact: Fact) -> str:
-    return f"up again{_took(fact, 'took_s')} with a new boot id{_evidence(fact)}"
+    return f"up again{_took(fact, 'took_s')}: {fact.evidence or 'with a new boot id'}"
 
 
 def _ready(fact: Fact) -> str:

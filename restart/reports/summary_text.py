@@ -12,6 +12,7 @@ from restart.reports.picture import (
     QUARANTINED,
     SKIPPED,
     UNTOUCHED,
+    HoldPicture,
     HostPicture,
     WavePicture,
 )
@@ -20,6 +21,7 @@ from restart.reports.summary import Summary
 from restart.rules.durations import spoken
 
 WIDTH = 80
+SHORT_HOLD_S = 1.0
 _BAD = (QUARANTINED, UNTOUCHED, NOT_REBOOTED, SKIPPED, IN_DOUBT)
 
 
@@ -167,13 +169,26 @@ def _troubles(told: Summary, width: int) -> Iterator[str]:
 
 
 def _holds(told: Summary, width: int) -> Iterator[str]:
-    if told.holds:
-        yield "What it waited for"
+    """By rule, the longest first; what was over within a second is left to the JSON, save where it still holds."""
+    by_rule: dict[str, list[HoldPicture]] = {}
     for hold in told.holds:
-        until_s = told.now_s if hold.until_s is None else hold.until_s
-        rule = f" [{hold.rule}]" if hold.rule else ""
-        text = f"{hold.subject}, {spoken(round(until_s - hold.since_s, 1))}: {hold.why}{rule}"
+        by_rule.setdefault(hold.rule, []).append(hold)
+    shown = []
+    for rule, holds in by_rule.items():
+        longest = max(holds, key=lambda hold: _held_s(told, hold))
+        if _held_s(told, longest) >= SHORT_HOLD_S or any(hold.until_s is None for hold in holds):
+            shown.append((longest, rule, listed({hold.subject for hold in holds})))
+    if shown:
+        yield "What it waited for"
+    for longest, rule, subjects in sorted(shown, key=lambda row: (-_held_s(told, row[0]), row[1])):
+        text = (
+            f"{subjects}, up to {spoken(round(_held_s(told, longest), 1))}: {longest.why}{f' [{rule}]' if rule else ''}"
+        )
         yield from wrapped(printable(text), width=width, first="  ", rest="    ")
+
+
+def _held_s(told: Summary, hold: HoldPicture) -> float:
+    return (told.now_s if hold.until_s is None else hold.until_s) - hold.since_s
 
 
 def _gates(told: Summary, width: int) -> Iterator[str]:
