@@ -153,6 +153,8 @@ class Fleet:
             },
             "whole": site.whole().well,
             "whole_text": site.whole().text,
+            "whole_outage_s": round(site.whole_outage_s, 2),
+            "sessions": site.full(),
             "online": round(site.online()),
             "sessions_cut": round(site.sessions_cut),
             "demand": round(site.demand),

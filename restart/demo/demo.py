@@ -98,6 +98,17 @@ def boots(fleet: DemoFleet) -> dict[str, int]:
     return {host: int(member["boots"]) for host, member in fleet.state()["hosts"].items()}
 
 
+def toll(fleet: DemoFleet) -> str:
+    """What the site's users have felt since the fleet was started, in one sentence, with numbers."""
+    state = fleet.state()
+    out_s = state["whole_outage_s"]
+    return (
+        f"{state['sessions_cut']} of {state['sessions']} sessions cut, {state['online']} online now; "
+        f"{f'nobody could chat for {out_s:.1f} s' if out_s else 'chat was never out of service'}; "
+        f"log-ins asked the database for {state['demand_peak']} queries/s at most (it can do {state['cap']})"
+    )
+
+
 def naive(fleet: DemoFleet, say: Callable[[str], None] = lambda line: None, *, watch_s: float = WATCH_S) -> NaiveResult:
     """Reboot every host at once over SSH, look; reboot those that failed, all at once too, and look again.
 

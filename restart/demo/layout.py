@@ -140,32 +140,31 @@ def _service(service: str, members: Mapping[str, Sequence[Place]], board: str) -
     if providers:
         lines.append("    depends_on:")
         lines += [f"      {p}: {{kind: requires}}" for p in providers]
-    budget = _BUDGETS.get(service) if len(members[service]) > 1 else None
-    lines += [f"    {line}" for line in (budget, *_EXTRA.get(service, ())) if line]
+    lines += [f"    {line}" for line in (*_budget(service, len(members[service])), *_EXTRA.get(service, ()))]
     ready = f'http: {{url: "http://{{address}}:{{label.http}}/health", status: 200, {_PACE}}}'
     gate = f'http: {{url: "{board}/services/{service}", status: 200, {_PACE}}}'
     lines += ["    ready:", f"      - {ready}", "    gate:", f"      - {gate}"]
     return "\n".join(lines) + "\n"
 
 
-_PACE = "timeout: 2s, every: 300ms, healthy_for: 600ms, within: 30s"
+def _budget(service: str, members: int) -> tuple[str, ...]:
+    if members < 2:
+        return ()
+    if service in ("db", "queue") and members > 2:
+        return ("min_available: quorum",)
+    return (f"max_unavailable: {max(1, members // 3) if service == 'app' else 1}",)
+
+
+_PACE = "timeout: 2s, every: 200ms, healthy_for: 400ms, within: 30s"
 
 _PROVIDERS = {"app": ("db", "queue", "cache"), "lb": ("app",)}
-
-_BUDGETS = {
-    "db": "min_available: quorum",
-    "queue": "min_available: quorum",
-    "cache": "max_unavailable: 1",
-    "app": "max_unavailable: 34%",
-    "lb": "min_available: 1",
-}
 
 _EXTRA = {
     "db": (
         "admission: 3          # at most 3 applications log their sessions in at once",
-        "expect: {boot: 3s, warm: 1s}",
+        "expect: {boot: 2.7s, warm: 500ms}",
     ),
-    "app": ("playbook: drain-app", "expect: {boot: 3s, warm: 1s}"),
+    "app": ("playbook: drain-app", "expect: {boot: 2.2s, warm: 1s}"),
 }
 
 _REBOOT = """restart:
@@ -183,7 +182,7 @@ defaults:
     known_hosts: {known_hosts}
     config: {config}
   playbook: reboot
-  expect: {{boot: 3s}}
+  expect: {{boot: 2.2s}}
 hosts:
 """
 

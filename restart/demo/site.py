@@ -22,7 +22,7 @@ class Physics:
     """The site's numbers. Times in seconds, rates a second, `cap` and `demand` in database queries a second."""
 
     boot_s: Mapping[str, float] = field(
-        default_factory=lambda: {"db": 1.2, "queue": 1.0, "cache": 0.8, "app": 1.0, "lb": 0.8}
+        default_factory=lambda: {"db": 1.2, "queue": 0.9, "cache": 0.7, "app": 0.8, "lb": 0.6}
     )
     crash_recovery_s: float = 3.0  # a database member that finds no quorum to follow replays its log
     follow_s: float = 0.5  # one that finds a quorum catches up with it
@@ -99,6 +99,7 @@ class Site:
         self.collapses = 0
         self.sessions_cut = 0.0
         self.carried = 0.0
+        self.whole_outage_s = 0.0
         self.outage_s = dict.fromkeys(self._services, 0.0)
 
     # What happens to it.
@@ -214,6 +215,10 @@ class Site:
         """Sessions that are logged in, wherever they were moved to."""
         return sum(m.sessions for m in self._services.get("app", ())) + self.carried
 
+    def full(self) -> int:
+        """Sessions when everything is up."""
+        return self.physics.sessions * len(self._services.get("app", ()))
+
     def quorum(self, service: str) -> int:
         """How many members make a quorum of the service."""
         return len(self._services.get(service, ())) // 2 + 1
@@ -246,6 +251,8 @@ class Site:
         for service in self._services:
             if not self.serving(service).well:
                 self.outage_s[service] += step_s
+        if not self.whole().well:
+            self.whole_outage_s += step_s
 
     def _log_in(self, step_s: float) -> None:
         """Log-ins against the database: served up to its capacity; too many for too long collapse it."""
