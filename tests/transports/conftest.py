@@ -134,6 +134,11 @@ class Session(paramiko.ServerInterface):
         return True
 
     def _serve(self, channel: paramiko.Channel, command: bytes) -> None:
+        # The client may be gone at any moment.
+        with suppress(OSError, EOFError, IndexError, paramiko.SSHException):
+            self._run(channel, command)
+
+    def _run(self, channel: paramiko.Channel, command: bytes) -> None:
         if self._server.mode == "drop":
             self._server.peers[-1].shutdown(socket.SHUT_RDWR)
             return

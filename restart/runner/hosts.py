@@ -1,0 +1,225 @@
+"""Carrying out one request on the hosts, in the thread of whoever calls: question or text out, answer back."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from restart.model.answer import (
+    Answer,
+    Booted,
+    Checked,
+    Claimed,
+    HeldBy,
+    NoAnswer,
+    RebootDeclined,
+    RebootTaken,
+    StepRan,
+    StillUp,
+)
+from restart.model.check import Check, Finding, Verdict
+from restart.model.inventory import Inventory
+from restart.model.question import HttpGet, Question, Reply, Shell, ShellReply, TcpConnect
+from restart.model.request import Ask, AwaitBoot, Claim, ReadUnits, Reboot, Release, Request, RestartUnits, RunStep
+from restart.model.world import Gate
+from restart.probes import claim, probe, reboot, units
+from restart.probes.output import last_lines
+from restart.rules.durations import spoken
+from restart.runner.store import utc_now
+from restart.transports import local, net
+
+COMMAND_S = 30.0
+"""The deadline of a command that the tool itself sends."""
+
+OPENING_S = 60.0
+"""The longest that opening a connection may take, through a gateway that must be opened first."""
+
+POLL_S = 0.5
+"""Between two knocks on a host that does not answer; twice as long while the old boot does."""
+
+HOST_KEY_PATIENCE_S = 30.0
+"""How long a host that comes back with a wrong host key is asked again: a boot's first stage may have another key."""
+
+_NOT_OPENED = frozenset({"unreachable", "refused", "connect", "banner", "host-key", "auth", "gateway"})
+_WENT_AWAY = frozenset({"unreachable", "refused", "connect", "banner", "dropped"})
+
+
+A = TypeVar("A")
+
+
+class Ssh(Protocol):
+    """What is needed of the SSH pool."""
+
+    def run(self, shell: Shell) -> ShellReply | NoAnswer:
+        """Run a command on a host."""
+
+    def forget(self, host: str) -> None:
+        """Have the next command open a fresh connection."""
+
+    def close(self) -> None:
+        """Close every connection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who acts: the run, the controller's name and the user, as a claim tells them."""
+
+    run: str
+    controller: str
+    user: str
+
+
+def deadline_s(request: Request) -> float:
+    """How long carrying out `request` may take at most, in seconds, waiting for a free thread left out."""
+    match request:
+        case Ask():
+            return OPENING_S + sum(2 * check.timeout_s for check in request.checks)
+        case RunStep():
+            return OPENING_S + request.timeout_s
+        case AwaitBoot():
+            return OPENING_S + COMMAND_S + request.back_within_s
+        case RestartUnits():
+            return OPENING_S + _units_s(request)
+        case _:
+            return OPENING_S + COMMAND_S
+
+
+class Hosts:
+    """The inventory's hosts, as requests reach them. Used from any number of threads."""
+
+    def __init__(
+        self, inventory: Inventory, *, gates: Mapping[str, Gate], identity: Identity, ssh: Ssh, poll_s: float = POLL_S
+    ) -> None:
+        self._inventory = inventory
+        self._gates = gates
+        self._identity = identity
+        self._ssh = ssh
+        self._poll_s = poll_s
+
+    def carry_out(self, request: Request, closing: threading.Event) -> Answer:
+        """The answer to `request`. A wait for a boot ends early once `closing` is set."""
+        match request:
+            case Ask():
+                return self._ask(request)
+            case Claim():
+                return self._claim(request)
+            case Release():
+                return _or_nothing(
+                    self._run(request.host, claim.release_text(run=self._identity.run)), claim.parse_release
+                )
+            case RunStep():
+                return self._step(request)
+            case Reboot():
+                return self._reboot(request)
+            case AwaitBoot():
+                return self._await_boot(request, closing)
+            case ReadUnits():
+                reply = self._run(request.host, units.read_text(request.units))
+                return _or_nothing(reply, lambda ended: units.parse(ended, request.units))
+            case RestartUnits():
+                text = units.restart_text(request.units, request.invocations, request.within_s)
+                reply = self._run(request.host, text, _units_s(request))
+                return _or_nothing(reply, lambda ended: units.parse(ended, request.units))
+
+    def _run(self, host: str, command: str, timeout_s: float = COMMAND_S) -> ShellReply | NoAnswer:
+        return self._ssh.run(Shell(host=host, command=command, timeout_s=timeout_s))
+
+    def _ask(self, request: Ask) -> Checked:
+        silent: dict[str, NoAnswer] = {}
+        return Checked(findings=tuple(self._finding(check, request, silent) for check in request.checks))
+
+    def _finding(self, check: Check, request: Ask, silent: dict[str, NoAnswer]) -> Finding:
+        """One check, asked and judged. `silent` are the hosts that this `Ask` could not open a connection to."""
+        gate = self._gates.get(check.kind)
+        if gate is None:
+            return Finding(verdict=Verdict.UNKNOWN, evidence=f"{check.kind}: no gate of this kind is installed")
+        host = None if request.host is None else self._inventory.hosts[request.host]
+        try:
+            questions = gate.ask(check, host, request.service)
+        except ValueError as error:
+            return Finding(verdict=Verdict.UNKNOWN, evidence=f"{check.kind}: cannot be asked: {error}")
+        return gate.judge(check, [self._look(question, silent) for question in questions])
+
+    def _look(self, question: Question, silent: dict[str, NoAnswer]) -> Reply:
+        match question:
+            case TcpConnect():
+                return net.tcp(question)
+            case HttpGet():
+                return net.http(question)
+            case Shell(host=None):
+                return local.run(question)
+        host = question.host or ""
+        if host in silent:
+            # It did not let us in a moment ago: the other checks would wait for the same thing in vain.
+            return silent[host]
+        reply = self._ssh.run(question)
+        if isinstance(reply, NoAnswer) and reply.reason in _NOT_OPENED:
+            silent[host] = reply
+        return reply
+
+    def _claim(self, request: Claim) -> Claimed | HeldBy | NoAnswer:
+        who = self._identity
+        text = claim.claim_text(
+            run=who.run, controller=who.controller, user=who.user, since=utc_now(), hold_s=request.hold_s
+        )
+        return _or_nothing(self._run(request.host, text), claim.parse_claim)
+
+    def _step(self, request: RunStep) -> StepRan | NoAnswer:
+        reply = self._run(request.on, request.command, request.timeout_s)
+        return _or_nothing(
+            reply,
+            lambda ended: StepRan(exit_status=ended.exit_status, output=last_lines(f"{ended.stdout}\n{ended.stderr}")),
+        )
+
+    def _reboot(self, request: Reboot) -> RebootTaken | RebootDeclined | NoAnswer:
+        reply = self._run(request.host, reboot.text(request, run=self._identity.run))
+        answer = _or_nothing(reply, lambda ended: reboot.parse(ended, request))
+        if not isinstance(answer, RebootDeclined):
+            # What is said over this connection from now on would be said to a boot that ends.
+            self._ssh.forget(request.host)
+        return answer
+
+    def _await_boot(self, request: AwaitBoot, closing: threading.Event) -> Booted | StillUp | NoAnswer:
+        """Knock until another boot answers. Every knock is a fresh connection, and a closed port costs next to nothing."""
+        start_s = time.monotonic()
+        went_away = False
+        wrong_key_since_s: float | None = None
+        while True:
+            self._ssh.forget(request.host)
+            reply = self._run(request.host, probe.text())
+            seen = probe.parse(reply) if isinstance(reply, ShellReply) else reply
+            now_s = time.monotonic()
+            took_s = now_s - start_s
+            if isinstance(seen, probe.Seen):
+                if seen.boot_id != request.boot_id.lower():
+                    return Booted(boot_id=seen.boot_id, uptime_s=seen.uptime_s, took_s=took_s)
+                # The old boot answers. Once the port was away, that is its last breath, and we wait on.
+                if took_s >= (request.back_within_s if went_away else request.down_within_s):
+                    return StillUp(boot_id=seen.boot_id, uptime_s=seen.uptime_s)
+            else:
+                went_away = went_away or seen.reason in _WENT_AWAY
+                if seen.reason == "host-key":
+                    wrong_key_since_s = now_s if wrong_key_since_s is None else wrong_key_since_s
+                    if now_s - wrong_key_since_s >= HOST_KEY_PATIENCE_S:
+                        return seen
+                else:
+                    wrong_key_since_s = None
+                if took_s >= request.back_within_s:
+                    if seen.reason == "host-key":
+                        return seen
+                    last = f"{seen.reason}, {seen.detail}"
+                    return NoAnswer(reason="timeout", detail=f"no boot within {spoken(request.back_within_s)}: {last}")
+            # Logging in costs more than a closed port, on both sides.
+            if closing.wait(self._poll_s if isinstance(seen, NoAnswer) else 2 * self._poll_s):
+                return NoAnswer(reason="broken", detail="the run let go while waiting for the boot")
+
+
+def _units_s(request: RestartUnits) -> float:
+    return COMMAND_S + request.within_s * 1.5
+
+
+def _or_nothing(reply: ShellReply | NoAnswer, parse: Callable[[ShellReply], A]) -> A | NoAnswer:
+    return reply if isinstance(reply, NoAnswer) else parse(reply)
