@@ -18,6 +18,7 @@ from restart.planner.graph import Order
 from restart.planner.guards import Guards
 from restart.planner.impact import impact
 from restart.planner.kinds import Fleet
+from restart.planner.last import path_in_turn
 from restart.planner.notes import notes
 from restart.planner.reasons import Reasons
 from restart.planner.scope import Scope, draw_scope
@@ -141,7 +142,7 @@ def _lay_out(
     fleet = Fleet(scope, durations_s)
     packed = pack(fleet, durations_s)
     # One by one, because nothing may be in flight that is reached through a path host (rule 10).
-    waves = [*packed.waves, *([host] for host in scope.path)]
+    waves = [*packed.waves, *([host] for host in path_in_turn(scope))]
     pieces = Pieces(
         scope=scope,
         guards=Guards(scope.inventory, scope.order),

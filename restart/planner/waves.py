@@ -15,6 +15,7 @@ from typing import NamedTuple
 from restart.errors import Refusal, Refused
 from restart.planner.doors import Doors, Live
 from restart.planner.kinds import Fleet, Kind
+from restart.planner.refusals import some
 
 
 class Rule(NamedTuple):
@@ -206,13 +207,32 @@ class Packing:
         return active, left
 
     def _stuck(self, count: int) -> tuple[Refusal, ...]:
-        """Why nothing more can go, for the first hosts of each rule."""
-        found = []
+        """Why nothing more can go, for the first host kept out by each rule."""
+        fleet, found = self._fleet, []
         for rule, queue in self._queues.items():
-            kind = self._fleet.kinds[min(queue)[1]]
+            if not queue:
+                continue
+            kind = fleet.kinds[min(queue)[1]]
             host = kind.hosts[self._next[kind.number]]
-            what = f"{host}: kept out of every wave by {rule.name} of {rule.about}, {count} hosts cannot be planned"
-            found.append(Refusal(rule=rule.name, what=what, way_out=f"repair what is down in {rule.about} first"))
+            if rule.name == "domains":
+                name, what = (
+                    rule.about,
+                    f"{some(self._active[rule.about])} is touched or down, {rule.value} would be one more",
+                )
+            else:
+                at = fleet.number_of[rule.about]
+                most = fleet.may[at] if rule.name != "ready" else rule.value
+                name = f"services.{rule.about}.budget"
+                what = (
+                    f"{self._down[at]} of {fleet.members[at]} members of {rule.about} are down, at most {most} may be"
+                )
+            found.append(
+                Refusal(
+                    rule=name,
+                    what=f"{host}: {what}, in every wave; {count} hosts wait",
+                    way_out="repair what is down first",
+                )
+            )
         if not found:
             what = f"{count} hosts wait for each other and for hosts that are down"
             found.append(Refusal(rule="order", what=what, way_out="repair what is down first"))
