@@ -10,10 +10,13 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from restart.demo import demo
+from restart.demo import demo, layout
 from restart.demo.fleet import DemoFleet
-from restart.demo.layout import Shape
+from restart.demo.layout import Files, Place, Shape
 from restart.demo.site import Physics
+from restart.gates import http, ssh
+from restart.inventory import read
+from restart.model.inventory import Inventory
 
 SMALL = Shape(db=1, queue=1, cache=1, app=2, lb=1)
 FAST = Physics(
@@ -75,3 +78,21 @@ def alive(pid: int) -> bool:
 def pid_listed(pid: int) -> bool:
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
     return bool(state) and not state.startswith("Z")
+
+
+def places(shape: Shape) -> list[Place]:
+    racks = layout.racks(shape.hosts())
+    return [
+        Place(host=host, service=service, ssh_port=20_000 + index, http_port=30_000 + index, rack=racks[host])
+        for index, (host, service) in enumerate(shape.hosts().items())
+    ]
+
+
+def described(folder: Path, shape: Shape) -> Inventory:
+    """The inventory of a fleet that is not there, written to `folder` and read by the tool."""
+    files = Files(folder=folder)
+    files.playbooks.mkdir(parents=True)
+    for name, text in layout.playbooks(shape).items():
+        (files.playbooks / name).write_text(text)
+    files.inventory.write_text(layout.inventory(places(shape), files, 31_000))
+    return read([files.inventory], {gate.kind: gate for gate in (http.gate, ssh.gate)})

@@ -5,17 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from restart.demo import layout
-from restart.demo.layout import Files, Place, Shape
-from restart.gates import http, ssh
-from restart.inventory import read
-
-
-def places(shape: Shape) -> list[Place]:
-    racks = layout.racks(shape.hosts())
-    return [
-        Place(host=host, service=service, ssh_port=20_000 + index, http_port=30_000 + index, rack=racks[host])
-        for index, (host, service) in enumerate(shape.hosts().items())
-    ]
+from restart.demo.layout import Files, Shape
+from tests.demo.conftest import described, places
 
 
 def test_the_chat_site_has_twenty_hosts_providers_first() -> None:
@@ -57,17 +48,12 @@ def test_everything_is_on_the_loopback() -> None:
 
 
 def test_the_inventory_is_valid_in_every_shape(tmp_path: Path) -> None:
-    shelf = {gate.kind: gate for gate in (http.gate, ssh.gate)}
     for shape in (Shape(), Shape(db=1, queue=1, cache=1, app=2, lb=1), Shape(db=1, queue=0, cache=0, app=1, lb=0)):
-        files = Files(folder=tmp_path / f"of-{len(shape.hosts())}")
-        files.playbooks.mkdir(parents=True)
-        for name, text in layout.playbooks(shape).items():
-            (files.playbooks / name).write_text(text)
-        files.inventory.write_text(layout.inventory(places(shape), files, 31_000))
-        inventory = read([files.inventory], shelf)
+        folder = tmp_path / f"of-{len(shape.hosts())}"
+        inventory = described(folder, shape)
         assert list(inventory.hosts) == list(shape.hosts())
         assert inventory.ssh_of("db-1").port == 20_000
-        assert inventory.ssh_of("db-1").identity_file == str(files.identity)
+        assert inventory.ssh_of("db-1").identity_file == str(folder / "keys/id_ed25519")
 
 
 def test_known_hosts_name_each_port() -> None:
