@@ -54,10 +54,14 @@ def _files(path: Path, problems: Problems) -> list[Path]:
     if not path.is_dir():
         return [path]
     try:
-        held = sorted(entry for entry in path.iterdir() if entry.suffix in SUFFIXES and not entry.name.startswith("."))
+        held = sorted(
+            entry
+            for entry in path.iterdir()
+            if entry.suffix in SUFFIXES and not entry.name.startswith(".") and not entry.is_dir()
+        )
     except OSError as error:
         problems.add(str(path), 0, f"cannot be read: {error.strerror or error}")
         return []
     if not held:
         problems.add(str(path), 0, "the folder holds no .yml or .yaml file")
-    return [entry for entry in held if entry.is_file()]
+    return held

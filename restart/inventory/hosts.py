@@ -11,11 +11,13 @@ from restart.inventory.tree import Block, line_of
 from restart.inventory.values import expect_of, plain, ssh_of, written
 from restart.model.inventory import Host, Ssh
 from restart.model.playbook import PowerControl
-from restart.rules.names import EXPANSION_MAX, RANGE, Names, expand
+from restart.rules.names import EXPANSION_MAX, Names, expand, span
 
 HOSTS_MAX = EXPANSION_MAX
-UNFOLDED_MAX = 4_000_000
+UNFOLDED_MAX = 1_000_000
 """Texts that all ranges together may stand for."""
+UNREAD = Host(name="", address="")
+"""Stands for a host whose entry could not be read: there is such a host, and no more is known of it."""
 LIKE_A_HOST = 0.75
 """How alike a gateway's name must be to a host's to be taken for a slip of the pen."""
 
@@ -63,7 +65,7 @@ class HostTable:
                 return
         for name in names:
             self.where[name] = place
-            self.known[name] = Host(name=name, address=name)
+            self.known[name] = UNREAD
         self._written[(id(source), key)] = names
 
     def read(self, source: Source, defaults: Ssh) -> None:
@@ -112,15 +114,15 @@ class HostTable:
         return rows
 
     def _unfold_text(self, text: str, key: str, names: tuple[str, ...], source: Source, path: Path) -> list[str] | None:
-        if not RANGE.search(text):
-            return None
         try:
-            found = expand(text)
+            values = span(text)
         except ValueError as error:
             self._problems.at(source, path, str(error))
             return None
-        if len(found) != len(names):
-            counted = f"{len(found)} value{'s' if len(found) > 1 else ''}"
+        if not values:
+            return None
+        if values != len(names):
+            counted = f"{values} value{'s' if values > 1 else ''}"
             self._problems.at(
                 source,
                 path,
@@ -128,11 +130,11 @@ class HostTable:
                 "ranges of one entry run in step: make them equally long",
             )
             return None
-        self._unfolded += len(found)
+        self._unfolded += values
         if self._unfolded > UNFOLDED_MAX:
             self._problems.at(source, path, f"ranges stand for more than {UNFOLDED_MAX} texts")
             return None
-        return list(found)
+        return list(expand(text))
 
     def settle_gateways(self, defaults: Ssh, defaults_at: tuple[Source, Path] | None) -> None:
         """Let no gateway go through itself: a default one is not its own; one that says so is a problem (design: rule 10)."""

@@ -12,6 +12,7 @@ from restart.inventory.tree import Block, Listing, Place, column_of, line_of
 PROBLEMS_MAX = 1000
 """Problems shown at most: a file with more has one cause, and nobody reads on."""
 SHOWN_MAX = 60
+SENTENCE_MAX = 400
 SUGGESTED_LENGTH_MAX = 100
 COMPARISONS_MAX = 30_000
 """Words compared at most in one reading when looking for what was meant: about half a second."""
@@ -47,6 +48,8 @@ class Problems:
 
     def add(self, file: str, place: Place, what: str, way_out: str = "") -> None:
         """One problem at a place of a file."""
+        if len(what) > SENTENCE_MAX or not what.isprintable():
+            what = clipped(what, SENTENCE_MAX)
         self._found.add(Problem(file=file, line=line_of(place), column=column_of(place), what=what, way_out=way_out))
         if len(self._found) >= PROBLEMS_MAX:
             raise EnoughProblems
@@ -117,9 +120,9 @@ def spoken(path: Path) -> str:
     return text
 
 
-def clipped(text: str) -> str:
-    """`text` on one line that cannot steer a terminal, at most `SHOWN_MAX` characters of it."""
-    cut = text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 3] + "..."
+def clipped(text: str, characters_max: int = SHOWN_MAX) -> str:
+    """`text` on one line that cannot steer a terminal, at most so many characters of it."""
+    cut = text if len(text) <= characters_max else text[: characters_max - 3] + "..."
     return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in cut)
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path as FilePath
 from typing import Any
 
-from restart.errors import InventoryInvalid, Problem
+from restart.errors import InventoryInvalid, Problem, must
 from restart.inventory.checks import CheckReader, Subject
 from restart.inventory.files import playbook_folders, sources
 from restart.inventory.hosts import HostTable
@@ -31,6 +31,7 @@ def read(paths: Sequence[FilePath], gates: Mapping[str, Gate], *, cycles_are_pro
     Raises `InventoryInvalid` with all problems. Services that require each other in a ring are a problem only where
     `cycles_are_problems` (for `validate`); the planner refuses them in its own words.
     """
+    must(bool(paths), "an inventory is read from at least one path")
     problems = Problems()
     try:
         with _no_garbage_collection():

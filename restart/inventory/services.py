@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from restart.inventory.checks import CheckReader, Subject
+from restart.inventory.hosts import UNREAD
 from restart.inventory.problems import Path, Problems, Source, clipped
 from restart.inventory.tree import Block
 from restart.inventory.values import amount_of, expect_of, seconds_of, seconds_or, texts
@@ -15,6 +16,8 @@ from restart.model.inventory import Amount, Break, Dependency, Role, Seed, Servi
 from restart.rules.budgets import needed
 from restart.rules.names import Names, terms
 
+SELECTED_MAX = 2_000_000
+"""Hosts that all selections of an inventory together may name: more is a mistake or an attack."""
 _COPIED = ("co_start", "playbook", "pace", "canaries", "carries_load", "path")
 
 
@@ -25,6 +28,7 @@ class ServiceTable:
         self._problems = problems
         self._hosts = hosts
         self._names: Names | None = None
+        self._selected = 0
         self.services: dict[str, Service] = {}
         self.known: dict[str, tuple[Source, Path]] = {}
 
@@ -57,11 +61,15 @@ class ServiceTable:
             for term in terms(text):
                 wanted = term.removeprefix("!")
                 only_exclusions = only_exclusions and term != wanted
+                if self._selected > SELECTED_MAX:
+                    self._problems.at(source, path, f"selections name more than {SELECTED_MAX} hosts in all")
+                    return ()
                 try:
                     (chosen if term == wanted else excluded).update(names.matching(wanted, {}))
                 except ValueError as error:
                     meant = self._problems.meant(wanted.rstrip("*?"), names.hosts)
                     self._problems.at(source, place, str(error).replace("'", ""), meant)
+                self._selected += len(chosen) + len(excluded)
         if only_exclusions and excluded:
             chosen = set(names.hosts)
         if chosen and not chosen - excluded:
@@ -72,7 +80,9 @@ class ServiceTable:
         path: Path = ("services", name)
         hosts = self.members(source, (*path, "hosts"), entry.get("hosts"))
         known = self._names.hosts if self._names else {}
-        ready = Subject(kind="ready", service=name, members=[known[host] for host in hosts])
+        ready = Subject(
+            kind="ready", service=name, members=[known[host] for host in hosts if known[host] is not UNREAD]
+        )
         admission = entry.get("admission")
         fields: dict[str, Any] = {key: entry[key] for key in _COPIED if key in entry}
         if isinstance(admission, Block):

@@ -21,20 +21,26 @@ def expand(text: str) -> tuple[str, ...]:
     `app-[08-10]` gives app-08, app-09, app-10. Raises `ValueError` on a range that runs backwards, on ranges of unequal
     length and above `EXPANSION_MAX` values in all.
     """
-    found = RANGE.findall(text)
-    if not found:
+    if not span(text):
         return (text,)
-    lengths = [_length(first, last) for first, last in found]
-    if len(set(lengths)) > 1:
-        raise ValueError(f"{text!r}: its ranges have {' and '.join(map(str, lengths))} values; they run in step")
-    if sum(lengths) > EXPANSION_MAX:
-        raise ValueError(f"the ranges of {text!r} are longer than {EXPANSION_MAX} values")
+    found = RANGE.findall(text)
     columns = [_range(first, last) for first, last in found]
     pieces = RANGE.split(text)[::3]
     return tuple(
         "".join(piece + value for piece, value in zip(pieces, (*row, ""), strict=True))
         for row in zip(*columns, strict=True)
     )
+
+
+def span(text: str) -> int:
+    """How many texts `text` stands for; 0 where it holds no range. Raises as `expand` does, and costs no memory."""
+    found = RANGE.findall(text)
+    lengths = [_length(first, last) for first, last in found]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"{text!r}: its ranges have {' and '.join(map(str, lengths))} values; they run in step")
+    if sum(lengths) > EXPANSION_MAX:
+        raise ValueError(f"the ranges of {text!r} are longer than {EXPANSION_MAX} values")
+    return lengths[0] if lengths else 0
 
 
 def _length(first: str, last: str) -> int:
@@ -88,6 +94,8 @@ class Names:
             found = {name for held, names in values.items() if wanted.fullmatch(held) for name in names}
         else:
             found = set()
+            if span(term) > len(self.hosts):
+                raise ValueError(f"{term!r} stands for {span(term)} names, there are {len(self.hosts)} hosts")
             for name in expand(term):
                 if name in self.hosts:
                     found.add(name)
