@@ -99,6 +99,8 @@ def _fetched(
         response = connection.getresponse()
         try:
             body = response.read(BODY_BYTES_MAX)
+            if response.length and len(body) < BODY_BYTES_MAX:
+                raise Unanswered("dropped", f"the answer broke off after {len(body)} bytes")
         finally:
             response.close()
         return HttpReply(status=response.status, body=body, took_s=time.monotonic() - start_s)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 import threading
 import time
+from contextlib import suppress
 from typing import Protocol
 
 from restart.model.answer import NoAnswer
 from restart.model.question import Shell, ShellReply
 from restart.probes.output import one_line
-from restart.transports.sockets import Unanswered
 
 OUTPUT_BYTES_MAX = 64 * 1024
 _SLICE_S = 0.2
@@ -36,38 +36,50 @@ def wrapped(command: str, *, sudo: bool) -> str:
     return f"{'sudo -n ' if sudo else ''}sh -c {shlex.quote(command)}"
 
 
-def run(channel: Channel, shell: Shell, *, sudo: bool, channel_s: float) -> ShellReply | NoAnswer:
+def run(
+    channel: Channel, shell: Shell, *, sudo: bool, channel_s: float, broken: tuple[type[Exception], ...]
+) -> ShellReply | NoAnswer:
     """Run `shell` in `channel` and close it. The server has `channel_s` to start it, then it has `timeout_s`.
 
-    Raises what the library raises when the connection breaks; `Unanswered` where the command was not even started.
+    `broken` are the exceptions by which the library says that the connection broke. Raises none of them.
     """
     try:
-        _start(channel, wrapped(shell.command, sudo=sudo), channel_s)
+        if not _started(channel, wrapped(shell.command, sudo=sudo), channel_s, broken):
+            return NoAnswer(reason="channel", detail=f"the server did not start the command within {channel_s:g} s")
         reply = _read(channel, shell)
+    except broken as error:
+        said = one_line(str(error)) or type(error).__name__
+        return NoAnswer(reason="dropped", detail=f"the connection broke under the command: {said}")
     finally:
-        channel.close()
+        # What came back counts, however badly the good-bye goes.
+        with suppress(*broken):
+            channel.close()
     if isinstance(reply, ShellReply) and sudo and reply.exit_status == 1 and reply.stderr.startswith("sudo: "):
         return NoAnswer(reason="privilege", detail=one_line(reply.stderr))
     return reply
 
 
-def _start(channel: Channel, command: str, channel_s: float) -> None:
-    # The library waits for the server's word without a deadline of its own.
+def _started(channel: Channel, command: str, channel_s: float, broken: tuple[type[Exception], ...]) -> bool:
+    """Have the server start `command`; False when it did not say so in time."""
+    # The library waits for the server's word without a deadline of its own; closing the channel ends that wait.
     late = threading.Event()
 
     def give_up() -> None:
         late.set()
-        channel.close()
+        with suppress(*broken):
+            channel.close()
 
     alarm = threading.Timer(channel_s, give_up)
     alarm.daemon = True
     alarm.start()
     try:
         channel.exec_command(command)
+    except broken:
+        if not late.is_set():
+            raise
     finally:
         alarm.cancel()
-        if late.is_set():
-            raise Unanswered("channel", f"the server did not start the command within {channel_s:g} s")
+    return not late.is_set()
 
 
 def _read(channel: Channel, shell: Shell) -> ShellReply | NoAnswer:
@@ -87,13 +99,15 @@ def _read(channel: Channel, shell: Shell) -> ShellReply | NoAnswer:
         if left_s <= 0:
             return late
         channel.settimeout(min(_SLICE_S, left_s))
+        # Asked before reading: what the command wrote came before its status, so what is read from here on is all of it.
+        has_status = channel.exit_status_ready()
         try:
             data = channel.recv(32768)
             open_ended = bool(data)
             stdout += data[: OUTPUT_BYTES_MAX - len(stdout)]
         except TimeoutError:
             # Something that the command left behind may hold its output open for ever: its exit status ends it.
-            open_ended = not channel.exit_status_ready()
+            open_ended = not has_status
         while channel.recv_stderr_ready() and (data := channel.recv_stderr(32768)):
             stderr += data[: OUTPUT_BYTES_MAX - len(stderr)]
     return _ended(channel, end_s, stdout, stderr) or late

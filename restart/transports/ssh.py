@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ SESSIONS_MAX = 8
 
 KEEPALIVE_S = 30
 
+_BROKEN = (paramiko.SSHException, OSError, EOFError)
 _USUAL_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 
 
@@ -72,6 +73,10 @@ class Deadlines:
 
 class _CutShort(Unanswered):
     """The server ended the connection before the log-in: worth another attempt."""
+
+
+class _Stale(Unanswered):
+    """The connection broke before anything was sent over it."""
 
 
 class _HostKeyRefused(paramiko.SSHException):
@@ -163,34 +168,28 @@ class SshPool:
     def _run(self, line: _Line, shell: Shell) -> ShellReply | NoAnswer:
         connection, was_kept = self._connection(line, ())
         try:
-            try:
-                channel = self._channel(connection)
-            except Unanswered:
-                had_broken = not connection.is_connected
-                line.drop(connection)
-                if not (was_kept and had_broken):
-                    raise
-                # The kept connection had broken while nobody looked. Nothing was sent yet, so a fresh one is safe.
-                connection, _ = self._connection(line, ())
-                channel = self._channel(connection)
-            sudo = self._inventory.ssh_of(line.name).sudo
-            reply = session.run(channel, shell, sudo=sudo, channel_s=self._deadlines.channel_s)
-        except Unanswered:
-            line.drop(connection)
-            raise
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            line.drop(connection)
-            raise Unanswered("dropped", f"the connection broke under the command: {_said(error)}") from None
-        if not connection.is_connected:
-            line.drop(connection)
+            channel = self._channel(line, connection)
+        except _Stale:
+            if not was_kept:
+                raise
+            # The kept connection had broken while nobody looked. Nothing was sent yet, so a fresh one is safe.
+            connection, _ = self._connection(line, ())
+            channel = self._channel(line, connection)
+        sudo = self._inventory.ssh_of(line.name).sudo
+        reply = session.run(channel, shell, sudo=sudo, channel_s=self._deadlines.channel_s, broken=_BROKEN)
         # A command that hangs costs only itself: others may be running over the same connection.
+        if isinstance(reply, NoAnswer) and (reply.reason == "channel" or not connection.is_connected):
+            line.drop(connection)
         return reply
 
-    def _channel(self, connection: Connection) -> paramiko.Channel:
+    def _channel(self, line: _Line, connection: Connection) -> paramiko.Channel:
         try:
             channel: paramiko.Channel = connection.transport.open_session(timeout=self._deadlines.channel_s)
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise Unanswered("channel", f"no session was opened: {_said(error)}") from None
+        except _BROKEN as error:
+            is_stale = isinstance(error, OSError | EOFError) or not connection.is_connected
+            line.drop(connection)
+            failure = _Stale if is_stale else Unanswered
+            raise failure("channel", f"no session was opened: {_said(error)}") from None
         return channel
 
     def _connection(self, line: _Line, via: tuple[str, ...]) -> tuple[Connection, bool]:
@@ -259,17 +258,22 @@ class SshPool:
 
     def _log_in(self, connection: Connection, sock: Any) -> None:
         """Banner, key exchange, host key and log-in on an open socket. Raises `Unanswered` that names the phase."""
-        alarm = threading.Timer(self._deadlines.opening_s, sock.close)
+
+        def give_up() -> None:
+            with suppress(*_BROKEN):
+                sock.close()
+
+        alarm = threading.Timer(self._deadlines.opening_s, give_up)
         alarm.daemon = True
         alarm.start()
         start_s = time.monotonic()
         try:
             connection.open()
             connection.transport.set_keepalive(KEEPALIVE_S)
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except _BROKEN as error:
             failure = self._failure(connection, error, time.monotonic() - start_s)
             connection.client.close()
-            sock.close()
+            give_up()
             raise failure from None
         finally:
             alarm.cancel()
@@ -319,7 +323,7 @@ class SshPool:
             prohibited = error.code == 1
             reason = "gateway" if prohibited else "refused" if refused else "unreachable"
             raise Unanswered(reason, f"{where}: {error.text}") from None
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except _BROKEN as error:
             if there.is_connected:
                 raise Unanswered("connect", f"{where}: {_said(error)}") from None
             line.drop(there)

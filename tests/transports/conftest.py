@@ -46,15 +46,15 @@ class Server:
 
     def drop(self) -> None:
         """Cut every connection."""
-        for peer in self.peers:
+        peers, self.peers = self.peers, []
+        transports, self.transports = self.transports, []
+        for peer in peers:
             with suppress(OSError):
                 peer.shutdown(socket.SHUT_RDWR)
-        for transport in self.transports:
+        for transport in transports:
             transport.close()
-            transport.join(5)
-        for peer in self.peers:
+        for peer in peers:
             peer.close()
-        self.peers, self.transports = [], []
 
     def _accept(self) -> None:
         while True:
