@@ -144,6 +144,8 @@ class _Reading:
             if name != named[0][1]:
                 what = f"another fleet than {clipped(named[0][1])} in {named[0][0].file}"
                 self._problems.at(source, ("fleet",), what, "one inventory is one fleet")
+        if self._all_read and "hosts" in self._given and not self._hosts.known and not len(self._problems):
+            self._problems.at(first, ("hosts",), "no hosts", "write a name for each", key=True)
         return str(named[0][1])
 
     def _once(self, section: str) -> tuple[dict[str, Any], dict[str, Source]]:

@@ -34,6 +34,7 @@ def check(gates: Mapping[str, Gate]) -> dict[str, Any]:
         "properties": {**{kind: with_common(dict(held)) for kind, held in sorted(kinds.items())}, **_common()},
         "additionalProperties": False,
         "minProperties": 1,
+        "x-expects": "a check such as `tcp: 5432` or `ssh: {}`",
         "x-noun": "check or key",
         "x-whole": True,
     }

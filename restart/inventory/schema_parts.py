@@ -39,6 +39,11 @@ def listing(description: str, items: dict[str, Any]) -> dict[str, Any]:
     return {"description": description, "type": "array", "items": items, "minItems": 1}
 
 
+def empty_too(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same, or nothing: a section may be left with all of its lines commented out."""
+    return {**schema, "type": [schema["type"], "null"]}
+
+
 def text(description: str, *, pattern: str | None = None, expects: str | None = None) -> dict[str, Any]:
     """A text that is not empty."""
     built: dict[str, Any] = {"description": description, "type": "string", "minLength": 1}

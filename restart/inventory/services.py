@@ -54,6 +54,8 @@ class ServiceTable:
         if self._names is None:
             self._names = self._hosts()
         names = self._names
+        if not names.hosts:  # which is a problem of its own, and told
+            return ()
         chosen, excluded = set[str](), set[str]()
         only_exclusions = True
         for index, text in enumerate(texts(written)):
@@ -78,7 +80,10 @@ class ServiceTable:
 
     def _service(self, source: Source, name: str, entry: Block, checks: CheckReader) -> Service:
         path: Path = ("services", name)
+        told = len(self._problems)
         hosts = self.members(source, (*path, "hosts"), entry.get("hosts"))
+        # With a member amiss nothing can be said of budgets: one mistake is told once.
+        members = len(hosts) if len(self._problems) == told and "" not in texts(entry.get("hosts")) else 0
         known = self._names.hosts if self._names else {}
         ready = Subject(
             kind="ready", service=name, members=[known[host] for host in hosts if known[host] is not UNREAD]
@@ -92,11 +97,11 @@ class ServiceTable:
             name=name,
             hosts=hosts,
             depends_on=self._dependencies(source, (*path, "depends_on"), name, entry.get("depends_on") or {}),
-            min_available=self._amount(source, path, entry, "min_available", len(hosts)),
+            min_available=self._amount(source, path, entry, "min_available", members),
             max_unavailable=amount_of(entry.get("max_unavailable")),
             ready=checks.read(source, (*path, "ready"), entry.get("ready"), ready) or (SSH_CHECK,),
             gate=checks.read(source, (*path, "gate"), entry.get("gate"), Subject(kind="gate", service=name)),
-            ready_when=self._amount(source, path, entry, "ready_when", len(hosts)),
+            ready_when=self._amount(source, path, entry, "ready_when", members),
             settle_s=seconds_or(entry, "settle", 0.0),
             gate_fresh_s=seconds_of(entry, "gate_fresh"),
             admission=admission,

@@ -75,3 +75,24 @@ def test_a_ring_is_no_problem_unless_asked_for(tmp_path: Path) -> None:
     ring = small(services="\n  db: {hosts: db-*, depends_on: {app: {}}}\n  app: {hosts: app-1, depends_on: {db: {}}}")
     assert told(tmp_path, ring) == []
     assert len(told(tmp_path, ring, cycles_are_problems=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (small(services="\n  db: {hosts: [db-9, db-1], min_available: 2}"), "db-9 is not a host"),
+        (small(services="\n  db: {hosts: [7, db-1], min_available: 2}"), "text expected, not the number 7"),
+        (small(hosts="\n- db-1\n"), "keys and values expected, not a list"),
+        (small(hosts=""), "no hosts"),
+        (small(services="\n  db: {hosts: db-*, ready: [ssh]}"), "a check such as `tcp: 5432` or `ssh: {}` expected"),
+        (small(services="\n  db: {hosts: db-*, ready: [{tcp: {port: 0}, within: 1s}]}"), "at least 1 expected, not 0"),
+    ],
+)
+def test_nothing_is_said_of_what_a_mistake_makes_unknown(tmp_path: Path, text: str, line: str) -> None:
+    (only,) = told(tmp_path, text)
+    assert line in only
+
+
+def test_a_section_may_be_left_with_all_its_lines_commented_out(tmp_path: Path) -> None:
+    empty = dict.fromkeys(("services", "limits", "watch", "policy", "defaults"), "\n  # nothing yet")
+    assert told(tmp_path, small(**empty)) == []
