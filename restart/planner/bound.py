@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from restart.planner.doors import Doors
-from restart.planner.holds import HoldTable, ms
+from restart.planner.holds import ms
 from restart.planner.kinds import Fleet
 from restart.planner.timing import Pieces, Timeline
 
@@ -33,9 +33,7 @@ def lower_bound(fleet: Fleet, doors: Doors, pieces: Pieces) -> Bound:
 
 def _limits(pieces: Pieces) -> list[Bound]:
     """Work over capacity of each limit. A slot held beyond its move's end counts only up to that end."""
-    table = HoldTable(
-        pieces.scope.inventory, pieces.guards, pieces.scope.services_of, pieces.durations_s, pieces.booted_s
-    )
+    table = pieces.holds
     work: dict[int, int] = {}
     for host in pieces.scope.moving:
         whole_ms = ms(pieces.durations_s[host])

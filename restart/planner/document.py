@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from restart.errors import Drift, UsageMistake
-from restart.model.document import as_json, digest, from_json
+from restart.model.document import as_json, canonical, digest_of, from_json
 from restart.model.plan import Move, Plan
 
 VERSION = 1
 
-_OUTSIDE_THE_DIGEST = ("digest", "made_at")
+_OUTSIDE = ("digest", "inventory_digest", "observation_digest", "made_at")
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
@@ -77,21 +77,23 @@ def _move(move: Move) -> dict[str, Any]:
 
 def sealed(plan: Plan) -> Plan:
     """`plan` with its three digests: over the inventory, the observation, and the whole without its own and `made_at`."""
-    document = plan_json(plan)
-    seen = document["observation"]
-    document["inventory_digest"] = digest(document["inventory"])
-    document["observation_digest"] = None if seen is None else digest(seen)
-    return replace(
-        plan,
-        inventory_digest=document["inventory_digest"],
-        observation_digest=document["observation_digest"],
-        digest=plan_digest(document),
-    )
+    encoded = _encoded(plan_json(plan))
+    inventory, observation, whole = _digests(encoded)
+    return replace(plan, inventory_digest=inventory, observation_digest=observation, digest=whole)
 
 
-def plan_digest(document: Mapping[str, Any]) -> str:
-    """The digest of a plan's document, its own digest and `made_at` left out."""
-    return digest({key: value for key, value in document.items() if key not in _OUTSIDE_THE_DIGEST})
+def _encoded(document: Mapping[str, Any]) -> dict[str, bytes]:
+    """The canonical JSON of each value of a plan's document, the three digests and `made_at` left out."""
+    return {key: canonical(value) for key, value in document.items() if key not in _OUTSIDE}
+
+
+def _digests(encoded: Mapping[str, bytes]) -> tuple[str, str | None, str]:
+    """The digests of inventory, observation and plan. The plan's is over its canonical JSON, put together from the parts."""
+    inventory = digest_of(encoded["inventory"])
+    observation = None if encoded["observation"] == b"null" else digest_of(encoded["observation"])
+    parts = {**encoded, "inventory_digest": canonical(inventory), "observation_digest": canonical(observation)}
+    whole = b"{" + b",".join(b'"%s":%s' % (key.encode(), parts[key]) for key in sorted(parts)) + b"}"
+    return inventory, observation, digest_of(whole)
 
 
 def plan_from_json(document: object) -> Plan:
@@ -114,11 +116,11 @@ def plan_from_json(document: object) -> Plan:
 
 
 def _compare(document: Mapping[str, Any]) -> None:
-    seen = document["observation"]
+    inventory, observation, whole = _digests(_encoded(document))
     for what, stated, found in (
-        ("inventory", document["inventory_digest"], digest(document["inventory"])),
-        ("observation", document["observation_digest"], None if seen is None else digest(seen)),
-        ("plan", document["digest"], plan_digest(document)),
+        ("inventory", document["inventory_digest"], inventory),
+        ("observation", document["observation_digest"], observation),
+        ("plan", document["digest"], whole),
     ):
         if stated != found:
             raise Drift(

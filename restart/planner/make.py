@@ -16,6 +16,7 @@ from restart.planner.doors import Doors
 from restart.planner.durations import expected_durations
 from restart.planner.graph import Order
 from restart.planner.guards import Guards
+from restart.planner.holds import HoldTable
 from restart.planner.impact import impact
 from restart.planner.kinds import Fleet
 from restart.planner.last import path_in_turn
@@ -143,13 +144,14 @@ def _lay_out(
     packed = pack(fleet, durations_s)
     # One by one, because nothing may be in flight that is reached through a path host (rule 10).
     waves = [*packed.waves, *([host] for host in path_in_turn(scope))]
+    guards = Guards(scope.inventory, scope.order)
     pieces = Pieces(
         scope=scope,
-        guards=Guards(scope.inventory, scope.order),
+        guards=guards,
         waves=waves,
         path_from=len(packed.waves),
         durations_s=durations_s,
-        booted_s=booted_s,
+        holds=HoldTable(scope.inventory, guards, scope.services_of, durations_s, booted_s),
     )
     return pieces, fleet, packed.doors, Reasons(fleet, packed.doors, waves, packed.kept_out)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from heapq import heapify, heappop, heappush
 
 from restart.errors import must
 from restart.planner.guards import Guards
-from restart.planner.holds import Hold, HoldTable, ms
+from restart.planner.holds import HoldTable, ms
 from restart.planner.scope import Scope
 from restart.rules.limits import DomainTable
 from restart.rules.pace import canaries_of, pace_of, step, stratum
@@ -79,7 +80,7 @@ class Pieces:
     waves: Sequence[Sequence[str]]
     path_from: int
     durations_s: Mapping[str, float]
-    booted_s: Mapping[str, float]
+    holds: HoldTable
 
 
 def time_plan(pieces: Pieces, barrier: str) -> Timeline:
@@ -94,11 +95,8 @@ class _Play:
         self._by_service = barrier == "service"
         self._wave_of = {host: index for index, wave in enumerate(pieces.waves) for host in wave}
         self._length_ms = {host: ms(pieces.durations_s[host]) for host in self._wave_of}
-        self._table = HoldTable(
-            self._scope.inventory, pieces.guards, self._scope.services_of, pieces.durations_s, pieces.booted_s
-        )
+        self._table = pieces.holds
         self._held: dict[int, int] = {}
-        self._holds: dict[str, list[Hold]] = {}
         self._strata, self._strata_of = self._draw_strata()
         self._domains = DomainTable(self._scope.inventory) if self._by_service else None
         self._active = self._domains_at_first()
@@ -238,10 +236,8 @@ class _Play:
                 heappush(heap, (*heappop(self._parked[woken_by]), cause, woken_by))
 
     def _blocked_by(self, host: str) -> Key | None:
-        if host not in self._holds:
-            self._holds[host] = self._table.holds(host)
         caps, held = self._table.caps, self._held
-        for slot, _ in self._holds[host]:
+        for slot, _ in self._table.holds(host):
             if held.get(slot, 0) >= caps[slot]:
                 return ("slot", slot, "")
         for name in self._strata_of[host]:
@@ -255,43 +251,48 @@ class _Play:
         return None
 
     def _begin(self, host: str, cause: str) -> None:
-        now, finish = self._now_ms, self._now_ms + self._length_ms[host]
+        now, length = self._now_ms, self._length_ms[host]
         self._start[host] = now
         if cause:
             self._cause[host] = cause
-        for slot, after_ms in self._holds[host]:
+        for slot, after_ms in self._table.holds(host):
             self._held[slot] = self._held.get(slot, 0) + 1
-            self._at(now + after_ms, self._freeing(slot), host)
+            # What the move's own end frees needs no event of its own.
+            if after_ms != length:
+                self._at(now + after_ms, partial(self._free, slot), host)
         for name in self._strata_of[host]:
             found = self._strata[name]
             if found.started < found.canaries:
                 self._canaries.add(host)
             found.started += 1
             found.under_way += 1
-            self._at(finish + found.proof_ms, self._proving(name), host)
         if self._domains is not None and not self._is_down(host):
             for domain in self._domains.domains(self._scope.inventory.hosts[host]):
                 active = self._active[domain.limit]
                 active[domain.value] = active.get(domain.value, 0) + 1
-        self._at(finish, self._ended, host)
+        self._at(now + length, self._ended, host)
 
-    def _freeing(self, slot: int) -> Callable[[str], None]:
-        def free(host: str) -> None:
-            self._held[slot] -= 1
-            self._woken.setdefault(("slot", slot, ""), host)
+    def _free(self, slot: int, host: str) -> None:
+        self._held[slot] -= 1
+        self._woken.setdefault(("slot", slot, ""), host)
 
-        return free
-
-    def _proving(self, name: str) -> Callable[[str], None]:
-        def prove(host: str) -> None:
-            self._strata[name].under_way -= 1
-            self._strata[name].passed += 1
-            self._woken.setdefault(("stratum", name, ""), host)
-
-        return prove
+    def _prove(self, name: str, host: str) -> None:
+        self._strata[name].under_way -= 1
+        self._strata[name].passed += 1
+        self._woken.setdefault(("stratum", name, ""), host)
 
     def _ended(self, host: str) -> None:
         self._finish[host] = self._now_ms
+        length = self._length_ms[host]
+        for slot, after_ms in self._table.holds(host):
+            if after_ms == length:
+                self._free(slot, host)
+        for name in self._strata_of[host]:
+            proof_ms = self._strata[name].proof_ms
+            if proof_ms:
+                self._at(self._now_ms + proof_ms, partial(self._prove, name), host)
+            else:
+                self._prove(name, host)
         if self._domains is not None:
             for domain in self._domains.domains(self._scope.inventory.hosts[host]):
                 active = self._active[domain.limit]
@@ -307,7 +308,7 @@ class _Play:
     def _count_down(self, station: Station, host: str) -> None:
         station.left -= 1
         if not station.left:
-            self._at(self._now_ms + station.delay_ms, lambda last: self._open(station, last), host)
+            self._at(self._now_ms + station.delay_ms, partial(self._open, station), host)
 
     def _open(self, station: Station, host: str) -> None:
         for batch in station.batches:
@@ -351,7 +352,8 @@ class _Play:
         for found in strata.values():
             if found.size == 1:
                 found.canaries = 0
-        return strata, of
+        bound = {name for name, found in strata.items() if found.size > 1 and (found.slow or found.canaries)}
+        return strata, {host: tuple(name for name in names if name in bound) for host, names in of.items()}
 
     def _domains_at_first(self) -> dict[str, dict[str, int]]:
         if self._domains is None:

@@ -62,12 +62,16 @@ class Packing:
         self._live: dict[int, tuple[Live, ...]] = {}
         self._next = [0] * len(fleet.kinds)  # index of each kind's first host that is not placed yet
         self._left = list(fleet.left)
+        self._room = [fleet.room(at) for at in range(len(fleet.names))]
+        self._chain_s = [max((tails.seconds[at] for at in kind.services), default=0.0) for kind in fleet.kinds]
         self._down = self._down_at_first()
         self._active, self._domain_left = self._domains_at_first()
         self._queues: dict[Rule, list[tuple[Priority, int]]] = {}
         self._kept_out: dict[str, Rule] = {}
         self._kept: dict[int, tuple[Rule, int]] = {}  # kind -> rule and wave that last kept it out
         self._wave = _Wave()
+        # Taken once a wave: a count that every move changes would make every queued priority stale.
+        self._domain_weight = dict(self._domain_left)
 
     def pack(self) -> Packed:
         """Pack all. Raises `Refused` where hosts are left that no wave can take."""
@@ -77,6 +81,7 @@ class Packing:
         fresh = self._doors.open()
         while placed < total:
             self._wave = _Wave()
+            self._domain_weight = dict(self._domain_left)
             self._fill(fresh, len(waves) + 1)
             if not self._wave.hosts:
                 raise Refused(self._stuck(total - placed))
@@ -113,14 +118,15 @@ class Packing:
 
     def _priority(self, kind: Kind) -> Priority:
         """Smallest first: the sick; the longest chain in waves; most waves of its own; longest chain in seconds; fullest domain."""
-        fleet, chain, own, chain_s = self._fleet, 0, 0, 0.0
+        left, room, tail = self._left, self._room, self._tails.waves
+        chain = own = 0
         for at in kind.services:
-            load = -(-self._left[at] // fleet.room(at))
+            load = -(-left[at] // room[at])
             own += load
-            chain = max(chain, load + self._tails.waves[at])
-            chain_s = max(chain_s, self._tails.seconds[at])
-        domain = sum(self._domain_left[domain] for domain in kind.domains)
-        return (not kind.down, -chain, -own, -chain_s, -domain, kind.number)
+            if load + tail[at] > chain:
+                chain = load + tail[at]
+        domain = sum(self._domain_weight[domain] for domain in kind.domains) if kind.domains else 0
+        return (not kind.down, -chain, -own, -self._chain_s[kind.number], -domain, kind.number)
 
     def _kept_out_by(self, kind: Kind) -> Rule | None:
         """The first rule that keeps the next host of `kind` out of this wave; None: it may go."""

@@ -44,6 +44,8 @@ class SlotTable:
         self.held_until = {f"limits.{limit.name}": (limit.held_until, limit.held_s) for limit in self._in_flight}
         self._cap = {f"limits.{limit.name}": limit.max_in_flight or 0 for limit in self._in_flight}
         self._admitting: dict[str, list[str]] = {}
+        self._known: dict[tuple[str, str], Slot] = {}
+        self._known_admissions: dict[tuple[str, ...], tuple[Slot, ...]] = {}
         for provider in inventory.services.values():
             if provider.admission is not None:
                 key = f"services.{provider.name}.admission"
@@ -66,9 +68,15 @@ class SlotTable:
                 continue
             value = "" if limit.per is None else host.labels.get(limit.per)
             if value is not None:
-                taken.append(Slot(limit=f"limits.{limit.name}", value=value))
-        admitting = {key for service in services for key in self._admitting.get(service, ())}
-        return (*taken, *(Slot(limit=key) for key in sorted(admitting)))
+                key = (limit.name, value)
+                if key not in self._known:
+                    self._known[key] = Slot(limit=f"limits.{limit.name}", value=value)
+                taken.append(self._known[key])
+        carried = tuple(services)
+        if carried not in self._known_admissions:
+            admitting = {key for service in carried for key in self._admitting.get(service, ())}
+            self._known_admissions[carried] = tuple(Slot(limit=key) for key in sorted(admitting))
+        return (*taken, *self._known_admissions[carried])
 
 
 class DomainTable:
