@@ -112,8 +112,10 @@ class Engine:
         return min((at_s for at_s in times if at_s is not None and at_s > self._outbox.now_s), default=None)
 
     def handle(self, event: Event) -> tuple[Request, ...]:
-        """Take in one event; the requests that follow from it. After the outcome every event is a no-op."""
+        """Take in one event; the requests that follow from it. After the outcome only `Resumed` is heard, save when all is done."""
         self._outbox.facts = []
+        if isinstance(event, Resumed) and self.outcome is not None and self.outcome.state != "done":
+            self.outcome = None
         if self.outcome is not None:
             return ()
         must(event.at_s >= self._outbox.now_s, f"time runs back: {event.at_s} after {self._outbox.now_s}")
@@ -341,12 +343,11 @@ class Engine:
                 self._tell_hold(state, hold)
         blocked = [state for state, hold in holds if hold.waits == "ready"]
         self._blocked = tuple(dict.fromkeys(name for state in blocked[:50] for name in self._starts.wanted(state)))
-        if self._starts.in_flight or not blocked:
+        if self._starts.in_flight or not any(hold.waits in ("ready", "asking") for _, hold in holds):
             self._stalled_s = None
-            return
-        if self._stalled_s is None:
+        elif self._stalled_s is None:
             self._stalled_s = self._outbox.now_s
-        elif self._outbox.now_s - self._stalled_s >= STALL_S:
+        elif blocked and self._outbox.now_s - self._stalled_s >= STALL_S:
             state, hold = next((state, hold) for state, hold in holds if hold.waits == "ready")
             self._halt(hold.rule, f"{state.host} could not begin for {STALL_S:g}s: {hold.why}")
 
@@ -454,11 +455,12 @@ class Engine:
 
     def _conclude_blocked(self) -> None:
         """Nothing is in flight: end the run, unless something but an operator's word may lead on."""
-        if not all(hold.lasting for _, hold in self._holds):
+        # With nothing in flight, a move that waits for its turn waits for one of those that only an operator can let go.
+        if not all(hold.lasting or hold.waits in ("order", "pace") for _, hold in self._holds):
             return
         state, exit_code, why = self._verdict()
         if self._holds:
-            first, hold = self._holds[0]
+            first, hold = next((found for found in self._holds if found[1].lasting), self._holds[0])
             why = f"{why}; {len(self._holds)} moves are held, first {first.host} by {hold.rule}: {hold.why}"
         self._release("halted" if exit_code is Exit.HALTED else state, exit_code, why)
 

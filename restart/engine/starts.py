@@ -63,7 +63,7 @@ class Starts:
         self._pace = pace
         self._now_s = now_s
         self._path = frozenset(path_hosts(inventory))
-        self._in_flight: set[str] = set()
+        self._in_flight: dict[str, None] = {}  # in order: what goes over a set differs from process to process
         self.contained: dict[str, str] = {}
         self.last_end_s: dict[str, float] = {}
         self._edges = {name: _running_edges(service.depends_on) for name, service in inventory.services.items()}
@@ -78,7 +78,10 @@ class Starts:
 
     def entered(self, state: MoveState) -> None:
         """Keep the set of moves in flight, and of those not finished in each wave of each service."""
-        (self._in_flight.add if state.phase in IN_FLIGHT else self._in_flight.discard)(state.host)
+        if state.phase in IN_FLIGHT:
+            self._in_flight[state.host] = None
+        else:
+            self._in_flight.pop(state.host, None)
         for service in state.move.services:
             wave = self._progress[service][state.wave]
             if state.phase not in FINISHED:
@@ -88,9 +91,9 @@ class Starts:
                 wave.ended_s = self.last_end_s[service] = self._now_s()
 
     @property
-    def in_flight(self) -> frozenset[str]:
-        """Hosts whose moves are in flight."""
-        return frozenset(self._in_flight)
+    def in_flight(self) -> tuple[str, ...]:
+        """Hosts whose moves are in flight, in the order in which they began."""
+        return tuple(self._in_flight)
 
     def wanted(self, state: MoveState) -> tuple[str, ...]:
         """The services whose members must be freshly known before `state` may begin: its own and its required providers."""
@@ -132,7 +135,7 @@ class Starts:
         return self._on_path(state) or self._order(state)
 
     def _on_path(self, state: MoveState) -> Hold | None:
-        others = self._in_flight - {state.host}
+        others = self._in_flight.keys() - {state.host}
         if others and (state.host in self._path or not self._path.isdisjoint(others)):
             names = ", ".join(sorted(others)[:5])
             return Hold(rule="path", why=f"path hosts go alone; in flight: {names}", waits="slot")

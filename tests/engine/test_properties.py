@@ -103,7 +103,7 @@ def test_whatever_goes_wrong_budgets_order_and_limits_hold_and_the_run_ends_with
     for name in data.draw(st.lists(st.sampled_from(sorted(toy.hosts)), max_size=2, unique=True)):
         toy.script.append((data.draw(st.sampled_from([10.0, 60.0, 150.0])), lambda toy, name=name: toy.go_down(name)))  # type: ignore[misc]
     toy.script.sort(key=lambda entry: entry[0])
-    played = play(plan, toy)
+    played = play(plan, toy, events_max=5_000)
     assert_safe(played)
     event(f"exit {played.exit_code}")
     assert played.engine.outcome is not None
@@ -118,7 +118,7 @@ def test_cut_anywhere_and_resumed_every_host_is_restarted_exactly_once(
     plan = planned(inventory)
     if plan is None:
         return
-    whole = play(plan, Toy(inventory))
+    whole = play(plan, Toy(inventory), events_max=5_000)
     die_after = data.draw(st.integers(1, len(whole.events)))
     played = play(plan, Toy(inventory), die_after=die_after)
     assert_safe(played)

@@ -48,7 +48,6 @@ def in_another_process(path: Path, hash_seed: int) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.xfail(strict=True, reason="the engine walks through sets of hosts, whose order is another in each process")
 def test_an_engine_in_another_process_does_the_same_again(tmp_path: Path) -> None:
     _, plan = site()
     stories = []
@@ -62,7 +61,6 @@ def test_an_engine_in_another_process_does_the_same_again(tmp_path: Path) -> Non
     assert all(story == stories[0] for story in stories)
 
 
-@pytest.mark.xfail(strict=True, reason="the engine takes `Resumed` after an outcome for a no-op")
 def test_a_stopped_run_is_resumed_to_its_end(store: Store) -> None:
     toy, plan = site()
     toy.words = [(100.0, Word(at_s=0.0, word="stop", by="ann"))]
