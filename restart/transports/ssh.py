@@ -127,6 +127,7 @@ class SshPool:
         self._lines: dict[str, _Line] = {}
         self._configs: dict[str | None, paramiko.SSHConfig] = {}
         self._known: dict[str | None, KnownHosts] = {}
+        self._direct: dict[str, tuple[str, int]] = {}
         self._identities: dict[str, paramiko.PKey | str] = {}
         for ssh in {inventory.ssh_of(name) for name in inventory.hosts} | {inventory.ssh}:
             if ssh.config not in self._configs:
@@ -226,6 +227,9 @@ class SshPool:
         return attempts(self._opened, name, (*via, name))
 
     def _opened(self, name: str, via: tuple[str, ...]) -> Connection:
+        # A closed port is found out before anything is built for the connection that will not come.
+        known = self._direct.get(name)
+        sock = None if known is None else connect(*known, self._deadlines.connect_s, late="connect")
         to = hop(self._inventory, name)
         ssh = to.ssh
         # A Config shared between threads breaks at random; the parsed ssh_config in it is only read.
@@ -243,7 +247,8 @@ class SshPool:
         alias = connection.ssh_config.get("hostkeyalias") or connection.host
         keys = self._known[ssh.known_hosts].keys(alias, connection.port)
         connection.client.set_missing_host_key_policy(_Strict(self._known[ssh.known_hosts], keys))
-        sock = self._socket(to, connection, via)
+        if sock is None:
+            sock = self._socket(to, connection, via)
         connection.connect_kwargs = {
             "sock": sock,
             "timeout": 2 * self._deadlines.banner_s,
@@ -303,6 +308,7 @@ class SshPool:
             return self._through(before, connection, via)
         if "proxycommand" in settings and to.ssh.gateway is None:
             return paramiko.ProxyCommand(settings["proxycommand"])
+        self._direct[to.name] = (connection.host, connection.port)
         return connect(connection.host, connection.port, self._deadlines.connect_s, late="connect")
 
     def _through(self, before: str, connection: Connection, via: tuple[str, ...]) -> paramiko.Channel:
