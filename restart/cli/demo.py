@@ -56,7 +56,7 @@ def _keep(fleet: DemoFleet) -> int:
         f"  restart validate {inventory}\n"
         f"  restart graph {inventory}\n"
         f"  restart plan {inventory}\n"
-        f"  restart run {inventory} --reason 'trying it' --yes-hosts {len(fleet.hosts)}\n"
+        f"  restart run {inventory} --reason 'trying it' --yes\n"
         f"  restart report\n\n"
         f"How the site is: {fleet.board_url}/site\n\nCtrl-C here ends it and removes its files.\n"
     )

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 HEARD_WITHIN_S = 3.0
 """A run reads its words about once a second."""
 
+RESOLVABLE = {
+    "done": ("in doubt", "quarantined"),
+    "retry": ("in doubt", "quarantined", "untouched", "not rebooted"),
+    "skip": ("in doubt", "quarantined", "untouched", "not rebooted", "waiting"),
+}
+"""Which phases of a host each word of `resolve` can end; the engine takes no others."""
+
 RUN = click.argument("run", required=False, metavar="[RUN]")
 WHY = click.option("--reason", default="", metavar="TEXT", help="Why; it is kept in the journal.")
 
@@ -92,11 +99,13 @@ def approve_command(store: str | None, run: str, target: str | None, reason: str
         _say(opened, found, "approve", reason=reason, target=target, form=form, dry_run=dry_run)
 
 
-@click.command("resolve", short_help="Say what is true of a host in doubt.")
+@click.command("resolve", short_help="Decide about a host in doubt or quarantined.")
 @click.argument("run")
 @click.argument("host")
-@click.option("--done", "word", flag_value="done", help="The host was restarted: go on with its checks.")
-@click.option("--retry", "word", flag_value="retry", help="The host was not restarted: restart it.")
+@click.option(
+    "--done", "word", flag_value="done", help="The host is back, or was restarted by hand: go on with its checks."
+)
+@click.option("--retry", "word", flag_value="retry", help="Restart the host (again).")
 @click.option("--skip", "word", flag_value="skip", help="Leave the host as it is; it counts as down until it is ready.")
 @click.option("--reason", required=True, metavar="TEXT", help="What you saw; it is kept in the journal.")
 @DRY_RUN
@@ -105,7 +114,7 @@ def approve_command(store: str | None, run: str, target: str | None, reason: str
 def resolve_command(
     store: str | None, run: str, host: str, word: str | None, reason: str, dry_run: bool, form: str
 ) -> None:
-    """Say what is true of a host in doubt, of which the tool cannot prove whether it restarted."""
+    """Decide about a host that the tool cannot go on with: in doubt whether it restarted, quarantined, or to be left out."""
     if word is None:
         raise UsageMistake(
             "one of --done, --retry and --skip is needed", remedy=f"restart status {run} tells about {host}"
@@ -113,10 +122,15 @@ def resolve_command(
     with rooms.the_store(store) as opened:
         found = journals.meant(opened, run)
         told, _ = journals.account(opened, found, store)
-        doubtful = [seen.host for seen in told.having("in doubt")]
-        if host not in doubtful:
+        seen = told.picture.hosts.get(host)
+        if seen is None:
             raise UsageMistake(
-                f"{host} is not in doubt in run {found.run.id}", remedy=f"in doubt: {', '.join(doubtful) or 'no host'}"
+                f"{host} is not in the plan of run {found.run.id}", remedy=f"restart status {run} tells which are"
+            )
+        if seen.phase not in RESOLVABLE[word]:
+            raise UsageMistake(
+                f"{host} is {seen.phase} in run {found.run.id}: --{word} does not apply",
+                remedy=f"it is for hosts that are {' or '.join(RESOLVABLE[word])}",
             )
         _say(opened, found, word, reason=reason, target=host, form=form, dry_run=dry_run)
 

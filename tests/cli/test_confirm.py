@@ -1,0 +1,116 @@
+"""The question before a run, on a terminal."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from restart.cli.confirm import Consent, ask
+from restart.cli.rooms import Shape, gates, make_plan, read_inventory
+from restart.errors import Refused, UsageMistake
+from restart.model.plan import Plan
+
+Answers = Callable[..., list[str]]
+
+
+@pytest.fixture
+def plan(shop: Path) -> Plan:
+    return make_plan(read_inventory(shop, gates()), Shape(), None)
+
+
+@pytest.fixture
+def part(shop: Path) -> Plan:
+    """Two of ten hosts, below confirm_above (50%)."""
+    return make_plan(read_inventory(shop, gates()), Shape(limits=("web-01,web-02",)), None)
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
+    """A person at the terminal who gives these answers; the questions are returned as they are asked."""
+
+    def present(*given: str) -> list[str]:
+        asked: list[str] = []
+        left = list(given)
+
+        def prompt(text: str, **_: Any) -> str:
+            asked.append(text)
+            return left.pop(0)
+
+        monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+        monkeypatch.setattr("click.prompt", prompt)
+        monkeypatch.setattr("click.confirm", lambda text, **more: prompt(text) == "y")
+        return asked
+
+    return present
+
+
+def test_a_small_scope_is_asked_once(part: Plan, answers: Answers) -> None:
+    asked = answers("y")
+    ask(part, Consent())
+    assert asked == ["Go on?"]
+
+
+def test_no_means_no(part: Plan, answers: Answers) -> None:
+    answers("n")
+    with pytest.raises(Refused, match="you said no"):
+        ask(part, Consent())
+
+
+def test_yes_skips_the_question_of_a_small_scope_only(part: Plan, plan: Plan) -> None:
+    ask(part, Consent(yes=True))
+    with pytest.raises(Refused, match="10 of 10 hosts is 100% of the fleet, above confirm_above"):
+        ask(plan, Consent(yes=True, paths=("gate-1",)))
+
+
+def test_nobody_to_ask_is_a_mistake_of_usage(part: Plan) -> None:
+    with pytest.raises(UsageMistake, match="--yes"):
+        ask(part, Consent())
+
+
+def test_a_large_scope_wants_the_number_typed(plan: Plan, answers: Answers) -> None:
+    asked = answers("gate-1", "10")
+    ask(plan, Consent())
+    assert len(asked) == 2
+    answers("gate-1", "9")
+    with pytest.raises(Refused, match="'9' is not 10"):
+        ask(plan, Consent())
+
+
+def test_a_path_of_one_host_is_confirmed_by_name(plan: Plan, answers: Answers) -> None:
+    with pytest.raises(Refused, match="--yes-path gate-1"):
+        ask(plan, Consent(hosts=10))
+    ask(plan, Consent(hosts=10, paths=("gate-1",)))
+    answers("web-01")
+    with pytest.raises(Refused, match="'web-01' is not gate-1"):
+        ask(plan, Consent(hosts=10))
+
+
+def test_the_number_of_hosts_counts_only_the_waves_that_are_run(plan: Plan) -> None:
+    ask(plan, Consent(hosts=1), until_wave=1)
+    with pytest.raises(Refused, match="--yes-hosts says 10, this run restarts 1"):
+        ask(plan, Consent(hosts=10), until_wave=1)
+
+
+def test_on_a_real_terminal_a_wrong_number_ends_with_4(shop: Path) -> None:
+    master, slave = os.openpty()
+    command = [sys.executable, "-m", "restart", "run", "shop.yml", "--reason", "x", "--limit", "db-*,web-*"]
+    env = {**os.environ, "TERM": "dumb"}
+    try:
+        with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=env) as process:
+            os.close(slave)
+            shown = ""
+            while "to go on" not in shown:
+                shown += os.read(master, 4096).decode()
+            os.write(master, b"8\n")
+            while "is not 9" not in shown:
+                shown += os.read(master, 4096).decode()
+            assert process.wait(30) == 4
+    finally:
+        os.close(master)
+    assert "\x1b" not in shown
