@@ -193,7 +193,6 @@ class Moving:
         if step.approve is not None:
             self._ask_approval(state, step.approve)
         else:
-            self._outbox.tell(facts.DRAINING, host=state.host, evidence=step.run)
             self._run_step(state, step, step.run, undo=False)
 
     def _climb(self, state: MoveState) -> None:
@@ -277,7 +276,6 @@ class Moving:
         while state.drained:
             step = state.playbook.drain[state.drained[-1]]
             if step.undo is not None:
-                self._outbox.tell(facts.UNDRAINING, host=state.host, evidence=step.undo)
                 self._run_step(state, step, step.undo, undo=True)
                 return
             state.drained.pop()
@@ -446,6 +444,7 @@ class Moving:
         except ValueError as error:
             self._step_ran(state, StepRan(exit_status=2, output=str(error)), undo=undo)
             return
+        self._outbox.tell(facts.UNDRAINING if undo else facts.DRAINING, host=state.host, evidence=command)
         self._outbox.send(
             lambda id: RunStep(
                 id=id, host=state.host, on=step.on or state.host, command=command, timeout_s=step.timeout_s, undo=undo

@@ -66,6 +66,10 @@ class Starts:
         self._in_flight: dict[str, None] = {}  # in order: what goes over a set differs from process to process
         self.contained: dict[str, str] = {}
         self.last_end_s: dict[str, float] = {}
+        self._drains_on = {
+            host: frozenset(step.on for step in state.playbook.drain if step.on not in (None, host))
+            for host, state in states.items()
+        }
         self._edges = {name: _running_edges(service.depends_on) for name, service in inventory.services.items()}
         self._near: dict[str, tuple[str, ...]] = _neighbours(inventory)
         self._service_barrier = inventory.policy.barrier == "service"
@@ -132,7 +136,7 @@ class Starts:
             holders = self._slots.holders(host)
             lasting = bool(holders) and all(self._states[name].phase in ONLY_AN_OPERATOR for name in holders)
             return Hold(rule=rule, why=rest, waits="slot", lasting=lasting)
-        return self._on_path(state) or self._order(state)
+        return self._on_path(state) or self._beside_its_drain(state) or self._order(state)
 
     def _on_path(self, state: MoveState) -> Hold | None:
         others = self._in_flight.keys() - {state.host}
@@ -140,6 +144,18 @@ class Starts:
             names = ", ".join(sorted(others)[:5])
             return Hold(rule="path", why=f"path hosts go alone; in flight: {names}", waits="slot")
         return None
+
+    def _beside_its_drain(self, state: MoveState) -> Hold | None:
+        """A host on which another's drain runs is not restarted meanwhile, nor is drained on while it restarts."""
+        away = self._drains_on[state.host] & self._in_flight.keys()
+        users = [host for host in self._in_flight if state.host in self._drains_on[host]]
+        if not away and not users:
+            return None
+        if away:
+            why = f"its drain runs on {', '.join(sorted(away))}, which is in flight"
+        else:
+            why = f"the drain of {', '.join(sorted(users)[:5])}, in flight, runs on it"
+        return Hold(rule="drain", why=why, waits="slot")
 
     def _order(self, state: MoveState) -> Hold | None:
         """Own services' and providers' moves of earlier waves are finished and settled (the plan's waves hold the order)."""

@@ -245,6 +245,19 @@ def test_a_failed_drain_is_undone_and_the_host_is_left_as_it_was() -> None:
     assert played.exit_code == 5
 
 
+def test_a_host_on_which_others_drain_is_not_restarted_beside_them() -> None:
+    playbook = Playbook(
+        name="reboot", drain=(Step(run="drain {host}", on="lb", undo="undrain {host}"),), restart=(Rung(kind="reboot"),)
+    )
+    lb = Service(name="lb", hosts=("lb",))
+    inventory = fleet(lb, APP, DB, policy=fixed(), playbooks={"reboot": playbook})
+    played = play(plan_of(inventory, "db-1", "db-2", "db-3", "app-1 lb app-2"), Toy(inventory))
+    starts = {fact.host: fact.at_s for fact in played.told(facts.MOVE_STARTED)}
+    ends = {fact.host: fact.at_s for fact in played.told(facts.MOVE_DONE)}
+    assert starts["lb"] >= max(ends["app-1"], ends["app-2"])
+    assert played.exit_code == 0
+
+
 def test_a_quarantined_host_stays_drained() -> None:
     playbook = Playbook(
         name="reboot", drain=(Step(run="drain {host}", undo="undrain {host}"),), restart=(Rung(kind="reboot"),)
