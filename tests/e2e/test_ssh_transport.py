@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -206,6 +208,32 @@ def test_a_real_host_that_hangs_in_a_phase_is_given_up_in_that_phase(deaf: Fleet
     assert isinstance(reply, NoAnswer), reply
     assert reply.reason == reason
     assert took_s < 5
+
+
+def test_keys_in_the_agent_are_used_where_no_file_is_named(
+    fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = str(tmp_path / "agent")
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", place], stdout=subprocess.DEVNULL)
+    try:
+        monkeypatch.setenv("SSH_AUTH_SOCK", place)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        fleet.wait_for(lambda: Path(place).exists(), "the agent listens")
+        key = fleet.ssh_defaults()["identity_file"]
+        without = replace(inventory(fleet), ssh=replace(inventory(fleet).ssh, identity_file=None))
+        pool = SshPool(without, deadlines=QUICK)
+        shell = Shell(host="asked", command="echo in", timeout_s=10)
+        before = pool.run(shell)
+        subprocess.run(["ssh-add", "-q", key], check=True, capture_output=True)
+        after = pool.run(shell)
+        pool.close()
+    finally:
+        agent.terminate()
+        agent.wait(10)
+    assert isinstance(before, NoAnswer)
+    assert before.reason == "gateway"
+    assert "no key was accepted" in before.detail
+    assert after == ShellReply(exit_status=0, stdout="in\n", stderr="")
 
 
 def test_many_commands_in_parallel_share_one_connection(fleet: Fleet) -> None:

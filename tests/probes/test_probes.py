@@ -19,7 +19,12 @@ from restart.model.request import Reboot
 from restart.probes import claim, probe, reboot, script, units
 
 BOOT = "6b0d1b2e-7c3f-4f0e-9d55-1f2a3b4c5d6e"
-SHELLS = [name for name in ("sh", "dash", "bash", "busybox") if shutil.which(name)]
+SHELLS = sorted(
+    # One name for each shell: sh is often one of the others.
+    {
+        os.path.realpath(place): name for name in ("sh", "bash", "busybox", "dash") if (place := shutil.which(name))
+    }.values()
+)
 
 
 @dataclass
