@@ -53,7 +53,7 @@ class FakeHost:
         (tools / name).chmod(0o755)
 
     def run(self, command: str, path: str | None = None) -> ShellReply:
-        words = ["busybox", "sh"] if self.shell == "busybox" else [self.shell]
+        words = [shutil.which(self.shell) or self.shell, *(["sh"] if self.shell == "busybox" else [])]
         done = subprocess.run(
             [*words, "-c", command],
             env={
@@ -336,6 +336,4 @@ def test_a_host_without_systemctl_is_no_answer(host: FakeHost, tmp_path: Path) -
     for name in ("sleep", "cat"):
         os.symlink(shutil.which(name) or name, tools / name)
     text = units.read_text(["a.service"]).replace(script.SYSTEM_PATHS, ":")
-    shell = shutil.which(host.shell) or host.shell
-    host.shell = shell
     assert isinstance(units.parse(host.run(text, path=str(tools)), ["a.service"]), NoAnswer)
