@@ -11,7 +11,7 @@ import pytest
 
 from restart.errors import Exit
 from tests.e2e.fleet import Fleet
-from tests.e2e.inventories import http_gate, http_ready
+from tests.e2e.inventories import http_gate, http_ready, write_reboot
 from tests.e2e.tool import Tool, kind
 
 HOSTS = ["db-1", "db-2", "app-1", "app-2"]
@@ -26,6 +26,7 @@ KINDS = (
     "answered Booted",
     "answered Released",
     "run_started",
+    "held",
     "wave_started",
     "move_started",
     "claimed",
@@ -46,11 +47,11 @@ KINDS = (
 
 def inventory(fleet: Fleet, folder: Path) -> Path:
     """Drain, reboot, undrain, a gate: what gives as many kinds of rows as one run can."""
-    (folder / "playbooks").mkdir()
+    write_reboot(folder, down_within="6s")
     (folder / "playbooks" / "drained.yml").write_text(
         "version: 1\nname: drained\ndrain:\n"
         '  - {run: "echo off {host} >>/run/drains", undo: "echo on {host} >>/run/drains", timeout: 30s}\n'
-        "restart:\n  - reboot: {down_within: 60s, back_within: 90s}\n",
+        "restart:\n  - reboot: {down_within: 6s, back_within: 90s}\n",
         encoding="utf-8",
     )
     services: dict[str, Any] = {

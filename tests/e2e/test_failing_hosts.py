@@ -26,7 +26,7 @@ def whys(run: Run, host: str) -> str:
 
 
 def test_a_host_that_never_comes_back_is_quarantined_and_counts_against_the_budget(tmp_path: Path) -> None:
-    write_reboot(tmp_path, back_within="8s")
+    write_reboot(tmp_path, down_within="6s", back_within="8s")
     with Fleet(WEB[:6], service_s=0.2, faults={"web-2": {"never_returns": True}}) as fleet:
         inventory = fleet.inventory(tmp_path / "inventory.yml", {"web": web()}, policy=quick(max_failures=1))
         with Tool(tmp_path / "laptop").run(inventory, hosts=6) as run:
@@ -38,7 +38,7 @@ def test_a_host_that_never_comes_back_is_quarantined_and_counts_against_the_budg
 
 
 def test_without_failures_borne_the_first_lost_host_halts_the_run(tmp_path: Path) -> None:
-    write_reboot(tmp_path, back_within="8s")
+    write_reboot(tmp_path, down_within="6s", back_within="8s")
     with Fleet(WEB[:6], service_s=0.2, faults={name: {"never_returns": True} for name in WEB[:2]}) as fleet:
         inventory = fleet.inventory(tmp_path / "inventory.yml", {"web": web(max_unavailable=1)}, policy=quick())
         with Tool(tmp_path / "laptop").run(inventory, hosts=6) as run:
@@ -51,7 +51,7 @@ def test_without_failures_borne_the_first_lost_host_halts_the_run(tmp_path: Path
 
 @pytest.mark.parametrize("fault", ["same_boot_id", "ignores_reboot"])
 def test_a_host_that_did_not_really_reboot_is_never_called_done(tmp_path: Path, fault: str) -> None:
-    write_reboot(tmp_path, down_within="6s", back_within="20s")
+    write_reboot(tmp_path, down_within="4s", back_within="10s")
     with Fleet(WEB[:3], service_s=0.2, faults={"web-2": {fault: True}}) as fleet:
         inventory = fleet.inventory(
             tmp_path / "inventory.yml", {"web": web(max_unavailable=1)}, policy=quick(max_failures=1)
@@ -88,7 +88,7 @@ PHASES = {
 def test_a_host_that_hangs_in_an_ssh_phase_after_its_boot_is_given_up_with_the_phase_named(
     tmp_path: Path, phase: str
 ) -> None:
-    write_reboot(tmp_path, down_within="10s", back_within="25s")
+    write_reboot(tmp_path, down_within="6s", back_within="14s")
     with Fleet(["web-1", "web-2"], service_s=0.2, faults={}) as fleet:
         fleet.fault("web-1", hang=phase)
         inventory = fleet.inventory(
@@ -103,7 +103,7 @@ def test_a_host_that_hangs_in_an_ssh_phase_after_its_boot_is_given_up_with_the_p
 
 
 def test_a_changed_host_key_is_a_failure_with_its_own_name(tmp_path: Path) -> None:
-    write_reboot(tmp_path, back_within="15s")
+    write_reboot(tmp_path, down_within="6s", back_within="10s")
     with Fleet(WEB[:2], service_s=0.2, faults={}) as fleet:
         fleet.fault("web-1", changed_host_key=True)
         inventory = fleet.inventory(
