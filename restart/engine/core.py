@@ -18,22 +18,24 @@ from functools import partial
 
 from restart.engine import facts
 from restart.engine.brakes import Brakes
+from restart.engine.claims import Claims
 from restart.engine.guards import Guards
-from restart.engine.moving import MoveState, Moving
+from restart.engine.moving import Moving
 from restart.engine.outbox import Outbox
 from restart.engine.pace import Pace
 from restart.engine.readiness import Readiness
 from restart.engine.slots import Slots
 from restart.engine.starts import Hold, Starts
+from restart.engine.state import MoveState
 from restart.engine.table import COUNTS_AS_DOWN, FAILED, FINISHED, IN_FLIGHT, Phase, Sign
+from restart.engine.verdict import verdict
 from restart.engine.watches import Watches
 from restart.engine.waves import Waves
 from restart.errors import Exit, must
-from restart.model.answer import Answer, Claimed, HeldBy
 from restart.model.check import Verdict
 from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resumed, Started, Word
 from restart.model.plan import Plan
-from restart.model.request import Claim, Release, Request
+from restart.model.request import Request
 from restart.rules.budgets import budget
 
 ENGINE_VERSION = 1
@@ -70,21 +72,14 @@ class Engine:
             readiness=self._readiness, guards=self._guards, slots=self._slots, pace=self._pace,
             now_s=lambda: self._outbox.now_s,
         )  # fmt: skip
-        self._hold_s = 3600.0 + 2 * plan.estimate.makespan_s
-        self._moving = Moving(
-            inventory, self._outbox, hold_s=self._hold_s,
-            noted=self._readiness.note, reached=self._reached, foreign=self._claimed_by_another,
-        )  # fmt: skip
+        self._claims = Claims(self._outbox, hold_s=3600.0 + 2 * plan.estimate.makespan_s)
+        self._moving = Moving(inventory, self._outbox, self._claims, noted=self._readiness.note, reached=self._reached)
         self._waves = Waves(plan, self.states, self._guards, self._outbox)
-        self._claiming: set[str] = set()
-        self._claimed: set[str] = set()
-        self._releasing: set[str] | None = None
-        self._ending: tuple[str, Exit, str] = ("done", Exit.DONE, "")
+        self._ending: Outcome | None = None
         self._running = False
         self._halted: str | None = None
         self._stopping: str | None = None
         self._paused: str | None = None
-        self._foreign: str | None = None
         self._stalled_s: float | None = None
         self._blocked: tuple[str, ...] = ()
         self._holds: list[tuple[MoveState, Hold]] = []
@@ -135,7 +130,7 @@ class Engine:
                     facts.RUN_STARTED, why=event.reason, hosts=len(self.states), waves=len(self.plan.waves)
                 )
                 self._waves.last = event.until_wave
-                self._claim_all()
+                self._claims.claim_all(self._to_claim())
             case Resumed():
                 self._resume(event)
             case Answered():
@@ -211,42 +206,22 @@ class Engine:
         self._guards.forget()
         self._watches.forget()
         self._waves.last = None
-        self._halted = self._stopping = self._foreign = self._stalled_s = None
-        self._running, self._releasing = False, None
-        self._claim_all()
+        self._halted = self._stopping = self._stalled_s = self._ending = None
+        self._running = False
+        self._claims.claim_all(self._to_claim())
 
-    # --- claims ------------------------------------------------------------------------------------------------------
-
-    def _claim_all(self) -> None:
-        """Before the first act every host that is still to move is claimed; a silent one is claimed when its turn comes."""
-        hosts = [host for host, state in self.states.items() if state.phase not in FINISHED]
-        self._claiming = set(hosts)
-        for host in hosts:
-            self._outbox.send(
-                lambda id, host=host: Claim(id=id, host=host, hold_s=self._hold_s),  # type: ignore[misc]
-                partial(self._claim_answered, host),
-            )
-
-    def _claim_answered(self, host: str, answer: Answer) -> None:
-        self._claiming.discard(host)
-        if isinstance(answer, Claimed):
-            self._claimed.add(host)
-        elif isinstance(answer, HeldBy):
-            self._claimed_by_another(host, answer)
-
-    def _claimed_by_another(self, host: str, by: HeldBy) -> None:
-        self._claimed.discard(host)
-        if self._foreign is None:
-            self._foreign = f"{host} is claimed by {by.user}@{by.controller} for run {by.run} since {by.since}, {by.for_s:.0f}s left"
+    def _to_claim(self) -> list[str]:
+        """The hosts that are still to move."""
+        return [host for host, state in self.states.items() if state.phase not in FINISHED]
 
     # --- what follows from it all ------------------------------------------------------------------------------------
 
     def _advance(self) -> None:
-        if self.outcome is not None or self._release_answered():
+        if self.outcome is not None or self._ended_if_released():
             return
-        if self._claiming:
+        if self._claims.pending:
             return
-        if not self._running and self._foreign is None:
+        if not self._running and self._claims.foreign is None:
             self._running = True
             for state in list(self.states.values()):
                 if state.phase in IN_FLIGHT:
@@ -279,7 +254,7 @@ class Engine:
 
     def _starting(self) -> bool:
         """Whether anything new may start at all, but for watches and pauses."""
-        return self._running and not (self._halted or self._stopping or self._foreign)
+        return self._running and not (self._halted or self._stopping or self._claims.foreign)
 
     def _carry_on(self) -> None:
         """Moves that have been drained: on to their first act, or back if the run has been halted or stopped."""
@@ -438,8 +413,8 @@ class Engine:
         parked = [state for state in moving if state.approval is not None]
         if len(moving) > len(parked):
             return
-        if self._foreign is not None:
-            self._release("held", Exit.HELD, self._foreign)
+        if self._claims.foreign is not None:
+            self._release("held", Exit.HELD, self._claims.foreign)
         elif self._halted is not None:
             self._release("halted", Exit.HALTED, self._halted)
         elif self._stopping is not None:
@@ -447,7 +422,7 @@ class Engine:
         elif parked:
             return
         elif self._waves.finished():
-            self._release(*self._verdict())
+            self._release(*verdict(self.states))
         elif self._waves.reached_last():
             self._release("stopped", Exit.STOPPED, f"stopped after wave {self._waves.last}, as asked")
         elif self._paused is None and self._watches.closed() is None and not self._waves.waits_for_time_or_gates():
@@ -458,54 +433,24 @@ class Engine:
         # With nothing in flight, a move that waits for its turn waits for one of those that only an operator can let go.
         if not all(hold.lasting or hold.waits in ("order", "pace") for _, hold in self._holds):
             return
-        state, exit_code, why = self._verdict()
+        state, exit_code, why = verdict(self.states)
         if self._holds:
             first, hold = next((found for found in self._holds if found[1].lasting), self._holds[0])
             why = f"{why}; {len(self._holds)} moves are held, first {first.host} by {hold.rule}: {hold.why}"
         self._release("halted" if exit_code is Exit.HALTED else state, exit_code, why)
 
-    def _verdict(self) -> tuple[str, Exit, str]:
-        """Outcome by the moves' ends: the first that applies of 5, 9 and 6, else done."""
-        ends: dict[Phase, list[str]] = {}
-        for host, state in self.states.items():
-            ends.setdefault(state.phase, []).append(host)
-        failed = ends.get(Phase.QUARANTINED, []) + ends.get(Phase.UNTOUCHED, [])
-        unproved = ends.get(Phase.NOT_REBOOTED, []) + ends.get(Phase.SKIPPED, [])
-        doubtful = ends.get(Phase.IN_DOUBT, [])
-        if failed:
-            return "ended", Exit.HALTED, f"{len(failed)} of {len(self.states)} hosts failed: {', '.join(failed[:10])}"
-        if unproved and not doubtful:
-            return "ended", Exit.NOT_REBOOTED, f"not restarted: {', '.join(unproved[:10])}"
-        if doubtful:
-            return "waiting", Exit.STOPPED, f"in doubt, waiting for `restart resolve`: {', '.join(doubtful[:10])}"
-        if any(state.phase is Phase.WAITING for state in self.states.values()):
-            return "halted", Exit.HALTED, "some moves could not begin"
-        return "done", Exit.DONE, f"all {len(self.states)} hosts restarted"
-
     def _release(self, state: str, exit_code: Exit, why: str) -> None:
         """Take the claims off, then end. A host that does not answer keeps its claim until its next boot or its expiry."""
         self._running = False
-        self._ending = (state, exit_code, why)
+        self._ending = Outcome(state=state, exit_code=int(exit_code), why=why)
         silent = (Phase.QUARANTINED, Phase.IN_DOUBT)
-        self._releasing = {host for host in self._claimed if self.states[host].phase not in silent}
-        for host in sorted(self._releasing):
-            self._outbox.send(
-                lambda id, host=host: Release(id=id, host=host),  # type: ignore[misc]
-                partial(self._released, host),
-            )
-        self._release_answered()
+        self._claims.release_all(but=lambda host: self.states[host].phase in silent)
+        self._ended_if_released()
 
-    def _released(self, host: str, answer: Answer) -> None:
-        self._claimed.discard(host)
-        if self._releasing is not None:
-            self._releasing.discard(host)
-
-    def _release_answered(self) -> bool:
-        if self._releasing is None:
-            return False
-        if not self._releasing:
-            self._end(*self._ending)
-        return True
+    def _ended_if_released(self) -> bool:
+        if self._ending is not None and not self._claims.pending:
+            self.outcome = self._ending
+        return self._ending is not None
 
     def _end(self, state: str, exit_code: Exit, why: str) -> None:
         self.outcome = Outcome(state=state, exit_code=int(exit_code), why=why)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from dataclasses import replace
 
 from restart.engine import facts
+from restart.engine.claims import Claims
+from restart.engine.drains import TRIES_MAX, Drains
 from restart.engine.guards import Streaks
 from restart.engine.outbox import Outbox
 from restart.engine.readiness import asked_after, asked_before, summed_up
+from restart.engine.state import MoveState
 from restart.engine.table import TABLE, Phase, Sign
 from restart.errors import must
 from restart.model.answer import (
@@ -20,66 +22,17 @@ from restart.model.answer import (
     NoAnswer,
     RebootDeclined,
     RebootTaken,
-    StepRan,
     StillUp,
     Units,
+    silence,
 )
 from restart.model.check import Check, Verdict
 from restart.model.inventory import Inventory
-from restart.model.plan import Move
-from restart.model.playbook import Playbook, Rung, Step
-from restart.model.request import Ask, AwaitBoot, Claim, ReadUnits, Reboot, RestartUnits, RunStep
-from restart.rules.fill import fill
+from restart.model.playbook import Rung
+from restart.model.request import Ask, AwaitBoot, ReadUnits, Reboot, RestartUnits
 
 NOT_AFTER_S = 60.0
 """A reboot command may act until this long after the host's uptime was read; a later one does nothing."""
-
-TRIES_MAX = 3
-"""How often a repeatable act is tried whose answer was lost, or that came too late."""
-
-
-@dataclass(slots=True)
-class MoveState:
-    """All that is known of one host's move. Times are run seconds."""
-
-    move: Move
-    wave: int
-    playbook: Playbook
-    phase: Phase = Phase.WAITING
-    sick_in: frozenset[str] = frozenset()
-    judged_s: float = 0.0
-    began_s: float = 0.0
-    acted_s: float | None = None
-    booted_s: float | None = None
-    check_until_s: float = 0.0
-    rung: int = -1
-    step: int = 0
-    drained: list[int] = field(default_factory=list)
-    tries: int = 0
-    boot_id: str = ""
-    boot_id_now: str = ""
-    uptime_s: float = 0.0
-    invocations: tuple[str, ...] = ()
-    taken: bool = False
-    lost_with_process: bool = False
-    still_up: bool = False
-    declined: str = ""
-    why: str = ""
-    approval: str | None = None
-    streaks: dict[str | None, Streaks] = field(default_factory=dict)
-    asking: set[str | None] = field(default_factory=set)
-    next_s: dict[str | None, float] = field(default_factory=dict)
-
-    def reset(self) -> None:
-        """As if the move had never begun; its place in the plan stays."""
-        fresh = MoveState(self.move, self.wave, self.playbook, phase=self.phase)
-        for known in fields(MoveState):
-            setattr(self, known.name, getattr(fresh, known.name))
-
-    @property
-    def host(self) -> str:
-        """The host that moves."""
-        return self.move.host
 
 
 class Moving:
@@ -89,22 +42,21 @@ class Moving:
         self,
         inventory: Inventory,
         outbox: Outbox,
+        claims: Claims,
         *,
-        hold_s: float,
         noted: Callable[[str, str, Verdict, str], None],
         reached: Callable[[MoveState, Phase], None],
-        foreign: Callable[[str, HeldBy], None],
     ) -> None:
-        """`noted` hears each verdict learnt; `reached` each phase entered; `foreign` each claim of somebody else's."""
+        """`noted` hears each verdict learnt (service, host, verdict, evidence); `reached` each phase that a move enters."""
         self._inventory = inventory
         self._outbox = outbox
-        self._hold_s = hold_s
+        self._claims = claims
         self._noted = noted
         self._reached = reached
-        self._foreign = foreign
+        self._drains = Drains(inventory, outbox, self.sign)
         self._enter: dict[Phase, Callable[[MoveState], None]] = {
             Phase.CLAIMING: self._claim,
-            Phase.DRAINING: self._drain,
+            Phase.DRAINING: self._drains.drain,
             Phase.CLIMBING: self._climb,
             Phase.MEASURING: self._claim,
             Phase.REBOOTING: self._reboot,
@@ -114,8 +66,8 @@ class Moving:
             Phase.APPROVING: self._want_approval,
             Phase.CHECKING: self._check,
             Phase.CONFIRMING: self._claim,
-            Phase.UNDRAINING: self._undrain,
-            Phase.UNDOING: self._undrain,
+            Phase.UNDRAINING: self._drains.undrain,
+            Phase.UNDOING: self._drains.undrain,
         }
 
     def sign(self, state: MoveState, sign: Sign) -> None:
@@ -146,9 +98,7 @@ class Moving:
         """A person has done, or agrees to, what the move waited for."""
         state.approval = None
         if state.phase is Phase.DRAINING:
-            state.drained.append(state.step)
-            state.step += 1
-            self._drain(state)
+            self._drains.stepped(state)
         else:
             self.sign(state, Sign.APPROVED)
 
@@ -181,19 +131,7 @@ class Moving:
     # --- what each phase does on entry -------------------------------------------------------------------------------
 
     def _claim(self, state: MoveState) -> None:
-        self._outbox.send(
-            lambda id: Claim(id=id, host=state.host, hold_s=self._hold_s), lambda answer: self._claimed(state, answer)
-        )
-
-    def _drain(self, state: MoveState) -> None:
-        if state.step >= len(state.playbook.drain):
-            self.sign(state, Sign.DRAINED)
-            return
-        step = state.playbook.drain[state.step]
-        if step.approve is not None:
-            self._ask_approval(state, step.approve)
-        else:
-            self._run_step(state, step, step.run, undo=False)
+        self._claims.claim(state.host, lambda answer: self._claimed(state, answer))
 
     def _climb(self, state: MoveState) -> None:
         state.rung += 1
@@ -259,7 +197,7 @@ class Moving:
 
     def _want_approval(self, state: MoveState) -> None:
         state.taken = True
-        self._ask_approval(state, self._rung(state).text or "bring the host back by hand")
+        self._drains.ask_approval(state, self._rung(state).text or "bring the host back by hand")
 
     def _check(self, state: MoveState) -> None:
         now_s = self._outbox.now_s
@@ -272,24 +210,10 @@ class Moving:
             state.next_s[service] = now_s
         self.look(state)
 
-    def _undrain(self, state: MoveState) -> None:
-        while state.drained:
-            step = state.playbook.drain[state.drained[-1]]
-            if step.undo is not None:
-                self._run_step(state, step, step.undo, undo=True)
-                return
-            state.drained.pop()
-        state.step = state.tries = 0
-        if state.phase is Phase.UNDOING:
-            self.sign(state, Sign.UNDONE_FAILED if state.why else Sign.UNDONE)
-        else:
-            self.sign(state, Sign.UNDRAINED_UNPROVED if state.still_up else Sign.UNDRAINED)
-
     # --- which sign an answer amounts to -----------------------------------------------------------------------------
 
     def _claimed(self, state: MoveState, answer: Answer) -> None:
         if isinstance(answer, HeldBy):
-            self._foreign(state.host, answer)
             state.declined = f"claimed by {answer.user}@{answer.controller} since {answer.since}"
         if state.phase is Phase.CLAIMING:
             self._first_claim(state, answer)
@@ -306,7 +230,7 @@ class Moving:
         elif isinstance(answer, HeldBy):
             self.sign(state, Sign.FOREIGN)
         else:
-            state.why = f"could not be reached before its restart: {_silence(answer)}"
+            state.why = f"could not be reached before its restart: {silence(answer)}"
             self.sign(state, Sign.UNREACHED)
 
     def _measured(self, state: MoveState, answer: Answer) -> None:
@@ -316,7 +240,7 @@ class Moving:
         elif isinstance(answer, Claimed):
             self._is_back(state, answer.boot_id, "rebooted by itself meanwhile")
         else:
-            state.why = state.declined if isinstance(answer, HeldBy) else f"not reached: {_silence(answer)}"
+            state.why = state.declined if isinstance(answer, HeldBy) else f"not reached: {silence(answer)}"
             self._rung_failed(state)
 
     def _confirmed(self, state: MoveState, answer: Answer) -> None:
@@ -336,7 +260,7 @@ class Moving:
             )
             state.boot_id_now = answer.boot_id
         else:
-            state.why = f"went silent while its checks held: {_silence(answer)}"
+            state.why = f"went silent while its checks held: {silence(answer)}"
         self.sign(state, Sign.SHAKEN)
 
     def _rebooted(self, state: MoveState, answer: Answer) -> None:
@@ -367,12 +291,12 @@ class Moving:
             )
             self._rung_failed(state)
         elif state.lost_with_process and not state.taken:
-            state.why = f"a reboot was under way when the controller died, and the host is silent: {_silence(answer)}"
+            state.why = f"a reboot was under way when the controller died, and the host is silent: {silence(answer)}"
             self._outbox.tell(facts.IN_DOUBT, host=state.host, why=state.why)
             self.sign(state, Sign.LOST)
         else:
             state.still_up = False
-            state.why = f"did not come back within {self._rung(state).back_within_s:g}s: {_silence(answer)}"
+            state.why = f"did not come back within {self._rung(state).back_within_s:g}s: {silence(answer)}"
             self._rung_failed(state)
 
     def _is_back(self, state: MoveState, boot_id: str, how: str) -> None:
@@ -392,7 +316,7 @@ class Moving:
             state.invocations = tuple(answer.invocations.get(unit, "") for unit in self._rung(state).units)
             self.sign(state, Sign.READ)
         else:
-            state.why = f"units could not be read: {_silence(answer)}"
+            state.why = f"units could not be read: {silence(answer)}"
             self._rung_failed(state)
 
     def _units_restarted(self, state: MoveState, answer: Answer) -> None:
@@ -406,7 +330,7 @@ class Moving:
             unit for unit, was in zip(units, state.invocations, strict=True) if not now.get(unit) or now[unit] == was
         ]
         if stale:
-            why = _silence(answer) if isinstance(answer, NoAnswer) else f"{', '.join(stale)} not running anew"
+            why = silence(answer) if isinstance(answer, NoAnswer) else f"{', '.join(stale)} not running anew"
             state.why = f"service restart failed: {why}"
             self._rung_failed(state)
         else:
@@ -436,54 +360,12 @@ class Moving:
             for_s = max(check.healthy_for_s for found in state.streaks.values() for check in found.checks)
             self._outbox.tell(facts.SOAKING, host=state.host, for_s=for_s)
 
-    def _run_step(self, state: MoveState, step: Step, text: str, *, undo: bool) -> None:
-        host = self._inventory.hosts[state.host]
-        service = state.move.services[0] if state.move.services else None
-        try:
-            command = fill(text, host, service)
-        except ValueError as error:
-            self._step_ran(state, StepRan(exit_status=2, output=str(error)), undo=undo)
-            return
-        self._outbox.tell(facts.UNDRAINING if undo else facts.DRAINING, host=state.host, evidence=command)
-        self._outbox.send(
-            lambda id: RunStep(
-                id=id, host=state.host, on=step.on or state.host, command=command, timeout_s=step.timeout_s, undo=undo
-            ),
-            lambda answer: self._step_ran(state, answer, undo=undo),
-        )
-
-    def _step_ran(self, state: MoveState, answer: Answer, *, undo: bool) -> None:
-        if isinstance(answer, StepRan) and answer.exit_status == 0:
-            state.tries = 0
-            if undo:
-                state.drained.pop()
-                self._undrain(state)
-            else:
-                state.drained.append(state.step)
-                state.step += 1
-                self._drain(state)
-        elif isinstance(answer, NoAnswer) and state.tries < TRIES_MAX:
-            state.tries += 1
-            self._enter[state.phase](state)
-        else:
-            said = f"exit {answer.exit_status} {answer.output}" if isinstance(answer, StepRan) else _silence(answer)
-            state.tries = 0
-            state.why = f"{'undrain' if undo else 'drain'} failed: {said}".rstrip()
-            if not undo:
-                # The failed step may have done half its work; its undo belongs to the undoing.
-                state.drained.append(state.step)
-            self.sign(state, Sign.STEP_FAILED)
-
     def _rung_failed(self, state: MoveState) -> None:
         self._outbox.tell(
             facts.RUNG_FAILED, host=state.host, why=state.why, rung=self._rung(state).kind, number=state.rung + 1
         )
         state.streaks.clear()
         self.sign(state, Sign.RUNG_FAILED)
-
-    def _ask_approval(self, state: MoveState, text: str) -> None:
-        state.approval = text
-        self._outbox.tell(facts.APPROVAL_WANTED, host=state.host, evidence=text, target=state.host)
 
     def _rung(self, state: MoveState) -> Rung:
         ladder = state.playbook.restart
@@ -500,9 +382,3 @@ class Moving:
 
     def _within_s(self, state: MoveState) -> float:
         return max(check.within_s for streaks in state.streaks.values() for check in streaks.checks)
-
-
-def _silence(answer: Any) -> str:
-    if isinstance(answer, NoAnswer):
-        return f"{answer.reason}: {answer.detail}" if answer.detail else answer.reason
-    return f"unexpected answer {type(answer).__name__}"

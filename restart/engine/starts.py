@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from restart.engine.guards import Guards
-from restart.engine.moving import MoveState
 from restart.engine.pace import Pace
 from restart.engine.readiness import Readiness
 from restart.engine.slots import Slots
+from restart.engine.state import MoveState
 from restart.engine.table import COUNTS_AS_DOWN, FINISHED, IN_FLIGHT, Phase
 from restart.model.check import Verdict
 from restart.model.inventory import Dependency, Inventory

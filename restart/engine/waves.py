@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from restart.engine import facts
 from restart.engine.guards import Guards
-from restart.engine.moving import MoveState
 from restart.engine.outbox import Outbox
+from restart.engine.state import MoveState
 from restart.engine.table import FINISHED, Phase
 from restart.model.plan import Plan, Wave
 

@@ -100,3 +100,10 @@ class Units:
 Answer = (
     NoAnswer | Checked | Claimed | HeldBy | Released | StepRan | RebootTaken | RebootDeclined | Booted | StillUp | Units
 )
+
+
+def silence(answer: object) -> str:
+    """In words, why an answer is not the one that was hoped for."""
+    if isinstance(answer, NoAnswer):
+        return f"{answer.reason}: {answer.detail}" if answer.detail else answer.reason
+    return f"unexpected answer {type(answer).__name__}"

@@ -1,0 +1,99 @@
+"""Draining a host before its restart, and undraining it: the playbook's steps, each idempotent, undone in reverse order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from restart.engine import facts
+from restart.engine.outbox import Outbox
+from restart.engine.state import MoveState
+from restart.engine.table import Phase, Sign
+from restart.model.answer import Answer, NoAnswer, StepRan, silence
+from restart.model.inventory import Inventory
+from restart.model.playbook import Step
+from restart.model.request import RunStep
+from restart.rules.fill import fill
+
+TRIES_MAX = 3
+"""How often a step is tried whose answer was lost."""
+
+
+class Drains:
+    """Takes a move through its drain and back."""
+
+    def __init__(self, inventory: Inventory, outbox: Outbox, sign: Callable[[MoveState, Sign], None]) -> None:
+        self._inventory = inventory
+        self._outbox = outbox
+        self._sign = sign
+
+    def drain(self, state: MoveState) -> None:
+        """Take the next step of the drain; signs DRAINED after the last."""
+        if state.step >= len(state.playbook.drain):
+            self._sign(state, Sign.DRAINED)
+            return
+        step = state.playbook.drain[state.step]
+        if step.approve is not None:
+            self.ask_approval(state, step.approve)
+        else:
+            self._run_step(state, step, step.run, undo=False)
+
+    def stepped(self, state: MoveState) -> None:
+        """The step at hand is taken: by a command, or by a person who agreed."""
+        state.drained.append(state.step)
+        state.step += 1
+        self.drain(state)
+
+    def ask_approval(self, state: MoveState, text: str) -> None:
+        """Tell that a person is waited for."""
+        state.approval = text
+        self._outbox.tell(facts.APPROVAL_WANTED, host=state.host, evidence=text, target=state.host)
+
+    def undrain(self, state: MoveState) -> None:
+        """Undo the drain's next step, in reverse order; signs how the move ends after the last."""
+        while state.drained:
+            step = state.playbook.drain[state.drained[-1]]
+            if step.undo is not None:
+                self._run_step(state, step, step.undo, undo=True)
+                return
+            state.drained.pop()
+        state.step = state.tries = 0
+        if state.phase is Phase.UNDOING:
+            self._sign(state, Sign.UNDONE_FAILED if state.why else Sign.UNDONE)
+        else:
+            self._sign(state, Sign.UNDRAINED_UNPROVED if state.still_up else Sign.UNDRAINED)
+
+    def _run_step(self, state: MoveState, step: Step, text: str, *, undo: bool) -> None:
+        host = self._inventory.hosts[state.host]
+        service = state.move.services[0] if state.move.services else None
+        try:
+            command = fill(text, host, service)
+        except ValueError as error:
+            self._step_ran(state, StepRan(exit_status=2, output=str(error)), undo=undo)
+            return
+        self._outbox.tell(facts.UNDRAINING if undo else facts.DRAINING, host=state.host, evidence=command)
+        self._outbox.send(
+            lambda id: RunStep(
+                id=id, host=state.host, on=step.on or state.host, command=command, timeout_s=step.timeout_s, undo=undo
+            ),
+            lambda answer: self._step_ran(state, answer, undo=undo),
+        )
+
+    def _step_ran(self, state: MoveState, answer: Answer, *, undo: bool) -> None:
+        if isinstance(answer, StepRan) and answer.exit_status == 0:
+            state.tries = 0
+            if undo:
+                state.drained.pop()
+                self.undrain(state)
+            else:
+                self.stepped(state)
+        elif isinstance(answer, NoAnswer) and state.tries < TRIES_MAX:
+            state.tries += 1
+            (self.undrain if undo else self.drain)(state)
+        else:
+            said = f"exit {answer.exit_status} {answer.output}" if isinstance(answer, StepRan) else silence(answer)
+            state.tries = 0
+            state.why = f"{'undrain' if undo else 'drain'} failed: {said}".rstrip()
+            if not undo:
+                # The failed step may have done half its work; its undo belongs to the undoing.
+                state.drained.append(state.step)
+            self._sign(state, Sign.STEP_FAILED)

@@ -1,0 +1,54 @@
+"""What is known of one host's move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+from restart.engine.guards import Streaks
+from restart.engine.table import Phase
+from restart.model.plan import Move
+from restart.model.playbook import Playbook
+
+
+@dataclass(slots=True)
+class MoveState:
+    """All that is known of one host's move. Times are run seconds."""
+
+    move: Move
+    wave: int
+    playbook: Playbook
+    phase: Phase = Phase.WAITING
+    sick_in: frozenset[str] = frozenset()
+    judged_s: float = 0.0
+    began_s: float = 0.0
+    acted_s: float | None = None
+    booted_s: float | None = None
+    check_until_s: float = 0.0
+    rung: int = -1
+    step: int = 0
+    drained: list[int] = field(default_factory=list)
+    tries: int = 0
+    boot_id: str = ""
+    boot_id_now: str = ""
+    uptime_s: float = 0.0
+    invocations: tuple[str, ...] = ()
+    taken: bool = False
+    lost_with_process: bool = False
+    still_up: bool = False
+    declined: str = ""
+    why: str = ""
+    approval: str | None = None
+    streaks: dict[str | None, Streaks] = field(default_factory=dict)
+    asking: set[str | None] = field(default_factory=set)
+    next_s: dict[str | None, float] = field(default_factory=dict)
+
+    def reset(self) -> None:
+        """As if the move had never begun; its place in the plan stays."""
+        fresh = MoveState(self.move, self.wave, self.playbook, phase=self.phase)
+        for known in fields(MoveState):
+            setattr(self, known.name, getattr(fresh, known.name))
+
+    @property
+    def host(self) -> str:
+        """The host that moves."""
+        return self.move.host
