@@ -124,9 +124,11 @@ class Session(paramiko.ServerInterface):
                         raise EOFError
                     if one in ready:
                         other.sendall(data)
-        if here is not None:
-            here.close()
         there.close()
+        # Its good-bye may find the connection gone.
+        with suppress(OSError, EOFError, paramiko.SSHException):
+            if here is not None:
+                here.close()
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         self._hang("exec-hang")
