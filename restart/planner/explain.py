@@ -33,9 +33,9 @@ def explain(plan: Plan, host: str) -> tuple[str, ...]:
 
 
 def _explained(plan: Plan, wave: Wave, move: Move) -> tuple[str, ...]:
-    carried = f", member of {', '.join(move.services)}" if move.services else ""
+    carried = f", member of {', '.join(move.services)}," if move.services else ""
     lines = [
-        f"{move.host}{carried}, is in wave {wave.number} of {len(plan.waves)}: "
+        f"{move.host}{carried} is in wave {wave.number} of {len(plan.waves)}: "
         f"starts after {spoken(move.start_s)}, takes {spoken(move.finish_s - move.start_s)}, by playbook {move.playbook}",
         *(f"- {why}" for why in move.why),
     ]
@@ -123,7 +123,7 @@ class _Before:
             after = len(down) + (0 if move.host in down else 1)
             if after > may:
                 lines.append(
-                    f"budget of {service}: {len(down)} of {len(stated.hosts)} members are down in it already "
+                    f"budget of {service}: {len(down)} of {len(stated.hosts)} members would be down in it without this one "
                     f"({some(down)}), at most {may} may be ({stated_budget(stated)})"
                 )
         return lines

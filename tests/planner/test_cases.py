@@ -1,0 +1,83 @@
+"""Planner cases as data: an inventory, what is expected of its plan, and nothing else. See `cases/`."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from restart.errors import Refused
+from restart.inventory import read
+from restart.model.check import Verdict
+from restart.model.inventory import Inventory
+from restart.model.observation import HostSeen, Observation
+from restart.model.plan import Plan
+from restart.planner import make_plan
+
+CASES = sorted((Path(__file__).parent / "cases").glob("*.yml"))
+AT = "2026-11-22T00:10:00Z"
+
+
+def load(case: Path, folder: Path) -> tuple[Inventory, dict[str, Any]]:
+    """The case's inventory, and what is written below it."""
+    inventory, _, expected = case.read_text(encoding="utf-8").partition("\n---\n")
+    file = folder / "inventory.yml"
+    file.write_text(inventory, encoding="utf-8")
+    gates = {entry.name: entry.load() for entry in entry_points(group="restart.gates")}
+    return read([file], gates), yaml.safe_load(expected)
+
+
+def observation(written: dict[str, dict[str, Any]] | None, inventory: Inventory) -> Observation | None:
+    if written is None:
+        return None
+    seen = {}
+    for host in inventory.hosts:
+        entry = dict(written.get(host, {}))
+        uptime_s = entry.pop("uptime_s", None)
+        verdicts = {name: Verdict.PASS for name, service in inventory.services.items() if host in service.hosts}
+        verdicts.update({name: Verdict(verdict) for name, verdict in entry.items()})
+        seen[host] = HostSeen(ready=verdicts, uptime_s=None if uptime_s is None else float(uptime_s))
+    return Observation(at=AT, hosts=seen)
+
+
+def options(expected: dict[str, Any]) -> dict[str, Any]:
+    found = dict(expected.get("options", {}))
+    if "selection" in found:
+        found["selection"] = tuple(found["selection"])
+    return found
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
+def test_the_plan_is_as_the_case_says(case: Path, tmp_path: Path) -> None:
+    inventory, expected = load(case, tmp_path)
+    seen = observation(expected.get("observation"), inventory)
+    if "refusals" in expected:
+        with pytest.raises(Refused) as refused:
+            make_plan(inventory, observation=seen, made_at=AT, **options(expected))
+        found = [{"rule": refusal.rule, "text": str(refusal)} for refusal in refused.value.refusals]
+        assert found == expected["refusals"]
+        return
+    plan = make_plan(inventory, observation=seen, made_at=AT, **options(expected))
+    assert [[move.host for move in wave.moves] for wave in plan.waves] == expected["waves"]
+    compare(plan, expected)
+
+
+def compare(plan: Plan, expected: dict[str, Any]) -> None:
+    moves = {move.host: move for move in plan.moves()}
+    for host, start_s in expected.get("starts_s", {}).items():
+        assert moves[host].start_s == start_s, host
+    for host, why in expected.get("why", {}).items():
+        assert why in moves[host].why
+    if "canaries" in expected:
+        assert [host for host, move in moves.items() if move.canary] == expected["canaries"]
+    if "makespan_s" in expected:
+        assert plan.estimate.makespan_s == expected["makespan_s"]
+    for note in expected.get("notes", ()):
+        assert note in plan.notes
+    assert {alone.host: alone.why for alone in plan.left_alone} == expected.get("left_alone", {})
+    rows = {row.service: row for row in plan.impact}
+    for service, wanted in expected.get("impact", {}).items():
+        assert {key: getattr(rows[service], key) for key in wanted} == wanted

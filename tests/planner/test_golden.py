@@ -1,0 +1,113 @@
+"""What operators read of a plan: the document itself and `explain`, kept as golden files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from restart.errors import UsageMistake
+from restart.model.inventory import Amount, Dependency, Limit, Service
+from restart.model.plan import Duration
+from restart.planner import compare_barriers, explain, make_plan, plan_json
+from tests.planner.fleets import AT, fleet, host
+from tests.planner.test_document import plan
+
+Golden = Callable[[str, str], None]
+
+
+def test_the_plan_as_json(golden: Golden) -> None:
+    golden("plan.json", json.dumps(plan_json(plan()), indent=1) + "\n")
+
+
+def test_explain_tells_of_every_host(golden: Golden) -> None:
+    made = plan()
+    golden("explain.txt", "\n\n".join("\n".join(explain(made, name)) for name in made.inventory.hosts) + "\n")
+
+
+def test_explain_names_zones_and_readiness_with_numbers(golden: Golden) -> None:
+    hosts = [host(f"q-{number}", labels={"zone": f"z{number}"}) for number in (1, 2, 3)]
+    hosts += [host("app-1", labels={"zone": "z1"}), host("x-1", labels={"zone": "z2"})]
+    services = [
+        Service(name="queue", hosts=("q-1", "q-2", "q-3"), max_unavailable=Amount(number=2)),
+        Service(name="app", hosts=("app-1",), depends_on=(Dependency(provider="queue", needs=2),)),
+        Service(name="x", hosts=("x-1",)),
+    ]
+    zone = Limit(name="zone", per="zone", max_domains=2)
+    made = make_plan(fleet(hosts, services, limits={"zone": zone}), made_at=AT)
+    golden("explain-zones.txt", "\n\n".join("\n".join(explain(made, name)) for name in made.inventory.hosts) + "\n")
+
+
+def test_explain_of_a_host_left_alone_says_why() -> None:
+    made = make_plan(fleet([host("ctl", controller=True), host("a")], []), made_at=AT)
+    assert explain(made, "ctl") == (
+        "ctl is left alone: the controller runs here; --include-controller restarts it, last of all",
+    )
+
+
+def test_explain_of_a_host_outside_the_selection_says_so() -> None:
+    made = make_plan(fleet([host("a"), host("b")], []), selection=("a",), made_at=AT)
+    assert explain(made, "b") == ("b is not in this plan: the selection a does not hold it",)
+
+
+def test_explain_of_an_unknown_host_is_a_mistake_of_usage() -> None:
+    with pytest.raises(UsageMistake, match="nope is not in the inventory"):
+        explain(plan(), "nope")
+
+
+def test_history_replaces_what_was_expected() -> None:
+    known = {"a": Duration(value_s=42.0, samples=7, source="history")}
+    made = make_plan(fleet([host("a"), host("b")], []), durations=known, made_at=AT)
+    assert {move.host: move.finish_s for move in made.moves()} == {"a": 42.0, "b": 190.0}
+    assert made.durations["a"] == known["a"]
+    assert made.durations["b"] == Duration(value_s=190.0, source="built-in")
+
+
+def test_options_are_written_into_the_plan_that_the_engine_gets() -> None:
+    web = Service(name="web", hosts=("a", "b"), canaries=2)
+    made = make_plan(fleet([host("a"), host("b")], [web]), barrier="service", canaries=0, made_at=AT)
+    assert made.inventory.policy.barrier == "service"
+    assert made.inventory.policy.canaries == 0
+    assert not any(move.canary for move in made.moves())
+
+
+@pytest.mark.parametrize("options", [{"barrier": "loose"}, {"canaries": -1}, {"selection": ("z*",)}])
+def test_an_option_that_cannot_be_meant_is_a_mistake_of_usage(options: dict[str, object]) -> None:
+    with pytest.raises(UsageMistake):
+        make_plan(fleet([host("a")], []), made_at=AT, **options)  # type: ignore[arg-type]
+
+
+def test_the_strict_barrier_costs_more_where_boot_times_differ() -> None:
+    hosts = [host(name) for name in ("a", "b", "a2", "b2")]
+    services = [
+        Service(name="a", hosts=("a",)),
+        Service(name="b", hosts=("b",)),
+        Service(name="a2", hosts=("a2",), depends_on=(Dependency(provider="a"),)),
+        Service(name="b2", hosts=("b2",), depends_on=(Dependency(provider="b"),)),
+    ]
+    uneven = {"a": 40.0, "b": 400.0, "a2": 400.0, "b2": 40.0}
+    known = {name: Duration(value_s=value_s, samples=3, source="history") for name, value_s in uneven.items()}
+    assert compare_barriers(fleet(hosts, services), durations=known) == {"fleet": 800.0, "service": 440.0}
+
+
+def test_a_plan_of_an_empty_service_ignores_it() -> None:
+    made = make_plan(
+        fleet(
+            [host("a")],
+            [
+                Service(name="none", hosts=()),
+                Service(name="s", hosts=("a",), depends_on=(Dependency(provider="none"),)),
+            ],
+        ),
+        made_at=AT,
+    )
+    assert [row.service for row in made.impact] == ["s"]
+
+
+def test_what_is_not_planned_yet_is_said() -> None:
+    power = Limit(name="power", capacity=6000.0, starting=650.0)
+    made = make_plan(fleet([replace(host("a"), uses={"power": 10.0})], [], limits={"power": power}), made_at=AT)
+    assert "limits.power.capacity is not planned yet: the waves do not keep it" in made.notes
+    assert "uses of a is not planned yet: the waves do not keep it" in made.notes
