@@ -18,8 +18,16 @@ from restart.probes.output import one_line
 
 _DO = (
     "sleep 1;"
-    ' if [ -z "$RESTART_PROC$RESTART_RUN" ] && command -v systemctl >/dev/null 2>&1;'
-    " then systemctl reboot || reboot; else reboot; fi"
+    ' if [ -n "$RESTART_REBOOT" ]; then "$RESTART_REBOOT";'
+    " elif command -v systemctl >/dev/null 2>&1; then systemctl reboot || reboot; else reboot; fi"
+)
+
+# A test host shares its machine with others: its own `reboot` is found before the session is left behind, and never looked
+# for again, because by then its folder may be gone and the machine's own would come next.
+_OWN_REBOOT = (
+    'if [ -n "$RESTART_PROC$RESTART_RUN" ]; then RESTART_REBOOT=$(command -v reboot);'
+    ' case "$RESTART_REBOOT" in ""|/sbin/*|/bin/*|/usr/*) say declined failed "boot=$b" why=no-reboot-command;; esac;'
+    " export RESTART_REBOOT; else unset RESTART_REBOOT; fi;"
 )
 
 
@@ -40,6 +48,7 @@ def text(request: Reboot, *, run: str) -> str:
         'say declined claim "boot=$b" "left=$l" "$r" "$c" "$w" "$s"; fi;',
         "command -v reboot >/dev/null 2>&1 || command -v systemctl >/dev/null 2>&1"
         ' || say declined failed "boot=$b" why=no-reboot-command;',
+        _OWN_REBOOT,
         f"do={shlex.quote(_DO)};",
         # The trap goes first: a session that ends before setsid has run must not take the reboot with it.
         'trap "" HUP; s=; command -v setsid >/dev/null 2>&1 && s=setsid;',

@@ -337,3 +337,12 @@ def test_a_host_without_systemctl_is_no_answer(host: FakeHost, tmp_path: Path) -
         os.symlink(shutil.which(name) or name, tools / name)
     text = units.read_text(["a.service"]).replace(script.SYSTEM_PATHS, ":")
     assert isinstance(units.parse(host.run(text, path=str(tools)), ["a.service"]), NoAnswer)
+
+
+def test_a_test_host_never_falls_back_to_the_reboot_of_the_machine_it_runs_on(host: FakeHost) -> None:
+    request = Reboot(id="q", host="h", boot_id=BOOT, not_after_uptime_s=2000)
+    # The machine's own `reboot` is played by a path that does not exist: the test must be harmless where it fails.
+    machines_own = 'command() { [ "$2" = reboot ] && echo /usr/none/reboot; }; '
+    answer = reboot.parse(host.run(machines_own + reboot.text(request, run="r1")), request)
+    assert isinstance(answer, RebootDeclined)
+    assert answer.reason == "failed"
