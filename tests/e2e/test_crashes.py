@@ -45,9 +45,9 @@ KINDS = (
 """Every kind of row that a run of this inventory writes; the first test holds this list against a whole run."""
 
 
-def inventory(fleet: Fleet, folder: Path) -> Path:
+def inventory(fleet: Fleet, folder: Path, *, back_within: str = "90s") -> Path:
     """Drain, reboot, undrain, a gate: what gives as many kinds of rows as one run can."""
-    write_reboot(folder, down_within="6s")
+    write_reboot(folder, down_within="6s", back_within=back_within)
     (folder / "playbooks" / "drained.yml").write_text(
         "version: 1\nname: drained\ndrain:\n"
         '  - {run: "echo off {host} >>/run/drains", undo: "echo on {host} >>/run/drains", timeout: 30s}\n'
@@ -100,16 +100,39 @@ def test_a_run_can_be_killed_again_while_it_resumes(tmp_path: Path) -> None:
     tool = Tool(tmp_path / "laptop")
     with Fleet(HOSTS, down_s=0.5, service_s=0.1) as fleet:
         with tool.run(inventory(fleet, tmp_path), hosts=4) as run:
-            run.until("rebooting")
+            run.until("answered RebootTaken")
             run.kill()
             name = run.name()
-        for at in ("resumed", "booted", "rebooting", "move_done"):
+        for at in ("resumed", "booted", "move_done", "draining", "undraining"):
             with tool.resume(name) as resumed:
                 resumed.until(at)
                 resumed.kill()
         with tool.resume(name) as resumed:
             assert resumed.end() == 0, resumed.account()
         assert fleet.restarts() == dict.fromkeys(HOSTS, 1)
+
+
+def test_a_host_that_fell_silent_with_the_controller_is_in_doubt_until_an_operator_decides(tmp_path: Path) -> None:
+    tool = Tool(tmp_path / "laptop")
+    with Fleet(HOSTS, down_s=0.5, service_s=0.1) as fleet:
+        path = inventory(fleet, tmp_path, back_within="10s")
+        with tool.run(path, hosts=4) as run:
+            lost = run.until("rebooting")["host"]
+            run.kill()
+            name = run.name()
+        fleet.off(lost)
+        with tool.resume(name) as resumed:
+            assert resumed.end() == Exit.STOPPED, resumed.account()
+        assert [row["host"] for row in resumed.of("in_doubt")] == [lost]
+        assert sum(fleet.restarts().values()) <= 1
+        fleet.on(lost)
+        fleet.wait_for(lambda: fleet.up([lost]), "somebody has switched the host on")
+        switched_on = fleet.restarts()
+        said = tool.call("resolve", name, lost, "--done", "--reason", "switched on by hand, looks well")
+        assert said.returncode == 0, said.stderr
+        with tool.resume(name) as resumed:
+            assert resumed.end() == 0, resumed.account()
+        assert fleet.restarts() == {**dict.fromkeys(HOSTS, 1), lost: switched_on[lost]}
 
 
 def test_ctrl_c_once_finishes_what_is_in_flight_and_the_rest_can_be_resumed(tmp_path: Path) -> None:
