@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from restart.runner.runs import Run
     from restart.runner.store import Store
 
+HOSTS_MAX = 60
+"""Hosts that the summary at the end of a run lists; `restart report` lists any number."""
+
 FIRST = "finishing what is in flight, starting nothing new; Ctrl-C again lets go at once"
 SECOND = "letting go at once; restart resume goes on from here"
 
@@ -163,7 +166,7 @@ def _show_end(opened: Store, run: str, store: str | None, form: str, cpu_s: floa
     from restart.reports.terminal import painted
 
     told, _ = journals.account(opened, journals.meant(opened, run), store, cpu_s=cpu_s)
-    text = "\n" + summary_text(told)
+    text = "\n" + summary_text(told, hosts=len(told.hosts) <= HOSTS_MAX)
     # Through an outlet: a reader that left must not change the run's exit code.
     outlet = Outlet(sys.stdout)
     outlet.write(painted(text) if rooms.has_colours(sys.stdout) else text)

@@ -61,7 +61,7 @@ class HostPicture:
     @property
     def in_flight(self) -> bool:
         """From the first act until the checks have held or the host was given up."""
-        return self.started_s is not None and self.phase not in ENDED
+        return self.started_s is not None and self.phase != WAITING and self.phase not in ENDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +210,7 @@ class Picture:
             seen = replace(seen, why=fact.why or "")
         if (seen.phase in ENDED) != (before_fact.phase in ENDED):
             seen = self._over(fact, seen, before_fact) if seen.phase in ENDED else self._begun_again(seen, before_fact)
-        if seen.in_flight and seen.phase != WAITING:
+        if seen.in_flight:
             self.in_flight[seen.host] = None
         else:
             self.in_flight.pop(seen.host, None)

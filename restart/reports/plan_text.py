@@ -12,6 +12,8 @@ from restart.rules.budgets import may_be_down
 from restart.rules.durations import spoken
 
 WIDTH = 80
+CHAIN_MAX = 8
+"""Hosts of the longest chain that are written out before its last."""
 
 
 def plan_text(plan: Plan, *, width: int = WIDTH) -> str:
@@ -76,10 +78,11 @@ def _head(plan: Plan, width: int) -> Iterator[str]:
     if not any(note.startswith("no schedule takes less") for note in plan.notes):
         least = spoken(plan.estimate.lower_bound_s)
         yield f"  No schedule that keeps order, budgets and limits takes less than {least}."
-    if plan.estimate.critical_path:
-        yield from wrapped(
-            f"Longest chain: {' > '.join(plan.estimate.critical_path)}.", width=width, first="  ", rest="    "
-        )
+    chain = plan.estimate.critical_path
+    if chain:
+        shown = [*chain[:CHAIN_MAX], "...", chain[-1]] if len(chain) > CHAIN_MAX + 1 else list(chain)
+        text = f"Longest chain, {count(len(chain), 'host')}: {' > '.join(shown)}."
+        yield from wrapped(text, width=width, first="  ", rest="    ")
     if plan.observation is None:
         if not any("not surveyed" in note for note in plan.notes):
             yield "  Not surveyed: every host assumed up."

@@ -247,11 +247,13 @@ def _mended(hosts: tuple[HostPicture, ...], call: str, run: str) -> NextStep:
     if not hosts:
         return NextStep(what="")
     what = {
-        QUARANTINED: "mend {} (not ready, counts as down, not undrained), then say what is to be done with it",
-        UNTOUCHED: "see why {} could not be restarted, then say what is to be done with it",
-        NOT_REBOOTED: "see why {} did not really reboot, then say what is to be done with it",
+        QUARANTINED: "mend {} (left drained, counted as down), then decide",
+        UNTOUCHED: "see why {} could not be restarted, then decide",
+        NOT_REBOOTED: "see why {} did not really reboot, then decide",
     }[hosts[0].phase]
-    words = "--done, --retry or --skip" if hosts[0].phase == QUARANTINED else "--retry or --skip"
+    words = "--retry or --skip"
+    if hosts[0].phase == QUARANTINED:
+        words = f"--done (it is back), {words}"
     names = [host.host for host in hosts]
     shown = [*names[:SHOWN_MAX], *(["HOST"] if len(names) > SHOWN_MAX else [])]
     return NextStep(

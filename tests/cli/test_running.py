@@ -44,7 +44,7 @@ def fleet(tmp_path: Path) -> Iterator[DemoFleet]:
 def inventory(fleet: DemoFleet) -> str:
     """The same hosts with quicker questions, so that a run takes seconds; beside the fleet's own, to share its playbooks."""
     data = yaml.safe_load(fleet.inventory_path.read_text(encoding="utf-8"))
-    quick = [{"ssh": {"healthy_for": "100ms", "every": "100ms", "timeout": "5s"}}]
+    quick = [{"ssh": {"healthy_for": "100ms", "every": "100ms", "timeout": "5s", "within": "15s"}}]
     data["services"] = {
         "db": {"hosts": "db-*", "ready": quick},
         "app": {"hosts": "app-*", "ready": quick, "max_unavailable": 2, "depends_on": {"db": {"kind": "requires"}}},
@@ -250,7 +250,8 @@ def test_another_process_watches_pauses_and_is_refused(restart: Restart, fleet: 
 
 
 def test_a_part_of_the_waves_and_then_the_rest(restart: Restart, fleet: DemoFleet, inventory: str) -> None:
-    first = restart("run", inventory, *RUN[:2], "--until-wave", "1", "--yes-hosts", "1")
+    assert restart("plan", inventory, "-o", "p.json").code == 0
+    first = restart("run", "p.json", *RUN[:2], "--until-wave", "1", "--yes-hosts", "1")
     assert first.code == 6, first
     assert "stops after wave 1" in first.out
     assert sorted(demo.boots(fleet).values()) == [0, 0, 1]
@@ -289,3 +290,28 @@ def test_words_to_a_run_name_what_they_can_be_about(restart: Restart, fleet: Dem
     assert ended.code == 9, ended
     assert demo.boots(fleet)["app-1"] == 0
     assert "app-1: skipped" in ended.out
+
+
+def test_a_host_that_is_not_well_halts_the_run_until_it_is_mended(
+    restart: Restart, fleet: DemoFleet, inventory: str, tmp_path: Path
+) -> None:
+    well = tmp_path / "well"
+    data = json.loads(Path(inventory).read_text(encoding="utf-8"))
+    question = {"run": f"test -e {well}", "on": "controller", "healthy_for": "100ms", "every": "100ms", "within": "1s"}
+    data["services"]["db"]["ready"] = [{"command": question}]
+    Path(inventory).write_text(json.dumps(data), encoding="utf-8")
+    halted = restart("run", inventory, *RUN)
+    assert halted.code == 5, halted.out
+    assert "HALTED" in halted.out
+    assert "db-1: quarantined" in halted.out
+    run = json.loads(restart("status", "--format", "json").out)
+    assert [host["host"] for host in run["quarantined"]] == ["db-1"]
+    assert {command for step in run["next"] for command in step["commands"]} == {
+        f"restart resolve {run['run']} db-1 --retry --reason '...'",
+        f"restart resume {run['run']}",
+    }
+    well.touch()
+    assert restart("resolve", run["run"], "db-1", "--done", "--reason", "made the file").code == 0
+    done = restart("resume")
+    assert done.code == 0, done.out
+    assert boots(fleet) == {1}
