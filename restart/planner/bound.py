@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from restart.planner.doors import Doors
 from restart.planner.holds import ms
 from restart.planner.kinds import Fleet
-from restart.planner.timing import Pieces, Timeline
+from restart.planner.timeline import Pieces, Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class _Chains:
             if self._kinds_of[at]:
                 ends, by = self._ends(at, -1, None)
                 if ends > best.at_least_ms:
-                    best = Bound(ends, f"the chain {by}" if " -> " in by else f"{name}")
+                    best = Bound(ends, f"the chain {by}" if " -> " in by else f"the budget of {name}")
         for kind in fleet.kinds:
             if not kind.services:
                 longest = max(self._length_ms[host] for host in kind.hosts)

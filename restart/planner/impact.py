@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from restart.model.plan import Impact
 from restart.planner.scope import Scope
-from restart.planner.timing import Timeline
+from restart.planner.timeline import Timeline
 from restart.rules.budgets import budget
 
 

@@ -56,6 +56,8 @@ class Fleet:
         self.domains = DomainTable(inventory)
         self.numbered: dict[tuple[str, ...], tuple[int, ...]] = {}
         """The services of a host as numbers, by their names."""
+        self.leading = _leading(scope)
+        """Hosts that should lead a stratum, with their place."""
         self.kinds: list[Kind] = []
         self.kind_of: dict[str, Kind] = {}
         self._sort_into_kinds(durations_s)
@@ -91,11 +93,10 @@ class Fleet:
                 kind = by_likeness[likeness] = self._new_kind(carried, domains, down)
             kind.hosts.append(name)
             self.kind_of[name] = kind
-        leading = _leading(scope)
         crowded = _crowded_labels(scope)
         for kind in self.kinds:
             if len(kind.hosts) > 1:
-                _put_in_order(kind, scope, durations_s, leading, crowded)
+                _put_in_order(kind, scope, durations_s, self.leading, crowded)
 
     def _new_kind(self, carried: tuple[str, ...], domains: tuple[Domain, ...], down: tuple[bool | None, ...]) -> Kind:
         numbers = self.numbered.setdefault(carried, tuple(self.number_of[name] for name in carried))

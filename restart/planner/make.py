@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from restart.errors import Refused, UsageMistake
@@ -23,7 +25,8 @@ from restart.planner.last import path_in_turn
 from restart.planner.notes import notes
 from restart.planner.reasons import Reasons
 from restart.planner.scope import Scope, draw_scope
-from restart.planner.timing import Pieces, Timeline, time_plan
+from restart.planner.timeline import Pieces, Timeline
+from restart.planner.timing import time_plan
 from restart.planner.waves import pack
 
 BARRIERS = ("fleet", "service")
@@ -47,7 +50,30 @@ def make_plan(
     says of hosts, `barrier` and `canaries` stand in for the policy's. Same arguments, same plan, `made_at` apart. Raises
     `Refused` with every refusal at once, and `UsageMistake` where the arguments cannot be meant.
     """
-    inventory = _with_options(inventory, barrier, canaries)
+    with _no_garbage_collection():
+        inventory = _with_options(inventory, barrier, canaries)
+        scope = _checked_scope(inventory, selection, observation, include_controller)
+        return _planned(
+            scope, selection or (), observation, durations or {}, tuple(overrides), include_controller, made_at
+        )
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Planning makes no rings of objects, but so many that looking for rings takes a third of its time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _checked_scope(
+    inventory: Inventory, selection: tuple[str, ...] | None, observation: Observation | None, include_controller: bool
+) -> Scope:
+    """The scope of the plan. Raises `Refused` with all that speaks against it."""
     order = Order(inventory)
     scope, wrong = draw_scope(
         inventory,
@@ -65,7 +91,20 @@ def make_plan(
     )
     if wrong:
         raise Refused(wrong)
-    expected, booted_s = expected_durations(inventory, scope.services_of, scope.moving, durations or {})
+    return scope
+
+
+def _planned(
+    scope: Scope,
+    selection: tuple[str, ...],
+    observation: Observation | None,
+    history: Mapping[str, Duration],
+    overrides: tuple[str, ...],
+    include_controller: bool,
+    made_at: str,
+) -> Plan:
+    inventory = scope.inventory
+    expected, booted_s = expected_durations(inventory, scope.services_of, scope.moving, history)
     pieces, fleet, doors, reasons = _lay_out(scope, {host: held.value_s for host, held in expected.items()}, booted_s)
     timeline = time_plan(pieces, inventory.policy.barrier)
     bound = lower_bound(fleet, doors, pieces)
@@ -75,7 +114,7 @@ def make_plan(
             mode="rolling",
             inventory=inventory,
             inventory_digest="",
-            selection=selection or (),
+            selection=selection,
             waves=_waves(pieces, timeline, reasons),
             impact=impact(scope, timeline),
             estimate=Estimate(
@@ -87,7 +126,7 @@ def make_plan(
             durations=expected,
             observation=observation,
             notes=notes(fleet, doors, pieces, bound, surveyed=observation is not None),
-            overrides=tuple(overrides),
+            overrides=overrides,
             include_controller=include_controller,
             made_at=made_at,
         )

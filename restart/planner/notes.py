@@ -9,7 +9,7 @@ from restart.planner.bound import Bound
 from restart.planner.doors import Doors
 from restart.planner.kinds import Fleet
 from restart.planner.refusals import some
-from restart.planner.timing import Pieces
+from restart.planner.timeline import Pieces
 from restart.rules.budgets import budget
 from restart.rules.durations import spoken
 from restart.rules.path import path_alone
@@ -80,8 +80,8 @@ def _no_budget(fleet: Fleet, pieces: Pieces) -> list[str]:
         rows.append(
             (
                 saved_s,
-                f"{name}: no budget stated, so one of its {members} hosts at a time ({moves} waves); "
-                f"max_unavailable: {more} would need {waves} and save up to {spoken(saved_s)}",
+                f"{name}: no budget stated, so one of its {members} hosts at a time; if {more} may be down at once "
+                f"(max_unavailable: {more}), {waves} waves instead of {moves} would do and save up to {spoken(saved_s)}",
             )
         )
     rows.sort(key=lambda row: -row[0])

@@ -71,10 +71,20 @@ class Reasons:
             listed.append(f"{loose} host{'s' if loose > 1 else ''} of no service")
         if number == 1:
             return f"nothing in the plan has to go before these: {some(listed)}"
-        rules = Counter(said(self._kept_out[host]) if host in self._kept_out else "order" for host in hosts)
+        rules = Counter(
+            said(self._kept_out[host]) if host in self._kept_out else self._ordered(host, number) for host in hosts
+        )
         # Equal counts in order of their names: the same plan, byte for byte.
         kept_out = [rule for rule, _ in sorted(rules.items(), key=lambda item: (-item[1], item[0]))]
         return f"{some(listed)}; kept out of wave {number - 1} by {some(kept_out, 3)}"
+
+    def _ordered(self, host: str, number: int) -> str:
+        """The order that kept `host` out of the wave before `number`: the consumer whose provider moved until then."""
+        for service in self._scope.services_of[host]:
+            for edge in self._scope.order.edges[service]:
+                if edge.provider in self._spans and self._spans[edge.provider][1] >= number - 1:
+                    return f"the order ({service} after {edge.provider})"
+        return "the order"
 
     def _general(self, host: str, wave: int) -> tuple[str, ...]:
         kind = self._fleet.kind_of.get(host)

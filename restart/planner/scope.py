@@ -11,7 +11,7 @@ from restart.model.inventory import Inventory
 from restart.model.observation import Observation
 from restart.model.plan import LeftAlone, Plan
 from restart.planner.graph import Order
-from restart.rules.names import select
+from restart.rules.names import expand, select
 from restart.rules.path import path_hosts
 
 
@@ -69,7 +69,7 @@ def draw_scope(
     wanted = set(chosen) | set(added)
     path = path_hosts(inventory)
     left_alone = []
-    named = set(selection or ())
+    named = _named(selection or ())
     for host in inventory.hosts.values():
         if not host.controller or host.name not in wanted or include_controller:
             continue
@@ -128,6 +128,12 @@ def _selected(inventory: Inventory, selection: tuple[str, ...]) -> list[str]:
         return list(select(selection, inventory.hosts, members))
     except ValueError as error:
         raise UsageMistake(f"the selection: {error}", remedy="see the hosts with `restart graph`") from None
+
+
+def _named(selection: tuple[str, ...]) -> set[str]:
+    """The hosts that the selection names one by one; a glob names nobody."""
+    terms = [term.strip() for part in selection for term in part.split(",")]
+    return {name for term in terms if not term.startswith("!") for name in expand(term)}
 
 
 def _restarted_along(inventory: Inventory, order: Order, chosen: list[str]) -> dict[str, str]:

@@ -6,81 +6,18 @@ gates and `settle`. A move that cannot start is parked in the queue of what it w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from functools import partial
 from heapq import heapify, heappop, heappush
 
 from restart.errors import must
-from restart.planner.guards import Guards
-from restart.planner.holds import HoldTable, ms
-from restart.planner.scope import Scope
+from restart.planner.holds import ms
+from restart.planner.strata import draw_strata
+from restart.planner.timeline import Batch, Pieces, Station, Timeline
 from restart.rules.limits import DomainTable
-from restart.rules.pace import canaries_of, pace_of, step, stratum
 
 Key = tuple[str, int | str, str]
 """What a parked move waits for: a slot, a stratum, or a domain of a limit."""
-
-
-@dataclass(slots=True)
-class Stratum:
-    """Slow start of one service and image: `passed` moves were proved good, `under_way` are not yet."""
-
-    size: int = 0
-    canaries: int = 0
-    slow: bool = True
-    proof_ms: int = 0
-    started: int = 0
-    under_way: int = 0
-    passed: int = 0
-
-    def has_room(self) -> bool:
-        """Whether one more may start now (design: rule 8)."""
-        if self.passed < self.canaries:
-            return self.under_way < self.canaries - self.passed
-        return not self.slow or self.under_way < step(self.passed, self.canaries)
-
-
-@dataclass(slots=True)
-class Batch:
-    """Moves of one wave that wait for the same stations."""
-
-    hosts: list[str] = field(default_factory=list)
-    waits: int = 0
-
-
-@dataclass(slots=True)
-class Station:
-    """Moves that must have ended, and `delay_ms` passed, before `batches` may start."""
-
-    left: int = 0
-    delay_ms: int = 0
-    batches: list[Batch] = field(default_factory=list)
-    feeds: Station | None = None
-    """A station that waits for this one to open."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeline:
-    """Predicted milliseconds from the run's start. `cause`: the move whose end let this one start; none: nothing did."""
-
-    start_ms: Mapping[str, int]
-    finish_ms: Mapping[str, int]
-    cause: Mapping[str, str]
-    canaries: frozenset[str]
-    makespan_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pieces:
-    """What a timeline is made of: `waves` with the path's at the end (`path_from` is the index of the first of those)."""
-
-    scope: Scope
-    guards: Guards
-    waves: Sequence[Sequence[str]]
-    path_from: int
-    durations_s: Mapping[str, float]
-    holds: HoldTable
 
 
 def time_plan(pieces: Pieces, barrier: str) -> Timeline:
@@ -97,7 +34,7 @@ class _Play:
         self._length_ms = {host: ms(pieces.durations_s[host]) for host in self._wave_of}
         self._table = pieces.holds
         self._held: dict[int, int] = {}
-        self._strata, self._strata_of = self._draw_strata()
+        self._strata, self._strata_of = draw_strata(self._scope, pieces.guards, self._wave_of)
         self._domains = DomainTable(self._scope.inventory) if self._by_service else None
         self._active = self._domains_at_first()
         self._stations_of: dict[str, list[Station]] = {}
@@ -335,25 +272,6 @@ class _Play:
     def _is_down(self, host: str) -> bool:
         down = self._scope.down
         return bool(down) and any(host in down.get(service, ()) for service in self._scope.services_of[host])
-
-    def _draw_strata(self) -> tuple[dict[str, Stratum], dict[str, tuple[str, ...]]]:
-        inventory, guards = self._scope.inventory, self._pieces.guards
-        strata: dict[str, Stratum] = {}
-        of: dict[str, tuple[str, ...]] = {}
-        for host in self._wave_of:
-            carried = self._scope.services_of[host]
-            of[host] = stratum(inventory.hosts[host], carried)
-            for service, name in zip(carried, of[host], strict=True):
-                if name not in strata:
-                    slow = pace_of(inventory, service) == "slow"
-                    proof_ms = ms(guards.held_s[service])
-                    strata[name] = Stratum(canaries=canaries_of(inventory, service), slow=slow, proof_ms=proof_ms)
-                strata[name].size += 1
-        for found in strata.values():
-            if found.size == 1:
-                found.canaries = 0
-        bound = {name for name, found in strata.items() if found.size > 1 and (found.slow or found.canaries)}
-        return strata, {host: tuple(name for name in names if name in bound) for host, names in of.items()}
 
     def _domains_at_first(self) -> dict[str, dict[str, int]]:
         if self._domains is None:

@@ -16,6 +16,7 @@ from restart.errors import Refusal, Refused
 from restart.planner.doors import Doors, Live
 from restart.planner.kinds import Fleet, Kind
 from restart.planner.refusals import some
+from restart.planner.spread import Spread
 
 
 class Rule(NamedTuple):
@@ -55,8 +56,9 @@ class _Wave:
 class Packing:
     """One packing of a fleet into waves; `pack` runs it once."""
 
-    def __init__(self, fleet: Fleet, tails: Tails) -> None:
+    def __init__(self, fleet: Fleet, tails: Tails, spread: Spread) -> None:
         self._fleet = fleet
+        self._spread = spread
         self._tails = tails
         self._doors = Doors(fleet)
         self._live: dict[int, tuple[Live, ...]] = {}
@@ -81,6 +83,7 @@ class Packing:
         fresh = self._doors.open()
         while placed < total:
             self._wave = _Wave()
+            self._spread.new_wave()
             self._domain_weight = dict(self._domain_left)
             self._fill(fresh, len(waves) + 1)
             if not self._wave.hosts:
@@ -151,6 +154,7 @@ class Packing:
 
     def _place(self, kind: Kind, number: int) -> None:
         at = self._next[kind.number]
+        self._spread.bring_forward(kind, at)
         host = kind.hosts[at]
         self._next[kind.number] = at + 1
         for live in self._live_of(kind):
@@ -279,4 +283,5 @@ def pack(fleet: Fleet, durations_s: Mapping[str, float]) -> Packed:
         slowest_s = max(durations_s[host] for host in kind.hosts)
         for at in kind.services:
             longest_s[at] = max(longest_s[at], slowest_s)
-    return Packing(fleet, tails(fleet, longest_s)).pack()
+    spread = Spread(fleet.scope.inventory, durations_s, fleet.leading)
+    return Packing(fleet, tails(fleet, longest_s), spread).pack()

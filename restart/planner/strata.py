@@ -1,0 +1,53 @@
+"""Strata: canaries and slow start of each service and image, as timing plays them (design: rule 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from restart.planner.guards import Guards
+from restart.planner.holds import ms
+from restart.planner.scope import Scope
+from restart.rules.pace import canaries_of, pace_of, step, stratum
+
+
+@dataclass(slots=True)
+class Stratum:
+    """Slow start of one service and image: `passed` moves were proved good, `under_way` are not yet."""
+
+    size: int = 0
+    canaries: int = 0
+    slow: bool = True
+    proof_ms: int = 0
+    started: int = 0
+    under_way: int = 0
+    passed: int = 0
+
+    def has_room(self) -> bool:
+        """Whether one more may start now (design: rule 8)."""
+        if self.passed < self.canaries:
+            return self.under_way < self.canaries - self.passed
+        return not self.slow or self.under_way < step(self.passed, self.canaries)
+
+
+def draw_strata(
+    scope: Scope, guards: Guards, hosts: Iterable[str]
+) -> tuple[dict[str, Stratum], dict[str, tuple[str, ...]]]:
+    """The strata of `hosts` by name, and for each host those that may hold it back."""
+    inventory = scope.inventory
+    strata: dict[str, Stratum] = {}
+    of: dict[str, tuple[str, ...]] = {}
+    for host in hosts:
+        carried = scope.services_of[host]
+        of[host] = stratum(inventory.hosts[host], carried)
+        for service, name in zip(carried, of[host], strict=True):
+            if name not in strata:
+                slow = pace_of(inventory, service) == "slow"
+                proof_ms = ms(guards.held_s[service])
+                strata[name] = Stratum(canaries=canaries_of(inventory, service), slow=slow, proof_ms=proof_ms)
+            strata[name].size += 1
+    for found in strata.values():
+        if found.size == 1:
+            found.canaries = 0
+    bound = {name for name, found in strata.items() if found.size > 1 and (found.slow or found.canaries)}
+    return strata, {host: tuple(name for name in names if name in bound) for host, names in of.items()}
