@@ -145,7 +145,7 @@ def _carry(
     try:
         with (
             _views(passage.plan, run, passage.before, form) as (watchers, lines, notice),
-            _signals(world.say, notice),
+            signals_as_words(world.say, notice),
         ):
             prepare()
             outcome = resume.carry_out(
@@ -220,7 +220,7 @@ def _silence_if_gone(is_open: bool) -> None:
 
 
 @contextmanager
-def _signals(say: Callable[[str], None], tell: Callable[[str], None]) -> Iterator[None]:
+def signals_as_words(say: Callable[[str], None], tell: Callable[[str], None]) -> Iterator[None]:
     """Ctrl-C, SIGTERM and SIGHUP become words to the run: `stop`, and `let-go` for a second Ctrl-C."""
     stopping = False
 

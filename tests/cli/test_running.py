@@ -127,7 +127,9 @@ def test_a_run_restarts_every_host_once_and_tells_how_it_went(
     assert restart("resume").code == 2
 
 
-def test_lines_of_json_are_the_journals_rows(restart: Restart, fleet: DemoFleet, inventory: str) -> None:
+def test_lines_of_json_are_the_journals_rows(
+    restart: Restart, fleet: DemoFleet, inventory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done = restart("run", inventory, *RUN, "--format", "jsonl")
     assert done.code == 0, done
     rows = [json.loads(line) for line in done.out.splitlines()]
@@ -137,6 +139,12 @@ def test_lines_of_json_are_the_journals_rows(restart: Restart, fleet: DemoFleet,
     assert "This restarts 3 hosts" in done.err
     followed = restart("attach", "--format", "jsonl")
     assert [json.loads(line) for line in followed.out.splitlines()] == journal
+    monkeypatch.setattr("restart.cli.rooms.is_drawable", lambda stream: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    drawn = restart("attach")
+    assert "3 of 3 hosts" in drawn.out
+    assert "\x1b[?25l" in drawn.out, "it draws: the cursor is hidden"
+    assert "\x1b[3" not in drawn.out, "and without colours"
 
 
 def test_nothing_is_touched_before_it_is_meant(restart: Restart, fleet: DemoFleet, inventory: str) -> None:
@@ -314,4 +322,36 @@ def test_a_host_that_is_not_well_halts_the_run_until_it_is_mended(
     assert restart("resolve", run["run"], "db-1", "--done", "--reason", "made the file").code == 0
     done = restart("resume")
     assert done.code == 0, done.out
+    assert boots(fleet) == {1}
+
+
+def test_a_run_that_waits_for_a_person_is_seen_and_helped_from_outside(
+    restart: Restart, fleet: DemoFleet, inventory: str
+) -> None:
+    data = json.loads(Path(inventory).read_text(encoding="utf-8"))
+    data["services"]["db"]["playbook"] = "asking"
+    Path(inventory).write_text(json.dumps(data), encoding="utf-8")
+    book = {
+        "version": 1,
+        "name": "asking",
+        "drain": [{"approve": "is the backup done?"}],
+        "restart": [{"reboot": {"down_within": "3s", "back_within": "20s"}}],
+    }
+    (fleet.inventory_path.parent / "playbooks" / "asking.yml").write_text(json.dumps(book), encoding="utf-8")
+    run = Running("run", inventory, *RUN)
+    run.until("waits for a person: is the backup done?")
+    # Its last facts are not stored before the next event: whoever looks draws them again from the journal.
+    status = json.loads(restart("status", "--format", "json").out)
+    assert status["approvals_wanted"] == [{"target": "db-1", "text": "is the backup done?"}]
+    attached = Running("attach")
+    attached.until("waits for a person")
+    assert "does not wait for an approval named 'app-1'" in restart("approve", status["run"], "app-1").err
+    assert "Nothing was said" in restart("approve", status["run"], "--dry-run").out
+    approved = restart("approve", status["run"], "--reason", "saw it")
+    assert (approved.code, "has heard it" in approved.out) == (0, True), approved
+    code, out, err = run.end()
+    assert code == 0, (out, err)
+    code, followed, _ = attached.end()
+    assert code == 0
+    assert followed.count("waits for a person") == 1
     assert boots(fleet) == {1}
