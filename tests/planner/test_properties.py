@@ -292,6 +292,7 @@ def test_budgets_and_order_hold_at_every_predicted_instant_under_either_barrier(
     if plan is None:
         return
     reading = Reading(plan)
+    rings = reading.rings()
     for name, at_s in reading.start.items():
         under_way = {other for other in reading.start if reading.start[other] <= at_s < reading.finish[other]}
         for service in plan.inventory.services.values():
@@ -307,6 +308,26 @@ def test_budgets_and_order_hold_at_every_predicted_instant_under_either_barrier(
                 )
             }
             assert len(down) <= down_max(service), (name, service.name)
+        for each in reading.carried[name]:
+            for edge in edges(plan.inventory, each):
+                provider = plan.inventory.services[edge.provider]
+                members = set(provider.hosts) - {name}
+                away = {
+                    other
+                    for other in members
+                    if other in under_way
+                    or (
+                        reading.verdict(other, provider.name) is not Verdict.PASS
+                        and reading.finish.get(other, at_s + 1) > at_s
+                    )
+                }
+                if edge.kind == "requires" and provider.hosts:
+                    assert len(provider.hosts) - len(away) >= enough(provider, edge.needs), (name, edge.provider)
+                if name in rings:
+                    others = [other for other in provider.hosts if other not in rings[name]]
+                    done = [other for other in others if other not in rings or reading.finish[other] <= at_s]
+                    wanted = len(others) if edge.needs is None else min(edge.needs, len(others))
+                    assert len(done) >= wanted, (name, edge.provider)
         for limit in plan.inventory.limits.values():
             if limit.max_domains is not None and limit.per is not None and _healthy(reading, name):
                 zones = {plan.inventory.hosts[other].labels.get(limit.per) for other in under_way} - {None}
