@@ -53,7 +53,8 @@ def e2e(session: nox.Session) -> None:
     if missing and "CI" not in os.environ:
         session.skip(f"NOT RUN: the end-to-end fleet needs {', '.join(missing)}")
     session.install("-e", ".[test]")
-    session.run("pytest", "-m", "e2e", *session.posargs)
+    # The tests wait for boots most of the time, each for a fleet of its own.
+    session.run("pytest", "-n", "4", "-m", "e2e", *session.posargs)
 
 
 @nox.session
