@@ -1,11 +1,11 @@
-"""Graphs: which edges rolling plans look at, strongly connected groups, and one shortest cycle through a group."""
+"""Graphs: which edges rolling plans look at, strongly connected groups, and the order of services that both give."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 
 from restart.model.inventory import Dependency, Inventory
+from restart.rules.rings import rings
 
 
 def run_edges(inventory: Inventory) -> dict[str, tuple[Dependency, ...]]:
@@ -69,38 +69,6 @@ def _taken(pending: list[int], root: int, grouped: list[bool]) -> list[int]:
             return sorted(group)
 
 
-def shortest_cycle(followers: Sequence[Sequence[int]], group: Sequence[int]) -> list[int]:
-    """One shortest cycle inside the strongly connected `group`, first vertex not repeated; empty where there is none.
-
-    The lowest vertex that lies on a shortest one begins it.
-    """
-    inside = set(group)
-    best: list[int] = []
-    for start in group:
-        before = {start: start}
-        line = deque([start])
-        closing = None
-        while line and closing is None:
-            vertex = line.popleft()
-            for follower in followers[vertex]:
-                if follower == start:
-                    closing = vertex
-                    break
-                if follower in inside and follower not in before:
-                    before[follower] = vertex
-                    line.append(follower)
-        if closing is None:
-            continue
-        cycle = [closing]
-        while cycle[-1] != start:
-            cycle.append(before[cycle[-1]])
-        if not best or len(cycle) < len(best):
-            best = cycle[::-1]
-        if len(best) <= 2:
-            break
-    return best
-
-
 class Order:
     """The services' order: edges without those that cycles of `after` cost, and the groups of `requires` that are cyclic."""
 
@@ -108,14 +76,10 @@ class Order:
         names = list(inventory.services)
         index = {name: at for at, name in enumerate(names)}
         edges = run_edges(inventory)
-        providers = [[index[edge.provider] for edge in edges[name] if edge.kind == "requires"] for name in names]
-        self.cycles: list[list[str]] = []
+        self.cycles = rings(
+            {name: [edge.provider for edge in edges[name] if edge.kind == "requires"] for name in names}
+        )
         """One shortest cycle of each cyclic group of `requires`, consumer before provider, first not repeated."""
-        for group in groups(providers):
-            cycle = shortest_cycle(providers, group)
-            if cycle:
-                self.cycles.append([names[at] for at in cycle])
-        self.cycles.sort()
         everyone = [[index[edge.provider] for edge in edges[name]] for name in names]
         member_of = [0] * len(names)
         found = groups(everyone)
