@@ -70,9 +70,10 @@ def report_command(store: str | None, run: str | None, form: str) -> None:
 
 @click.command("history", short_help="List the runs, and how long each host usually takes.")
 @click.option("--fleet", metavar="FLEET", help="Only runs of this fleet.")
+@click.option("--last", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="How many runs.")
 @formats("text", "json")
 @click.pass_obj
-def history_command(store: str | None, fleet: str | None, form: str) -> None:
+def history_command(store: str | None, fleet: str | None, last: int, form: str) -> None:
     """List the runs, the latest first, and how long each host usually takes."""
     from restart.reports.history import PastRun, Sample, history_json, history_text
     from restart.runner import history, runs
@@ -82,7 +83,7 @@ def history_command(store: str | None, fleet: str | None, form: str) -> None:
     opened = rooms.existing_store(store)
     if opened is not None:
         with opened:
-            found = runs.runs(opened, fleet)
+            found = runs.runs(opened, fleet)[:last]
             for run in found:
                 plan = runs.plan(opened, run.id)
                 past.append(
