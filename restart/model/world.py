@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from restart.model.check import Check, Finding
-from restart.model.event import Event, Fact
-from restart.model.inventory import Host
-from restart.model.question import Question, Reply
-from restart.model.request import Request
+if TYPE_CHECKING:
+    # Protocols need their types' names only; a command that never runs a plan need not load events and requests.
+    from collections.abc import Mapping, Sequence
+
+    from restart.model.check import Check, Finding
+    from restart.model.event import Event, Fact
+    from restart.model.inventory import Host
+    from restart.model.question import Question, Reply
+    from restart.model.request import Request
 
 
 class World(Protocol):
