@@ -119,7 +119,6 @@ class Picture:
         self.now_s = 0.0
         self.state = "running"
         self.state_why = ""
-        self.reason = ""
         self.exit_code: int | None = None
         self.resumes = 0
         self.hosts = {
@@ -138,7 +137,6 @@ class Picture:
         self.ended = 0
         self.holds: list[HoldPicture] = []
         self.gates: list[GatePicture] = []
-        self.watch: GatePicture | None = None
         self.approvals: dict[str, str] = {}
         self.contained: dict[str, str] = {}
         self._open_holds: dict[str, int] = {}
@@ -246,8 +244,8 @@ class Picture:
         )
         self.gates.append(gate)
         if is_watch:
-            self.watch = gate
-        elif fact.service in self.services:
+            return
+        if fact.service in self.services:
             service = self.services[fact.service]
             self.services[fact.service] = replace(service, gate=verdict, gate_evidence=gate.evidence)
 
@@ -288,9 +286,7 @@ class Picture:
                 self.holds[index] = replace(self.holds[index], until_s=at_s)
 
     def _run(self, fact: Fact) -> None:
-        if fact.fact == names.RUN_STARTED:
-            self.reason = fact.why or ""
-        elif fact.fact == names.RUN_RESUMED:
+        if fact.fact == names.RUN_RESUMED:
             self.resumes += 1
             self.state, self.state_why, self.exit_code = "running", "", None
         elif fact.fact == names.GOING:

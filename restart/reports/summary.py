@@ -73,7 +73,6 @@ class Summary:
     holds: tuple[HoldPicture, ...]
     gates: tuple[GatePicture, ...]
     approvals: tuple[tuple[str, str], ...]
-    words: tuple[Row, ...]
     resumes: int
     next_steps: tuple[NextStep, ...]
     picture: Picture
@@ -86,11 +85,6 @@ class Summary:
     def exit_code(self) -> int | None:
         """The run's exit code; None while it goes on."""
         return self.card.exit_code if self.card.exit_code is not None else self.picture.exit_code
-
-    @property
-    def left(self) -> tuple[HostPicture, ...]:
-        """Moves that are not over: never begun, or cut off."""
-        return tuple(host for host in self.hosts if host.phase not in ENDED)
 
     @property
     def cpu_s_per_host(self) -> float | None:
@@ -119,7 +113,6 @@ def summary(plan: Plan, rows: Sequence[Row], card: RunCard) -> Summary:
         holds=tuple(picture.holds),
         gates=tuple(picture.gates),
         approvals=tuple(picture.approvals.items()),
-        words=tuple(row for row in rows if row["event"] == "word"),
         resumes=picture.resumes,
         next_steps=_next_steps(plan, picture, card, state),
         picture=picture,
