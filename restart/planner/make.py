@@ -52,7 +52,7 @@ def make_plan(
     """
     with _no_garbage_collection():
         inventory = _with_options(inventory, barrier, canaries)
-        scope = _checked_scope(inventory, selection, observation, include_controller)
+        scope = _checked_scope(inventory, selection, observation, include_controller, overrides)
         return _planned(
             scope, selection or (), observation, durations or {}, tuple(overrides), include_controller, made_at
         )
@@ -71,7 +71,11 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 def _checked_scope(
-    inventory: Inventory, selection: tuple[str, ...] | None, observation: Observation | None, include_controller: bool
+    inventory: Inventory,
+    selection: tuple[str, ...] | None,
+    observation: Observation | None,
+    include_controller: bool,
+    overrides: Sequence[str],
 ) -> Scope:
     """The scope of the plan. Raises `Refused` with all that speaks against it."""
     order = Order(inventory)
@@ -88,6 +92,7 @@ def _checked_scope(
         *refusals.budgets(scope),
         *refusals.providers(scope),
         *refusals.limits(scope),
+        *refusals.overridden(overrides),
     )
     if wrong:
         raise Refused(wrong)

@@ -24,6 +24,7 @@ def notes(fleet: Fleet, doors: Doors, pieces: Pieces, bound: Bound, *, surveyed:
     found += _dropped(fleet)
     found += _rings(fleet, doors)
     found += _no_budget(fleet, pieces)
+    found += _approvals(fleet)
     found += _path(fleet)
     found += _not_planned(fleet)
     if bound.at_least_ms:
@@ -89,6 +90,22 @@ def _no_budget(fleet: Fleet, pieces: Pieces) -> list[str]:
     if len(rows) > NO_BUDGET_NOTES_MAX:
         found.append(f"{len(rows) - NO_BUDGET_NOTES_MAX} more services state no budget and go one host at a time")
     return found
+
+
+def _approvals(fleet: Fleet) -> list[str]:
+    """Where the run will wait for a person, for a time that nobody can predict."""
+    scope = fleet.scope
+    waiting = [
+        f"the gate of {name}"
+        for name, service in scope.inventory.services.items()
+        if any(check.kind == "approve" for check in service.gate)
+    ]
+    waiting += [
+        f"playbook {name}"
+        for name, playbook in scope.inventory.playbooks.items()
+        if any(step.approve is not None for step in playbook.drain)
+    ]
+    return [f"waits for a person, and the times do not count that: {some(waiting)}"] if waiting else []
 
 
 def _path(fleet: Fleet) -> list[str]:

@@ -144,6 +144,14 @@ def limits(scope: Scope) -> tuple[Refusal, ...]:
     return (*found, *_closed_domains(scope, moving))
 
 
+def overridden(names: Iterable[str]) -> tuple[Refusal, ...]:
+    """Rules that are to be overridden by name: not yet, and never passed over in silence."""
+    return tuple(
+        Refusal(rule=name, what=f"{name}: not yet, no rule can be overridden", way_out="change it in the inventory")
+        for name in names
+    )
+
+
 def _closed_domains(scope: Scope, moving: set[str]) -> tuple[Refusal, ...]:
     """Domains that hosts outside the plan hold down for good, so that no other domain may be touched."""
     table = DomainTable(scope.inventory)

@@ -56,5 +56,8 @@ def duration_s(inventory: Inventory, host: Host, services: Iterable[str]) -> flo
 
 
 def gate_s(service: Service) -> float:
-    """What the service's gate adds between waves, in seconds: the longest `healthy_for` of its checks; 0 without one."""
-    return max((check.healthy_for_s for check in service.gate), default=0.0)
+    """What the service's gate adds between waves, in seconds: the longest `healthy_for` of its checks; 0 without one.
+
+    How long a person takes to approve nobody can say, so `approve` counts 0.
+    """
+    return max((check.healthy_for_s for check in service.gate if check.kind != "approve"), default=0.0)

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from restart.errors import UsageMistake
+from restart.errors import Exit, Refused, UsageMistake
+from restart.model.check import Check
 from restart.model.inventory import Amount, Dependency, Limit, Service
 from restart.model.plan import Duration
 from restart.planner import compare_barriers, explain, make_plan, plan_json
@@ -111,3 +112,16 @@ def test_what_is_not_planned_yet_is_said() -> None:
     made = make_plan(fleet([replace(host("a"), uses={"power": 10.0})], [], limits={"power": power}), made_at=AT)
     assert "limits.power.capacity is not planned yet: the waves do not keep it" in made.notes
     assert "uses of a is not planned yet: the waves do not keep it" in made.notes
+
+
+def test_waiting_for_a_person_is_said() -> None:
+    web = Service(name="web", hosts=("a",), gate=(Check(kind="approve"),))
+    made = make_plan(fleet([host("a")], [web]), made_at=AT)
+    assert "waits for a person, and the times do not count that: the gate of web" in made.notes
+    assert made.estimate.makespan_s == 190.0
+
+
+def test_a_rule_cannot_be_overridden_yet_and_that_is_said() -> None:
+    with pytest.raises(Refused, match=r"limits\.rack: not yet") as refused:
+        make_plan(fleet([host("a")], []), overrides=("limits.rack",), made_at=AT)
+    assert refused.value.exit_code == Exit.REFUSED

@@ -62,3 +62,10 @@ def test_a_gate_adds_the_longest_time_that_it_must_hold() -> None:
     )
     assert gate_s(gated) == 9.0
     assert gate_s(Service(name="s", hosts=())) == 0.0
+
+
+def test_a_gate_that_waits_for_a_person_adds_no_time_of_its_own() -> None:
+    gated = Service(
+        name="s", hosts=(), gate=(Check(kind="approve", healthy_for_s=30.0), Check(kind="tcp", healthy_for_s=5.0))
+    )
+    assert gate_s(gated) == 5.0
