@@ -43,6 +43,18 @@ def fill(text: str, host: Host | None, service: str | None, quoting: Callable[[s
     return PLACEHOLDER.sub(value, text)
 
 
+def fill_known(text: str, host: Host | None, service: str | None) -> str:
+    """`text` for people: placeholders that have a value here are filled as they are, the others stay."""
+
+    def value(match: re.Match[str]) -> str:
+        try:
+            return fill(match.group(0), host, service, plain)
+        except ValueError:
+            return match.group(0)
+
+    return PLACEHOLDER.sub(value, text)
+
+
 def for_url(value: str) -> str:
     """Quoted for a URL; colons and brackets stay, for IPv6 addresses."""
     return quote(value, safe="[]:.-_~")

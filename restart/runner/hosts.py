@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from restart.model.answer import (
@@ -28,6 +28,7 @@ from restart.model.world import Gate
 from restart.probes import claim, probe, reboot, units
 from restart.probes.output import last_lines
 from restart.rules.durations import spoken
+from restart.rules.fill import fill_known
 from restart.runner.store import utc_now
 from restart.transports import local, net
 
@@ -145,7 +146,9 @@ class Hosts:
             questions = gate.ask(check, host, request.service)
         except ValueError as error:
             return Finding(verdict=Verdict.UNKNOWN, evidence=f"{check.kind}: cannot be asked: {error}")
-        return gate.judge(check, [self._look(question, silent) for question in questions])
+        finding = gate.judge(check, [self._look(question, silent) for question in questions])
+        # A gate judges by the check as it is written; people want to read which host it was about.
+        return replace(finding, evidence=fill_known(finding.evidence, host, request.service))
 
     def _look(self, question: Question, silent: dict[str, NoAnswer]) -> Reply:
         match question:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restart.model.inventory import Host
-from restart.rules.fill import fill, for_url, placeholders, plain
+from restart.rules.fill import fill, fill_known, for_url, placeholders, plain
 
 HOST = Host(name="db-1", address="10.0.0.1", labels={"rack": "r 1", "x.y-z": "1"})
 
@@ -58,3 +58,8 @@ def test_a_value_cannot_leave_its_place_in_a_url() -> None:
 def test_a_filled_value_is_not_filled_again() -> None:
     host = Host(name="{service}", address="a", labels={})
     assert fill("{host}", host, "web", plain) == "{service}"
+
+
+def test_for_people_what_is_known_is_filled_and_the_rest_stays() -> None:
+    host = Host(name="db-1", address="192.0.2.1")
+    assert fill_known("http://{address}/{label.zone}: 503", host, None) == "http://192.0.2.1/{label.zone}: 503"
