@@ -124,12 +124,13 @@ class Fleet:
 
 
 def _leading(scope: Scope) -> dict[str, int]:
-    """Hosts that should lead a stratum, longest uptime first (design: rule 8), with their place."""
+    """Hosts that should lead a stratum, longest uptime first, else in inventory order (design: rule 8), with their place.
+
+    Leaders go first of their kind, so that every image of a service is tried in the service's first wave.
+    """
     inventory = scope.inventory
     strata: dict[str, list[str]] = {}
     service_of: dict[str, str] = {}
-    if not scope.uptime_s:
-        return {}
     for host in scope.moving:
         carried = scope.services_of[host]
         for service, name in zip(carried, stratum(inventory.hosts[host], carried), strict=True):
