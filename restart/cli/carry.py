@@ -127,7 +127,7 @@ def _carry(
     prepare: Callable[[], None] = lambda: None,
 ) -> int:
     """`prepare` is called when everything else stands ready and signals are words to the run already."""
-    from restart.runner import resume
+    from restart.runner import resume, runs
     from restart.runner.lease import Holder
     from restart.runner.live import Identity, LiveWorld
     from restart.runner.words import Words
@@ -154,18 +154,19 @@ def _carry(
     finally:
         world.close()
     passage.lease.release()
-    _show_end(passage.opened, run, store, form, time.process_time() - cpu_s)
+    runs.spent(passage.opened, run, time.process_time() - cpu_s)
+    _show_end(passage.opened, run, store, form)
     return outcome.exit_code
 
 
-def _show_end(opened: Store, run: str, store: str | None, form: str, cpu_s: float) -> None:
+def _show_end(opened: Store, run: str, store: str | None, form: str) -> None:
     if form != "text":
         return
     from restart.reports.lines import Outlet
     from restart.reports.summary_text import summary_text
     from restart.reports.terminal import painted
 
-    told, _ = journals.account(opened, journals.meant(opened, run), store, cpu_s=cpu_s)
+    told, _ = journals.account(opened, journals.meant(opened, run), store)
     text = "\n" + summary_text(told, hosts=len(told.hosts) <= HOSTS_MAX)
     # Through an outlet: a reader that left must not change the run's exit code.
     outlet = Outlet(sys.stdout)

@@ -82,9 +82,12 @@ def _staged(fleet: DemoFleet, form: str) -> int:
     code = carry.begin(
         plan, shelf, store, reason="restart demo", until_wave=None, options={"source": "the demo"}, form=form
     )
+    if code != 0:
+        click.echo("\nThe demo's fleet and its journal are gone now; restart demo starts anew.", err=True)
     if form == "text":
         counted = demo.boots(fleet)
         once = sum(number == 1 for number in counted.values())
         click.echo(f"\nThe hosts themselves counted: {once} of {len(counted)} rebooted exactly once.")
+        click.echo(demo.toll(fleet))
         click.echo("The same fleet, restarted all at once: restart demo --naive")
     return code

@@ -119,7 +119,7 @@ def rows_now(store: Store, run: Run, plan: Plan) -> tuple[dict[str, Any], ...]:
     return (*rows, *told)
 
 
-def card(found: Led, store: str | None, *, cpu_s: float | None = None) -> RunCard:
+def card(found: Led, store: str | None) -> RunCard:
     """The run's card for the reports."""
     from restart.reports.summary import RunCard
 
@@ -135,17 +135,15 @@ def card(found: Led, store: str | None, *, cpu_s: float | None = None) -> RunCar
         started_at=run.started_at,
         ended_at=run.ended_at,
         led=found.going,
-        cpu_s=cpu_s,
+        cpu_s=run.cpu_s,
         command=rooms.command_text(store),
     )
 
 
-def account(
-    opened: Store, found: Led, store: str | None, *, cpu_s: float | None = None
-) -> tuple[Summary, tuple[dict[str, Any], ...]]:
+def account(opened: Store, found: Led, store: str | None) -> tuple[Summary, tuple[dict[str, Any], ...]]:
     """The summary of the run up to now, and the rows it was made from."""
     from restart.reports.summary import summary
 
     plan = plan_of(opened, found.run)
     rows = rows_now(opened, found.run, plan)
-    return summary(plan, rows, card(found, store, cpu_s=cpu_s)), rows
+    return summary(plan, rows, card(found, store)), rows

@@ -58,7 +58,7 @@ def validate_command(inventory: str | None, form: str) -> int:
 
     path = rooms.inventory_path(inventory)
     try:
-        found = rooms.read_inventory(path, rooms.gates())
+        found = rooms.read_inventory(path, rooms.gates(), cycles_are_problems=True)
     except InventoryInvalid as error:
         if form == "text":
             raise

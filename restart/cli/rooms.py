@@ -65,12 +65,15 @@ def inventory_path(given: str | None) -> Path:
     )
 
 
-def read_inventory(path: Path, shelf: Mapping[str, Gate]) -> Inventory:
-    """The inventory at `path`. Raises `InventoryInvalid` with every problem, `UsageMistake` where it cannot be opened."""
+def read_inventory(path: Path, shelf: Mapping[str, Gate], *, cycles_are_problems: bool = False) -> Inventory:
+    """The inventory at `path`. Raises `InventoryInvalid` with every problem, `UsageMistake` where it cannot be opened.
+
+    A cycle of services is a problem to `validate`; to `plan` it is a refusal of its own.
+    """
     from restart.inventory import read
 
     try:
-        return read([path], shelf)
+        return read([path], shelf, cycles_are_problems=cycles_are_problems)
     except OSError as error:
         raise UsageMistake(f"{path} cannot be read: {error.strerror}") from error
 

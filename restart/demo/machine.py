@@ -133,7 +133,7 @@ class Machine:
         self._http = None
         self._ssh_socket.close()
         # Bound again at once, not listening: the port refuses, and nobody takes it while the host is down.
-        self._ssh_socket, self._http_socket = reserve_again(self.ssh_port), reserve_again(self.http_port)
+        self._ssh_socket, self._http_socket = await reserve_again(self.ssh_port), await reserve_again(self.http_port)
         with self._power:
             init, self._init = self._init, None
         if init is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import socket
+import time
 
 from restart.demo.layout import ADDRESS
 from restart.errors import RestartError
@@ -13,6 +15,8 @@ LOWEST, HIGHEST = 20_000, 32_000
 a client that asks a closed port of that range again and again may be connected to itself."""
 
 TRIES_MAX = 500
+
+AGAIN_S = 5.0
 
 
 def reserve() -> socket.socket:
@@ -34,12 +38,25 @@ def reserve() -> socket.socket:
     )
 
 
-def reserve_again(port: int) -> socket.socket:
-    """The same for a port that we had a moment ago, while its old connections linger for a minute."""
+async def reserve_again(port: int) -> socket.socket:
+    """The same for a port that we had a moment ago, while its old connections linger for a minute.
+
+    A process that another thread is just starting holds a copy of every socket until it has become its program; so the
+    port may be taken for a moment longer than we held it. After `AGAIN_S` the error is raised.
+    """
     bound = _socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.bind((ADDRESS, port))
-    return bound
+    give_up_s = time.monotonic() + AGAIN_S
+    while True:
+        try:
+            bound.bind((ADDRESS, port))
+        except OSError:
+            if time.monotonic() > give_up_s:
+                bound.close()
+                raise
+            await asyncio.sleep(0.01)
+        else:
+            return bound
 
 
 def _socket() -> socket.socket:

@@ -63,5 +63,5 @@ def _files(path: Path, problems: Problems) -> list[Path]:
         problems.add(str(path), 0, f"cannot be read: {error.strerror or error}")
         return []
     if not held:
-        problems.add(str(path), 0, "the folder holds no .yml or .yaml file")
+        problems.add(str(path), 0, "the folder holds no .yml or .yaml file", "restart init writes one")
     return held

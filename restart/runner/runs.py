@@ -18,7 +18,7 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 _COLUMNS = (
     "id, fleet, plan_digest, inventory_digest, reason, user, controller, options, started_at, rows, "
-    "state, exit_code, why, ended_at"
+    "state, exit_code, why, ended_at, cpu_s"
 )
 
 
@@ -27,7 +27,7 @@ class Run:
     """One execution of a plan. Times are UTC, RFC 3339; `options` are the command line's, for people.
 
     `state`, `exit_code`, `why` and `ended_at` are None while it goes on, and after a crash: `ended` tells.
-    `rows` counts the journal's rows.
+    `rows` counts the journal's rows; `cpu_s` is the controllers' own CPU time over the run, as far as it was told.
     """
 
     id: str
@@ -44,11 +44,18 @@ class Run:
     exit_code: int | None
     why: str | None
     ended_at: str | None
+    cpu_s: float | None = None
 
     @property
     def ended(self) -> bool:
         """It has an outcome. Save `done`, it can be resumed all the same."""
         return self.ended_at is not None
+
+
+def spent(store: Store, id: str, cpu_s: float) -> None:
+    """Add the CPU time of one process that led the run, in seconds."""
+    with store.writing() as execute:
+        execute("UPDATE run SET cpu_s = coalesce(cpu_s, 0) + ? WHERE id = ?", (cpu_s, id))
 
 
 def new_id(store: Store) -> str:

@@ -37,7 +37,7 @@ CREATE TABLE run (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, fleet TEXT NOT NULL, plan TEXT NOT NULL, plan_sum TEXT NOT NULL, plan_digest TEXT NOT NULL,
     inventory_digest TEXT NOT NULL, reason TEXT NOT NULL, user TEXT NOT NULL, controller TEXT NOT NULL,
     options TEXT NOT NULL, started_at TEXT NOT NULL, rows INTEGER NOT NULL DEFAULT 0,
-    state TEXT, exit_code INTEGER, why TEXT, ended_at TEXT);
+    state TEXT, exit_code INTEGER, why TEXT, ended_at TEXT, cpu_s REAL);
 CREATE INDEX run_of_fleet ON run (fleet);
 CREATE TABLE journal (
     run TEXT NOT NULL, seq INTEGER NOT NULL, at TEXT NOT NULL, event TEXT NOT NULL, body TEXT NOT NULL,

@@ -29,6 +29,14 @@ def test_validate_says_what_it_found(restart: Restart, shop: Path) -> None:
     assert (data["valid"], data["hosts"]) == (True, 10)
 
 
+def test_a_ring_of_services_is_a_problem_to_validate_and_a_refusal_to_plan(restart: Restart, tmp_path: Path) -> None:
+    services = "services: {a: {hosts: h1, depends_on: {b: {}}}, b: {hosts: h2, depends_on: {a: {}}}}\n"
+    (tmp_path / "ring.yml").write_text("version: 1\nfleet: ring\nhosts: {h1: {}, h2: {}}\n" + services)
+    said = restart("validate", "ring.yml")
+    assert (said.code, said.err.count("ring.yml:4:")) == (3, 1)
+    assert restart("plan", "ring.yml").code == 4
+
+
 def test_every_problem_is_told_with_its_place(restart: Restart, shop: Path, golden: Golden) -> None:
     text = shop.read_text(encoding="utf-8").replace("hosts: db-*", "hosts: dbb-*").replace("fleet: shop", "flee: shop")
     shop.write_text(text, encoding="utf-8")

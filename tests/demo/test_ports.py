@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 import pytest
@@ -36,8 +37,25 @@ def test_a_port_is_had_again_while_its_old_connections_linger(only_one: int) -> 
             first.setblocking(True)
             line, _ = first.accept()
             first.close()
-            with line, ports.reserve_again(only_one) as second:
+            with line, asyncio.run(ports.reserve_again(only_one)) as second:
                 with pytest.raises(RestartError):
                     ports.reserve()
                 second.listen()
                 socket.create_connection(("127.0.0.1", only_one), timeout=5).close()
+
+
+def test_a_port_that_a_starting_process_still_holds_is_waited_for(only_one: int) -> None:
+    async def let_go(holder: socket.socket) -> None:
+        await asyncio.sleep(0.1)
+        holder.close()
+
+    async def both(holder: socket.socket) -> socket.socket:
+        mine, _ = await asyncio.gather(ports.reserve_again(only_one), let_go(holder))
+        return mine
+
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", only_one))
+    holder.listen()
+    with asyncio.run(both(holder)) as again:
+        assert again.getsockname()[1] == only_one

@@ -160,3 +160,11 @@ def test_history_grows_over_runs_and_a_crash_adds_no_sample_twice(store: Store) 
         moves(store, f"r{number}", {"db-1": [10.0 + number]})
     assert len(events(store, "r0")) == 2
     assert history.durations(store, "shop")["db-1"] == Duration(value_s=11.0, samples=3, source="history")
+
+
+def test_the_cpu_time_of_every_process_that_led_a_run_adds_up(store: Store) -> None:
+    create(store)
+    assert runs.find(store, "r1").cpu_s is None
+    runs.spent(store, "r1", 1.5)
+    runs.spent(store, "r1", 2.0)
+    assert runs.find(store, "r1").cpu_s == 3.5
