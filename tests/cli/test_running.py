@@ -19,6 +19,8 @@ from restart.demo.fleet import DemoFleet
 from restart.demo.layout import Shape
 from restart.demo.site import Physics
 
+pytestmark = pytest.mark.e2e
+
 Restart = Callable[..., Any]
 
 FAST = Physics(
