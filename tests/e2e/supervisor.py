@@ -11,6 +11,7 @@ import gc
 import json
 import os
 import select
+import shutil
 import signal
 import sys
 import time
@@ -26,6 +27,7 @@ class Supervisor:
     """The hosts of one fleet: which run, and when those that are down are to boot."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.log = folder / "log.jsonl"
         rows: list[dict[str, Any]] = json.loads((folder / "fleet.json").read_text(encoding="utf-8"))
         self.specs = {row["name"]: Spec(**{**row, "folder": folder / row["name"]}) for row in rows}
@@ -55,7 +57,16 @@ class Supervisor:
                 for line in os.read(self.words, 65536).decode().splitlines():
                     self._obey(*line.split())
             if sys.stdin in ready and not os.read(0, 4096):
+                self._end()
                 return
+
+    def _end(self) -> None:
+        """No host and no file of the fleet is left, though the process that started it may have been killed."""
+        for pid in self.running:
+            os.kill(pid, signal.SIGKILL)
+        for pid in self.running:
+            os.waitpid(pid, 0)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _boot(self, spec: Spec) -> None:
         first = spec.name not in self.booted

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -266,7 +265,7 @@ def test_the_fleet_ends_with_the_process_that_started_it_however_that_ends() -> 
     while _processes_of(folder):
         assert time.monotonic() < until, _processes_of(folder)
         time.sleep(0.05)
-    shutil.rmtree(folder)
+    assert not folder.exists()
 
 
 def _processes_of(folder: Path) -> list[str]:
