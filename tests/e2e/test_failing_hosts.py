@@ -136,6 +136,25 @@ def test_a_gate_that_turns_bad_in_wave_three_halts_the_run_with_the_budget_intac
         fleet.wait_for(lambda: fleet.up(WEB), "what was in flight has come back")
 
 
+def test_a_gate_must_hold_its_healthy_for_anew_after_each_move(tmp_path: Path) -> None:
+    hosts = ["web-1", "web-2", "web-3"]
+    with Fleet(["status", *hosts], down_s=0.3, service_s=0.1) as fleet:
+        gate = [{"http": {"url": fleet.url("status"), "every": "300ms", "healthy_for": "3s", "within": "60s"}}]
+        inventory = fleet.inventory(
+            tmp_path / "inventory.yml",
+            {"web": web(max_unavailable=1, gate=gate)},
+            leave_out=["status"],
+            policy=quick(),
+        )
+        with Tool(tmp_path / "laptop").run(inventory, hosts=3) as run:
+            assert run.end() == 0, run.account()
+        ended = [row["at_s"] for row in run.of("move_done")]
+        began = [row["at_s"] for row in run.of("move_started")]
+        gaps = [later - earlier for earlier, later in zip(ended, began[1:], strict=False)]
+        assert len(gaps) == 2
+        assert min(gaps) >= 3.0, gaps
+
+
 def test_a_member_that_dies_by_itself_is_counted(tmp_path: Path) -> None:
     with Fleet(WEB, service_s=0.2) as fleet:
         inventory = fleet.inventory(
