@@ -27,10 +27,11 @@ from restart.engine.readiness import Readiness
 from restart.engine.slots import Slots
 from restart.engine.starts import Hold, Starts
 from restart.engine.state import MoveState
-from restart.engine.table import COUNTS_AS_DOWN, FAILED, FINISHED, IN_FLIGHT, Phase, Sign
+from restart.engine.table import COUNTS_AS_DOWN, FINISHED, IN_FLIGHT, Phase, Sign
 from restart.engine.verdict import verdict
 from restart.engine.watches import Watches
 from restart.engine.waves import Waves
+from restart.engine.words import Words, said_by
 from restart.errors import Exit, must
 from restart.model.check import Verdict
 from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resumed, Started, Word
@@ -75,11 +76,13 @@ class Engine:
         self._claims = Claims(self._outbox, hold_s=3600.0 + 2 * plan.estimate.makespan_s)
         self._moving = Moving(inventory, self._outbox, self._claims, noted=self._readiness.note, reached=self._reached)
         self._waves = Waves(plan, self.states, self._guards, self._outbox)
+        self._words = Words(
+            self.states, self._outbox,
+            moving=self._moving, waves=self._waves, slots=self._slots, pace=self._pace, brakes=self._brakes,
+        )  # fmt: skip
         self._ending: Outcome | None = None
         self._running = False
         self._halted: str | None = None
-        self._stopping: str | None = None
-        self._paused: str | None = None
         self._stalled_s: float | None = None
         self._blocked: tuple[str, ...] = ()
         self._holds: list[tuple[MoveState, Hold]] = []
@@ -143,60 +146,11 @@ class Engine:
                 pass
 
     def _word(self, word: Word) -> None:
-        said = f"{word.by or 'operator'}: {word.reason}" if word.reason else word.by or "operator"
-        match word.word:
-            case "pause":
-                self._paused = said
-                self._outbox.tell(facts.PAUSED, why=said)
-            case "go":
-                self._paused = None
-                self._outbox.tell(facts.GOING, why=said)
-            case "stop" if self._stopping is None:
-                self._stopping = said
-                self._outbox.tell(facts.STOPPING, why=said)
-            case "let-go":
-                self._end("stopped", Exit.STOPPED, f"let go at once by {said}; what was in flight is settled by resume")
-            case "approve":
-                self._approve(word.target, said)
-            case "done" | "retry" | "skip":
-                self._resolve(word, said)
-            case _:
-                pass
-
-    def _approve(self, target: str | None, said: str) -> None:
-        wanting = [state for state in self.states.values() if state.approval is not None]
-        if target is None and len(wanting) + len(self._waves.approvals) == 1:
-            target = wanting[0].host if wanting else next(iter(self._waves.approvals))
-        for state in wanting:
-            if state.host == target:
-                self._outbox.tell(facts.APPROVED, host=state.host, why=said, target=target)
-                self._moving.approve(state)
-                return
-        if target is not None and self._waves.approve(target):
-            self._outbox.tell(facts.APPROVED, why=said, target=target)
-
-    def _resolve(self, word: Word, said: str) -> None:
-        sign = {"done": Sign.TOLD_DONE, "retry": Sign.TOLD_RETRY, "skip": Sign.TOLD_SKIP}[word.word]
-        state = self.states.get(word.target or "")
-        allowed = {
-            Sign.TOLD_DONE: (Phase.IN_DOUBT, Phase.QUARANTINED),
-            Sign.TOLD_RETRY: (Phase.IN_DOUBT, *FAILED, Phase.NOT_REBOOTED),
-            Sign.TOLD_SKIP: (Phase.IN_DOUBT, *FAILED, Phase.NOT_REBOOTED, Phase.WAITING),
-        }
-        if state is None or state.phase not in allowed[sign]:
-            now = state.phase.value if state else "not in the plan"
-            self._outbox.tell(facts.RESOLVED, host=word.target, why=f"nothing to resolve: {now}", word="none")
-            return
-        self._outbox.tell(facts.RESOLVED, host=state.host, why=said, word=word.word)
-        self._brakes.forgive(state.host)
-        self._pace.forgive(state.host)
-        if sign is not Sign.TOLD_DONE:
-            self._slots.free(state.host, "all")
-        if sign is Sign.TOLD_RETRY:
-            state.reset()
-        if sign is Sign.TOLD_DONE:
-            state.streaks.clear()
-        self._moving.sign(state, sign)
+        if word.word == "let-go":
+            said = said_by(word)
+            self._end("stopped", Exit.STOPPED, f"let go at once by {said}; what was in flight is settled by resume")
+        else:
+            self._words.hear(word)
 
     def _resume(self, event: Resumed) -> None:
         must(event.engine == ENGINE_VERSION, "another engine's run")
@@ -206,7 +160,7 @@ class Engine:
         self._guards.forget()
         self._watches.forget()
         self._waves.last = None
-        self._halted = self._stopping = self._stalled_s = self._ending = None
+        self._halted = self._words.stopping = self._stalled_s = self._ending = None
         self._running = False
         self._claims.claim_all(self._to_claim())
 
@@ -254,7 +208,7 @@ class Engine:
 
     def _starting(self) -> bool:
         """Whether anything new may start at all, but for watches and pauses."""
-        return self._running and not (self._halted or self._stopping or self._claims.foreign)
+        return self._running and not (self._halted or self._words.stopping or self._claims.foreign)
 
     def _carry_on(self) -> None:
         """Moves that have been drained: on to their first act, or back if the run has been halted or stopped."""
@@ -264,7 +218,7 @@ class Engine:
                 if state.phase is Phase.JUDGING or (state.phase is Phase.DRAINING and state.approval is not None):
                     state.approval, state.why = None, ""
                     self._moving.sign(state, Sign.CALLED_OFF)
-            elif state.phase is Phase.JUDGING and self._watches.closed() is None and self._paused is None:
+            elif state.phase is Phase.JUDGING and self._watches.closed() is None and self._words.paused is None:
                 fresh = self._outbox.now_s - state.judged_s <= self.plan.inventory.policy.ready_fresh_s
                 hold = None if fresh else self._starts.hold_acting(state)
                 if hold is None:
@@ -273,10 +227,10 @@ class Engine:
                     self._tell_hold(state, hold)
 
     def _begin_moves(self) -> None:
-        closed = self._paused or self._watches.closed()
+        closed = self._words.paused or self._watches.closed()
         if closed is not None:
             self._outbox.tell_change(
-                facts.HELD, closed, about="run", why=closed, rule="paused" if self._paused else "watch"
+                facts.HELD, closed, about="run", why=closed, rule="paused" if self._words.paused else "watch"
             )
             return
         self._outbox.tell_change(facts.HELD, None, about="run", why="nothing holds the run", rule="")
@@ -417,15 +371,17 @@ class Engine:
             self._release("held", Exit.HELD, self._claims.foreign)
         elif self._halted is not None:
             self._release("halted", Exit.HALTED, self._halted)
-        elif self._stopping is not None:
-            self._release("stopped", Exit.STOPPED, f"stopped by {self._stopping}")
+        elif self._words.stopping is not None:
+            self._release("stopped", Exit.STOPPED, f"stopped by {self._words.stopping}")
         elif parked:
             return
         elif self._waves.finished():
             self._release(*verdict(self.states))
         elif self._waves.reached_last():
             self._release("stopped", Exit.STOPPED, f"stopped after wave {self._waves.last}, as asked")
-        elif self._paused is None and self._watches.closed() is None and not self._waves.waits_for_time_or_gates():
+        elif (
+            self._words.paused is None and self._watches.closed() is None and not self._waves.waits_for_time_or_gates()
+        ):
             self._conclude_blocked()
 
     def _conclude_blocked(self) -> None:
