@@ -155,6 +155,13 @@ def rows(store: Store, run: str, after: int = 0) -> tuple[dict[str, Any], ...]:
     return tuple(_row(*held) for held in _checked(store, run, after))
 
 
+def row_of(seq: int, at: str, told: Event | Fact) -> dict[str, Any]:
+    """The row of an event or a fact as `rows` gives it, for a run whose journal is kept elsewhere than in the store."""
+    if isinstance(told, Fact):
+        return _row(seq, at, told.fact, as_json(told))
+    return _row(seq, at, _input_name(told), tagged(told))
+
+
 def _close(found: list[Entry], facts: list[Fact], *, last: bool) -> None:
     """Give the entry found last its facts. Behind the journal's last event, none at all means: not stored yet."""
     if found and (facts or not last):

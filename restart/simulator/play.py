@@ -1,0 +1,195 @@
+"""Play a plan: the production engine and loop on a simulated world, with a referee at the door where one is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from restart.engine import ENGINE_VERSION, Engine
+from restart.errors import Held, must
+from restart.model.event import Event, Fact, Outcome, Resumed, Started
+from restart.model.plan import Plan
+from restart.model.request import Request
+from restart.model.simulation import Result, Violation
+from restart.model.world import Gate, Watcher, World
+from restart.runner.drive import drive
+from restart.runner.resume import replay
+from restart.simulator.deaths import ControllerDied
+from restart.simulator.faults import Fault, Faults
+from restart.simulator.journal import MemoryJournal
+from restart.simulator.physics.figures import Physics
+from restart.simulator.score import availability, score
+from restart.simulator.truth import Truth
+from restart.simulator.world import HORIZON_S, NoProgress, SimulatedWorld
+
+RESUMES_MAX = 1000
+"""A run that dies more often than this makes no progress."""
+RESUME_AFTER_S = 5.0
+"""How long it takes until somebody resumes a run whose controller died."""
+
+
+class Judge(Protocol):
+    """A referee: told of every event that was handled, with the requests and facts that came of it."""
+
+    @property
+    def violations(self) -> Sequence[Violation]:
+        """What was broken so far."""
+
+    def judge(self, event: Event, requests: Sequence[Request], facts: Sequence[Fact]) -> None:
+        """One event was handled; nothing of what follows has begun."""
+
+    def end(self, outcome: Outcome | None) -> None:
+        """The run is over; None: it made no progress."""
+
+
+MakeJudge = Callable[[Plan, Truth], Judge]
+
+
+def play(
+    plan: Plan,
+    physics: Physics,
+    seed: int = 0,
+    *,
+    gates: Mapping[str, Gate],
+    faults: Iterable[Fault] = (),
+    referee: MakeJudge | None = None,
+    watchers: Iterable[Watcher] = (),
+    name: str = "",
+    horizon_s: float = HORIZON_S,
+    keep_rows: bool = True,
+) -> Result:
+    """Carry out `plan` on a fleet with this physics, these faults and this seed: same arguments, same result, byte for byte.
+
+    A run whose controller dies is resumed from its journal after `RESUME_AFTER_S`. A run that makes no progress, or is not over by
+    `horizon_s` of its clock, has an outcome of None. `keep_rows`: the result holds the journal's rows.
+    """
+    world = SimulatedWorld(plan.inventory, physics, gates=gates, seed=seed, horizon_s=horizon_s)
+    run = _Run(plan, world, MemoryJournal(), None if referee is None else referee(plan, world), tuple(watchers))
+    run.faults = Faults(world, run.journal, faults, seed)
+    outcome = run.carry_out()
+    site = world.site
+    moved = [move.host for move in plan.moves()]
+    return Result(
+        name=name or plan.fleet,
+        seed=seed,
+        side="staged",
+        outcome=outcome,
+        duration_s=world.now_s,
+        score=score(site, moved, world.now_s),
+        rows=run.journal.rows() if keep_rows else (),
+        availability=availability(site),
+        members={name: len(group.hosts) for name, group in site.fleet.groups.items()},
+        restarts={name: truth.restarts_by_us for name, truth in world.hosts.items() if truth.restarts_by_us},
+        happenings=tuple(
+            (found.at_s, f"{found.what} {found.where}: {found.detail}") for found in site.fleet.happenings
+        ),
+        violations=tuple(run.referee.violations) if run.referee is not None else (),
+        resumes=run.resumes,
+        events=len(run.journal),
+    )
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run of the plan through any number of controllers."""
+
+    plan: Plan
+    world: SimulatedWorld
+    journal: MemoryJournal
+    referee: Judge | None
+    watchers: tuple[Watcher, ...]
+    resumes: int = 0
+    faults: Faults = field(init=False)
+
+    def carry_out(self) -> Outcome | None:
+        """The outcome; None where the run makes no progress."""
+        first: Event = Started(
+            at_s=0.0,
+            engine=ENGINE_VERSION,
+            run="simulated",
+            plan_digest=self.plan.digest,
+            controller="simulator",
+            user="nobody",
+        )
+        engine = Engine(self.plan)
+        outcome: Outcome | None = None
+        while True:
+            try:
+                judged = _Judged(engine, self)
+                outcome = drive(judged, _Mortal(self.world, self.faults), self._append, first, self.watchers)
+                self.journal.finish(engine.facts)
+                break
+            except NoProgress:
+                self.journal.finish(engine.facts)
+                break
+            except (ControllerDied, Held):
+                engine, first = self._resume(first)
+        if self.referee is not None:
+            self.referee.end(outcome)
+        return outcome
+
+    def _append(self, event: Event, facts_before: Sequence[Fact]) -> None:
+        self.faults.appending()
+        self.journal.append(event, facts_before)
+        self.faults.appended()
+
+    def _resume(self, first: Event) -> tuple[Engine, Event]:
+        """A new controller: an engine brought up from the journal, and the event that it hears first."""
+        self.resumes += 1
+        must(self.resumes <= RESUMES_MAX, "the simulated controller dies without end")
+        self.world.crash()
+        self.world.let_pass(RESUME_AFTER_S)
+        self.faults.revived()
+        engine = Engine(self.plan)
+        entries = self.journal.entries()
+        if not entries:
+            return engine, first
+        replay(engine, entries, version=ENGINE_VERSION)
+        return engine, Resumed(at_s=self.world.now_s, engine=ENGINE_VERSION, controller="simulator", user="nobody")
+
+
+class _Judged:
+    """An engine whose every step the referee hears of."""
+
+    def __init__(self, engine: Engine, run: _Run) -> None:
+        self._engine = engine
+        self._run = run
+
+    @property
+    def deadline(self) -> float | None:
+        """The engine's."""
+        return self._engine.deadline
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The engine's."""
+        return self._engine.outcome
+
+    @property
+    def facts(self) -> Sequence[Fact]:
+        """The engine's."""
+        return self._engine.facts
+
+    def handle(self, event: Event) -> Sequence[Request]:
+        """The engine's requests; the referee has judged the event when they are handed on."""
+        requests = self._engine.handle(event)
+        if self._run.referee is not None:
+            self._run.referee.judge(event, requests, self._engine.facts)
+        return requests
+
+
+class _Mortal:
+    """A world in which the controller may die while it waits."""
+
+    def __init__(self, world: World, faults: Faults) -> None:
+        self._world = world
+        self._faults = faults
+        self.begin = world.begin
+
+    def wait(self, until_s: float | None) -> Event:
+        """The next event, unless the controller dies first."""
+        self._faults.waiting()
+        event = self._world.wait(until_s)
+        self._faults.waiting()
+        return event
