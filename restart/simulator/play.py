@@ -30,11 +30,14 @@ RESUME_AFTER_S = 5.0
 
 
 class Judge(Protocol):
-    """A referee: told of every event that was handled, with the requests and facts that came of it."""
+    """A referee: told of every event once it is durable, and again when it was handled, with what came of it."""
 
     @property
     def violations(self) -> Sequence[Violation]:
         """What was broken so far."""
+
+    def appended(self, event: Event, facts_before: Sequence[Fact]) -> None:
+        """An event is durable, with the facts of the event before it. The controller may die before it handles it."""
 
     def judge(self, event: Event, requests: Sequence[Request], facts: Sequence[Fact]) -> None:
         """One event was handled; nothing of what follows has begun."""
@@ -132,6 +135,8 @@ class _Run:
     def _append(self, event: Event, facts_before: Sequence[Fact]) -> None:
         self.faults.appending()
         self.journal.append(event, facts_before)
+        if self.referee is not None:
+            self.referee.appended(event, facts_before)
         self.faults.appended()
 
     def _resume(self, first: Event) -> tuple[Engine, Event]:
