@@ -1,0 +1,182 @@
+"""What reached a host, held against rules 1, 2, 3, 5, 6 and 7 by the true state of the fleet at that moment.
+
+Allowances, each because nobody could know better:
+
+* a member that is truly not ready is not counted where the world had told PASS of it no more than `ready_fresh` before the run
+  decided (see `Record.decided_s`); so a lying check, or a death on the way, is not the engine's fault;
+* what changed between two events is taken at the better of the two: a member counts as not ready where it was so at both.
+"""
+
+from __future__ import annotations
+
+from restart.model.request import RunStep
+from restart.simulator.referee.away import Away
+from restart.simulator.referee.grounds import REBOOTING_RUNGS
+from restart.simulator.referee.record import Begun, Record, some
+from restart.simulator.truth import Act
+
+
+def judge_act(record: Record, act: Act) -> None:
+    """Judge one act that the world took, and write down what it did."""
+    host = act.host
+    if host is None or not act.accepted:
+        return
+    if act.kind == "claim":
+        record.claimed.add(host)
+    elif act.kind == "release":
+        record.claimed.discard(host)
+    elif act.kind in ("reboot", "units", "power"):
+        _judge_restart(record, act, host)
+    elif act.kind == "step":
+        _judge_step(record, act, host)
+
+
+def _judge_step(record: Record, act: Act, host: str) -> None:
+    begun = record.begun.get(act.request)
+    if begun is None or not isinstance(begun.request, RunStep) or host not in record.grounds.moves:
+        return
+    away = record.aways.get(host)
+    if begun.request.undo:
+        if away is not None and not away.acted:
+            record.aways.come_back(host, freed=True)
+        return
+    _judge_claim(record, act, host)
+    if away is None:
+        _judge_budgets(record, act, host, begun)
+        _judge_limits(record, act, host)
+        record.aways.add(_away(record, host, begun))
+
+
+def _judge_restart(record: Record, act: Act, host: str) -> None:
+    begun = record.begun.get(act.request)
+    if host not in record.grounds.moves:
+        record.call(7, f"{host} was restarted ({act.kind}), and the plan has no move for it", host=host, at_s=act.at_s)
+        return
+    if begun is None:
+        return
+    _judge_claim(record, act, host)
+    _judge_times(record, act, host)
+    away = record.aways.get(host)
+    if away is None or not away.acted:
+        _judge_order(record, act, host, begun)
+        _judge_budgets(record, act, host, begun)
+    if away is None:
+        _judge_limits(record, act, host)
+        away = _away(record, host, begun)
+        record.aways.add(away)
+    away.acted, away.booted = True, act.kind == "units"
+    away.boots_before = record.boots.get(host, 0)
+    away.streaks.clear()
+    away.holding.clear()
+    if act.kind != "units":
+        record.claimed.discard(host)  # a claim does not outlive the boot
+
+
+def _away(record: Record, host: str, begun: Begun) -> Away:
+    return Away(
+        host=host,
+        services=record.grounds.services_of[host],
+        decided_s=record.decided_s(host, begun),
+        boots_before=record.boots.get(host, 0),
+    )
+
+
+def _judge_claim(record: Record, act: Act, host: str) -> None:
+    """Rule 6: a host is claimed before the first act on it, and what another run holds is left alone."""
+    holder = record.truth.hosts[host].claimed_by
+    if host in record.foreign and holder is not None and holder != record.run:
+        record.call(6, f"{act.kind} on {host}, which run {holder} holds, by run {record.run}", host=host, at_s=act.at_s)
+    elif host not in record.claimed and act.kind != "power":
+        record.call(6, f"{act.kind} on {host} without a claim on it", host=host, at_s=act.at_s)
+
+
+def _judge_times(record: Record, act: Act, host: str) -> None:
+    """Rule 5: each rung restarts a host once, and a move that is done is not carried out again."""
+    count = record.restarts_of(host)
+    count.ever += 1
+    rungs = record.grounds.rungs[host]
+    if act.kind == "units":
+        count.units += 1
+        allowed, times = sum(kind == "service_restart" for kind in rungs), count.units
+    else:
+        count.boots += 1
+        allowed, times = sum(kind in REBOOTING_RUNGS for kind in rungs), count.boots
+    if host in record.done:
+        record.call(5, f"{host} was restarted ({act.kind}) again after its move was done", host=host, at_s=act.at_s)
+    elif times > allowed:
+        what = f"{host} was restarted ({act.kind}) {times} times, its ladder has {allowed} such rungs"
+        record.call(5, what, host=host, at_s=act.at_s)
+
+
+def not_ready(record: Record, service: str, decided_s: float, but: str) -> set[str]:
+    """Members of `service` that are not ready for any reason that the run could know by `decided_s`, `but` left out."""
+    fresh_s = record.plan.inventory.policy.ready_fresh_s
+    found = {host for host in record.aways.of(service) if host != but}
+    for host in record.not_ready[service]:
+        truth = record.truth.hosts[host]
+        if host == but or host in found or (truth.up and truth.ready.get(service, True)):
+            continue
+        if not record.told.passed(service, host, by_s=decided_s, fresh_s=fresh_s):
+            found.add(host)
+    return found
+
+
+def _judge_budgets(record: Record, act: Act, host: str, begun: Begun) -> None:
+    """Rule 2: no act takes a service below its budget. The sick take nothing from it."""
+    decided_s = record.decided_s(host, begun)
+    known_s = record.started_s.get(host, decided_s)
+    fresh_s = record.plan.inventory.policy.ready_fresh_s
+    for service in record.grounds.services_of[host]:
+        sick = host in record.not_ready[service] or record.told.failed(service, host, by_s=known_s, fresh_s=fresh_s)
+        if sick:
+            continue
+        missing = not_ready(record, service, decided_s, host)
+        allowed, members = record.grounds.down_max[service], len(record.grounds.members[service])
+        if len(missing) + 1 > allowed:
+            what = (
+                f"{act.kind} on {host} takes {service} to {members - len(missing) - 1} of {members} available, "
+                f"{members - allowed} must be (not ready: {some(missing)})"
+            )
+            record.call(2, what, host=host, at_s=act.at_s)
+
+
+def _judge_order(record: Record, act: Act, host: str, begun: Begun) -> None:
+    """Rule 1: every provider it requires is ready at that instant, and its moves in scope have finished."""
+    decided_s = record.decided_s(host, begun)
+    for service in record.grounds.services_of[host]:
+        for edge in record.grounds.edges[service]:
+            if edge.kind != "requires":
+                continue
+            missing = not_ready(record, edge.provider, decided_s, host)
+            members, needed = len(record.grounds.members[edge.provider]), record.grounds.needed(edge)
+            if members - len(missing) < needed:
+                what = (
+                    f"{act.kind} on {host} of {service} with {members - len(missing)} of {members} of {edge.provider} ready, "
+                    f"{needed} needed (not ready: {some(missing)})"
+                )
+                record.call(1, what, host=host, at_s=act.at_s)
+            left = record.grounds.waits_for(host, edge)
+            if left:
+                what = (
+                    f"{act.kind} on {host} of {service} before {len(left)} moves of its provider {edge.provider} "
+                    f"have finished ({some(left)})"
+                )
+                record.call(1, what, host=host, at_s=act.at_s)
+
+
+def _judge_limits(record: Record, act: Act, host: str) -> None:
+    """Rule 3: at the cap is allowed, above it is not."""
+    for place, cap, _, _ in record.aways.places(host, record.grounds.services_of[host]):
+        held = [name for name in record.aways.holders(place, act.at_s, record.gates_held_s) if name != host]
+        if len(held) + 1 > cap:
+            where = " ".join(part for part in place if part)
+            what = f"{act.kind} on {host}: {len(held) + 1} hold {where}, at most {cap} may (held by {some(held)})"
+            record.call(3, what, host=host, at_s=act.at_s)
+    for limit, value in record.aways.domains(host):
+        touched = record.aways.touched(limit) | {value}
+        if len(touched) > (limit.max_domains or 0):
+            what = (
+                f"{act.kind} on {host}: {len(touched)} domains of limits.{limit.name} are touched ({some(touched)}), "
+                f"at most {limit.max_domains} may be"
+            )
+            record.call(3, what, host=host, at_s=act.at_s)

@@ -1,0 +1,167 @@
+"""Who is away, by what really reached the hosts: from a move's first act until its checks have held, and what it holds of the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from restart.model.inventory import Inventory, Limit
+from restart.simulator.referee.restated import caps
+from restart.simulator.referee.told import HAIR_S, Streak
+from restart.simulator.truth import HostTruth
+
+Place = tuple[str, str]
+"""A limit's name as the inventory has it (`services.NAME.admission` for admissions), and the label's value."""
+
+
+@dataclass(slots=True)
+class Away:
+    """One host that this run has begun to take away. Times are run seconds.
+
+    `decided_s`: when the run decided on it; `acted`: it was restarted, not only drained; `booted`: it has come up in another boot
+    since; `held_s`: since when its checks have held. `freed`: an operator took the matter into their hands. `troubled`: what its checks said
+    that was not PASS.
+    """
+
+    host: str
+    services: tuple[str, ...]
+    decided_s: float
+    boots_before: int
+    acted: bool = False
+    booted: bool = False
+    held_s: float | None = None
+    freed: bool = False
+    troubled: str = ""
+    streaks: dict[str | None, Streak] = field(default_factory=dict)
+    holding: set[str | None] = field(default_factory=set)
+
+    def hear(self, service: str | None, holds: bool) -> bool:
+        """One service's checks hold or do not; True once those of all services do at once."""
+        (self.holding.add if holds else self.holding.discard)(service)
+        return self.holding.issuperset(self.services or (None,))
+
+
+class Aways:
+    """All hosts away, by host, by service, and by the places that they take under the limits."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self._inventory = inventory
+        self._limits = caps(inventory)
+        self._admissions = {
+            service.name: service for service in inventory.services.values() if service.admission is not None
+        }
+        self._domains = tuple(limit for limit in inventory.limits.values() if limit.max_domains is not None)
+        self._hosts = {
+            limit.name: frozenset(limit.hosts) for limit in inventory.limits.values() if limit.hosts is not None
+        }
+        self._now: dict[str, Away] = {}
+        self._of: dict[str, dict[str, Away]] = {name: {} for name in inventory.services}
+        self._held: dict[Place, dict[str, Away]] = {}
+        self._until: dict[Place, tuple[str, float | None]] = {}
+        self._touched: dict[str, dict[str, dict[str, Away]]] = {limit.name: {} for limit in self._domains}
+
+    def get(self, host: str) -> Away | None:
+        """The host, where it is away; None: it is not."""
+        return self._now.get(host)
+
+    def of(self, service: str) -> Mapping[str, Away]:
+        """Members of `service` that are away."""
+        return self._of[service]
+
+    def add(self, away: Away) -> None:
+        """A host's first act has reached it."""
+        self._now[away.host] = away
+        for service in away.services:
+            self._of[service][away.host] = away
+        for place, _, until, held_s in self.places(away.host, away.services):
+            self._held.setdefault(place, {})[away.host] = away
+            self._until[place] = (until, held_s)
+        for limit, value in self.domains(away.host):
+            self._touched[limit.name].setdefault(value, {})[away.host] = away
+
+    def come_back(self, host: str, *, freed: bool = False) -> None:
+        """Its checks have held, or (`freed`) it was put back as it was, or an operator decided on it. Limits free it by their own rule."""
+        away = self._now.pop(host, None)
+        if away is None:
+            return
+        away.freed = freed
+        for service in away.services:
+            self._of[service].pop(host, None)
+        for limit, value in self.domains(host):
+            held = self._touched[limit.name].get(value, {})
+            held.pop(host, None)
+            if not held:
+                self._touched[limit.name].pop(value, None)
+
+    def saw(self, truth: HostTruth) -> None:
+        """The truth of one host has changed."""
+        away = self._now.get(truth.name)
+        if away is not None and away.acted and truth.up and truth.boots > away.boots_before:
+            away.booted = True
+
+    def places(self, host: str, services: tuple[str, ...]) -> Iterator[tuple[Place, int, str, float | None]]:
+        """Every limit that a move of `host` falls under: its place, its cap, until when it is held, or for how many seconds."""
+        for limit in self._limits:
+            value = self._value(limit, host)
+            if value is not None:
+                yield (f"limits.{limit.name}", value), limit.max_in_flight or 0, limit.held_until, limit.held_s
+        for provider in self._admissions.values():
+            if any(
+                edge.provider == provider.name
+                for name in services
+                for edge in self._inventory.services[name].depends_on
+            ):
+                until = provider.admission_held_until
+                yield (f"services.{provider.name}.admission", ""), provider.admission or 0, until, None
+
+    def holders(self, place: Place, now_s: float, gates_held_s: Callable[[Away], float | None]) -> list[str]:
+        """Who holds `place` at `now_s`. `gates_held_s` says when the gates of a move's services had last held."""
+        found = self._held.get(place, {})
+        until, held_s = self._until.get(place, ("ready", None))
+        for host, away in list(found.items()):
+            if self._is_free(away, until, held_s, now_s, gates_held_s):
+                del found[host]
+        return list(found)
+
+    def let_go(self, now_s: float, gates_held_s: Callable[[Away], float | None]) -> None:
+        """Forget what is free by now everywhere: what was told is about to be forgotten, and freed it."""
+        for place in self._held:
+            self.holders(place, now_s, gates_held_s)
+
+    def domains(self, host: str) -> Iterator[tuple[Limit, str]]:
+        """Every `max_domains` limit that `host` falls under, and its domain there; without a label each host is one."""
+        for limit in self._domains:
+            value = host if limit.per is None and self._inside(limit, host) else self._value(limit, host)
+            if value is not None:
+                yield limit, value
+
+    def touched(self, limit: Limit) -> set[str]:
+        """The domains of `limit` in which hosts are away."""
+        return set(self._touched[limit.name])
+
+    def _inside(self, limit: Limit, host: str) -> bool:
+        return limit.name not in self._hosts or host in self._hosts[limit.name]
+
+    def _value(self, limit: Limit, host: str) -> str | None:
+        if not self._inside(limit, host):
+            return None
+        return "" if limit.per is None else self._inventory.hosts[host].labels.get(limit.per)
+
+    def _is_free(
+        self,
+        away: Away,
+        until: str,
+        held_s: float | None,
+        now_s: float,
+        gates_held_s: Callable[[Away], float | None],
+    ) -> bool:
+        if away.freed:
+            return True
+        if held_s is not None:
+            return now_s >= away.decided_s + held_s - HAIR_S
+        if until == "booted":
+            return away.booted or away.held_s is not None
+        if away.held_s is None or until != "gate":
+            return away.held_s is not None
+        passed_s = gates_held_s(away)
+        return passed_s is None or passed_s >= away.held_s - HAIR_S

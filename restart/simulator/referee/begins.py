@@ -1,0 +1,110 @@
+"""What goes out, held against rules 4, 6, 7 and 9 at the moment when it begins."""
+
+from __future__ import annotations
+
+from restart.model.check import Verdict
+from restart.model.request import Ask, Claim, Reboot, Request, RestartUnits, RunStep
+from restart.simulator.referee.record import Begun, Record
+from restart.simulator.referee.restated import gate_checks
+from restart.simulator.referee.told import HAIR_S
+
+
+def judge_begin(record: Record, request: Request) -> None:
+    """Judge one request, and write down that it began."""
+    if record.parted is not None:
+        record.call(6, f"{_name(request)} began after the lease was lost ({record.parted})", host=request.host)
+    named = _judge_named(record, request)
+    host = request.host
+    if isinstance(request, Claim):
+        record.claim_s[request.host] = record.at_s
+    record.begun[request.id] = Begun(
+        request=request, seq=record.seq, at_s=record.at_s, claim_s=record.claim_s.get(host or "")
+    )
+    if not named or host is None:
+        return
+    if isinstance(request, Reboot | RestartUnits):
+        if host not in record.begun_acts:
+            _judge_closed(record, request, host)
+        if host not in record.begun_moves:
+            _judge_gates(record, request, host)
+        record.begun_acts.add(host)
+        record.begun_moves.add(host)
+    elif isinstance(request, RunStep) and not request.undo and host not in record.begun_moves:
+        _judge_closed(record, request, host)
+        _judge_gates(record, request, host)
+        record.begun_moves.add(host)
+
+
+def _name(request: Request) -> str:
+    where = f" on {request.host}" if request.host is not None else ""
+    return f"{type(request).__name__} {request.id}{where}"
+
+
+def _judge_named(record: Record, request: Request) -> bool:
+    """Rule 7: only what the plan names is touched or asked."""
+    grounds = record.grounds
+    if isinstance(request, Ask):
+        if request.host is not None and request.host not in record.plan.inventory.hosts:
+            record.call(7, f"{_name(request)}: the plan knows no such host", host=request.host)
+        elif not grounds.named_checks(request):
+            record.call(7, f"{_name(request)} asks what the plan does not name", host=request.host)
+        return True
+    if request.host not in grounds.moves:
+        record.call(7, f"{_name(request)}: the plan has no move for this host", host=request.host)
+        return False
+    if isinstance(request, RunStep) and not grounds.named_step(request):
+        what = f"{_name(request)}: the plan names no such command on {request.on}: {request.command}"
+        record.call(7, what, host=request.host)
+    return True
+
+
+def _judge_closed(record: Record, request: Request, host: str) -> None:
+    """Rule 4: after a halt, a stop, a lost lease or a failed watch nothing new starts.
+
+    The first command of a drain is a start, and so is the first restart after a drain: until then nothing is lost by going back.
+    """
+    for closing in record.closings.values():
+        if record.seq >= closing.seq:
+            record.call(4, f"{_name(request)} starts after {closing.why} (event {closing.seq})", host=host)
+            return
+    for number, verdict in enumerate(record.told.watches, 1):
+        if verdict is not Verdict.PASS:
+            record.call(4, f"{_name(request)} starts while watch {number} is {verdict or 'not asked yet'}", host=host)
+
+
+def _judge_gates(record: Record, request: Request, host: str) -> None:
+    """Rule 9: the gates near a move have passed since the last move near it ended, and not longer ago than `gate_fresh`.
+
+    A gate that takes two beats of its checks to be asked again is fresh for those two beats. A gate that never passed does not
+    guard the repair of a member that is not ready.
+    """
+    begun = record.begun[request.id]
+    decided_s = record.started_s.get(host, begun.at_s)
+    near: dict[str, None] = {}
+    for carried in record.grounds.services_of[host]:
+        near.update(dict.fromkeys(sorted(record.grounds.near[carried])))
+    since_s = max((record.last_end_s.get(name, 0.0) for name in near), default=0.0)
+    for name in near:
+        gate = record.told.gates.get(name)
+        if gate is None or _repairs(record, name, host, decided_s, ever_held=gate.held_s is not None):
+            continue
+        service = record.plan.inventory.services[name]
+        stated_s = record.plan.inventory.policy.gate_fresh_s if service.gate_fresh_s is None else service.gate_fresh_s
+        fresh_s = max(stated_s, 2 * max(check.every_s for check in gate_checks(service)))
+        if gate.held_s is None:
+            how = f"has not passed (last told: {gate.last or 'nothing'})"
+        elif gate.held_s < since_s - HAIR_S:
+            how = f"last passed at {gate.held_s:.1f}s, a move near it ended at {since_s:.1f}s"
+        elif decided_s - gate.held_s > fresh_s + HAIR_S:
+            how = f"last passed {decided_s - gate.held_s:.1f}s ago, at most {fresh_s:g}s may be"
+        else:
+            continue
+        record.call(9, f"{_name(request)} starts while the gate of {name} {how}", host=host)
+
+
+def _repairs(record: Record, service: str, host: str, decided_s: float, *, ever_held: bool) -> bool:
+    """Whether this move repairs a member of the gate's own service, and the gate has stood against it from the start."""
+    if ever_held or service not in record.grounds.services_of[host]:
+        return False
+    fresh_s = record.plan.inventory.policy.ready_fresh_s
+    return host in record.not_ready[service] or record.told.failed(service, host, by_s=decided_s, fresh_s=fresh_s)

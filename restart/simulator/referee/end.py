@@ -1,0 +1,42 @@
+"""The end of a run, held against rule 10: everything restarted, or a named, true reason why not."""
+
+from __future__ import annotations
+
+from restart.errors import Exit
+from restart.model.event import Outcome
+from restart.simulator.referee.record import Record, some
+
+
+def judge_end(record: Record, outcome: Outcome | None, why: str = "") -> None:
+    """Judge how the run ended; None: it did not, and `why` says how that was found out."""
+    if outcome is None:
+        record.call(10, f"the run makes no progress: {why or 'it has no outcome'}")
+        return
+    if not outcome.why:
+        record.call(10, f"the run ended {outcome.state} (exit {outcome.exit_code}) without a reason")
+    if outcome.exit_code == Exit.DONE:
+        _judge_done(record)
+    elif outcome.exit_code == Exit.NOT_REBOOTED:
+        if all(restarted(record, host) for host in record.grounds.moves):
+            record.call(10, f"the run ended with exit 9 ({outcome.why}), and every host was restarted")
+    elif outcome.exit_code not in record.reasons:
+        record.call(
+            10,
+            f"the run ended {outcome.state} (exit {outcome.exit_code}: {outcome.why}), and nothing that happened is a reason",
+        )
+
+
+def restarted(record: Record, host: str) -> bool:
+    """Whether the host really is in another boot than at the run's start, or its units were restarted."""
+    return record.truth.hosts[host].boots > 0 or (host in record.restarts and record.restarts[host].units > 0)
+
+
+def _judge_done(record: Record) -> None:
+    left = [host for host in record.grounds.moves if not restarted(record, host)]
+    if left:
+        record.call(10, f"the run says that it is done, and {len(left)} hosts were not restarted: {some(left)}")
+    away = [host for host in record.grounds.moves if record.aways.get(host) is not None]
+    if away:
+        record.call(
+            10, f"the run says that it is done, and the checks of {len(away)} hosts have not held: {some(away)}"
+        )

@@ -1,0 +1,100 @@
+"""What the engine says of itself, as far as the referee has to listen: that a move began, ended or was given up, and that it halts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import floor
+
+from restart.model.event import Fact
+from restart.simulator.referee.record import Closing, Record
+
+GIVEN_UP = frozenset({"quarantined", "untouched"})
+ENDED = GIVEN_UP | {"not_rebooted", "skipped"}
+
+
+def hear_facts(record: Record, facts: Sequence[Fact]) -> bool:
+    """Take down one event's facts; True where a wave is done."""
+    wave_done = False
+    for fact in facts:
+        wave_done = wave_done or fact.fact == "wave_done"
+        if fact.fact == "halted":
+            record.closings.setdefault("halt", Closing(record.seq + 1, f"a halt ({fact.why})"))
+        elif fact.host in record.grounds.moves:
+            _of_move(record, fact, fact.host or "")
+        elif fact.fact == "approval_wanted":
+            record.reason(6, f"a person is waited for: {fact.evidence}")
+    return wave_done
+
+
+def _of_move(record: Record, fact: Fact, host: str) -> None:
+    if fact.fact == "move_started":
+        record.started_s[host] = fact.at_s
+        record.begun_moves.discard(host)
+        record.begun_acts.discard(host)
+    elif fact.fact == "move_done":
+        _done(record, host, fact.at_s)
+    elif fact.fact in ENDED:
+        _ended(record, fact, host)
+    elif fact.fact == "in_doubt":
+        record.reason(6, f"{host} is in doubt")
+    elif fact.fact == "approval_wanted":
+        record.reason(6, f"a person is waited for: {fact.evidence}")
+    elif fact.fact == "resolved":
+        _resolved(record, str(fact.data.get("word", "none")), host)
+
+
+def _done(record: Record, host: str, at_s: float) -> None:
+    """A move is done where its host really is in another boot and its checks have held; to say so is not enough."""
+    if host in record.done:
+        record.call(5, f"the move of {host} was done twice", host=host)
+    record.done.add(host)
+    if record.aways.get(host) is not None:
+        record.call(5, f"the move of {host} is called done before its checks have held", host=host)
+
+
+def _ended(record: Record, fact: Fact, host: str) -> None:
+    away = record.aways.get(host)
+    record.grounds.finished(host)
+    for service in record.grounds.services_of[host]:
+        record.last_end_s[service] = fact.at_s
+    if fact.fact == "not_rebooted":
+        record.reason(9, f"{host} was not rebooted")
+        return
+    if fact.fact == "skipped":
+        record.reason(9, f"{host} was skipped")
+    if fact.fact in GIVEN_UP:
+        record.failed[host] = None
+        if away is not None and away.troubled:
+            record.reason(5, away.troubled)
+        _judge_failures(record)
+    if fact.fact == "untouched" and away is not None and not away.acted:
+        record.aways.come_back(host, freed=True)
+
+
+def _judge_failures(record: Record) -> None:
+    """From the failure on that a run does not bear, nothing new starts (design: Failure)."""
+    policy = record.plan.inventory.policy
+    borne = policy.max_failures
+    if policy.on_failure == "contain":
+        usual = max(1, floor(policy.never_return * len(record.grounds.moves) + 1e-9))
+        borne = usual if borne is None else borne
+        borne = max(borne + 1, floor(1.5 * borne))
+    borne = borne or 0
+    if len(record.failed) > borne:
+        why = f"{len(record.failed)} failed, at most {borne} are borne"
+        record.closings.setdefault("failures", Closing(record.seq + 1, why))
+
+
+def _resolved(record: Record, word: str, host: str) -> None:
+    """An operator decided: `done`, `retry` or `skip`."""
+    if word == "none":
+        return
+    record.failed.pop(host, None)
+    if word != "done":
+        record.aways.come_back(host, freed=True)
+        record.begun_moves.discard(host)
+        record.begun_acts.discard(host)
+    if word == "retry":
+        record.done.discard(host)
+        record.restarts_of(host).boots = record.restarts_of(host).units = 0
+        record.grounds.not_finished(host)

@@ -1,0 +1,105 @@
+"""The ground that a plan stands on, looked up once: who moves, in which services, what must have finished before, what may be asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from restart.model.check import SSH_CHECK, Check
+from restart.model.inventory import Dependency
+from restart.model.plan import Plan
+from restart.model.request import Ask, RunStep
+from restart.simulator.referee.restated import (
+    down_max,
+    edges_of,
+    filled,
+    near,
+    on_the_path,
+    ready_min,
+    rings,
+    steps_of,
+)
+
+REBOOTING_RUNGS = frozenset({"reboot", "power", "poweroff"})
+
+
+class Grounds:
+    """Read-only, but for `unfinished`, which the referee keeps."""
+
+    def __init__(self, plan: Plan) -> None:
+        inventory = plan.inventory
+        self.inventory = inventory
+        self.moves = {move.host: move for move in plan.moves()}
+        carried: dict[str, list[str]] = {host: [] for host in inventory.hosts}
+        for service in inventory.services.values():
+            for host in service.hosts:
+                carried[host].append(service.name)
+        self.services_of = {host: tuple(names) for host, names in carried.items()}
+        self.members = {name: frozenset(service.hosts) for name, service in inventory.services.items()}
+        self.down_max = {name: down_max(service) for name, service in inventory.services.items()}
+        self.edges = {name: edges_of(service) for name, service in inventory.services.items()}
+        self.near = near(inventory)
+        self.path = on_the_path(inventory)
+        self.ring = rings(inventory, self.moves, self.services_of)
+        self.unfinished: dict[str, dict[str, None]] = {name: {} for name in inventory.services}
+        for host in self.moves:
+            self.not_finished(host)
+        self.rungs = {
+            move.host: tuple(rung.kind for rung in inventory.playbooks[move.playbook].restart) for move in plan.moves()
+        }
+        self._steps: dict[str, list[tuple[str | None, re.Pattern[str]]]] = {
+            playbook.name: [(on, filled(text)) for on, text in steps_of(playbook)]
+            for playbook in inventory.playbooks.values()
+        }
+        self._checks = _by_likeness(inventory.watch)
+        for service in inventory.services.values():
+            self._checks |= _by_likeness((*service.ready, *service.gate, SSH_CHECK))
+
+    def needed(self, edge: Dependency) -> int:
+        """Ready members of the provider that `edge` asks for."""
+        return ready_min(self.inventory.services[edge.provider], edge.needs)
+
+    def finished(self, host: str) -> None:
+        """The move of `host` has finished, well or not."""
+        for service in self.services_of.get(host, ()):
+            self.unfinished[service].pop(host, None)
+
+    def not_finished(self, host: str) -> None:
+        """The move of `host` is to come, or (an operator's `retry`) to come again."""
+        for service in self.services_of[host]:
+            self.unfinished[service][host] = None
+
+    def waits_for(self, host: str, edge: Dependency) -> list[str]:
+        """The provider's moves that should have finished before `host` restarts and have not (rules 3 b and 10)."""
+        left = [
+            other
+            for other in self.unfinished[edge.provider]
+            if other != host and other not in self.path and self.ring[other] != self.ring.get(host)
+        ]
+        if not left or edge.needs is None:
+            return left
+        members = self.members[edge.provider]
+        unfinished = len(self.unfinished[edge.provider])
+        outside = sum(self.ring.get(other) != self.ring.get(host) or other not in self.moves for other in members)
+        enough = len(members) - unfinished >= edge.needs or outside - len(left) >= min(edge.needs, outside)
+        return [] if enough else left
+
+    def named_step(self, request: RunStep) -> bool:
+        """Whether the plan names this command, on that host."""
+        playbook = self.moves[request.host].playbook
+        return any(
+            request.on == (on or request.host) and text.fullmatch(request.command)
+            for on, text in self._steps.get(playbook, ())
+        )
+
+    def named_checks(self, ask: Ask) -> bool:
+        """Whether the plan names every check of `ask`; the proof of a reboot carries a baseline that the plan cannot hold."""
+        return all(
+            id(check) in self._checks or check.kind == "boot" or any(check == own for own in self._checks.values())
+            for check in ask.checks
+        )
+
+
+def _by_likeness(checks: Iterable[Check]) -> dict[int, Check]:
+    # By identity first: the plan's own objects come back in every request, and comparing params costs.
+    return {id(check): check for check in checks}

@@ -1,0 +1,131 @@
+"""What the referee writes down while a run goes on, and the violations that it calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from restart.model.plan import Plan
+from restart.model.request import Request
+from restart.model.simulation import Violation
+from restart.simulator.referee.away import Away, Aways
+from restart.simulator.referee.grounds import Grounds
+from restart.simulator.referee.told import Streak, Told
+from restart.simulator.truth import Truth
+
+VIOLATIONS_MAX = 100
+"""A run that is broken for good breaks at every event; the first hundred say enough."""
+
+NAMES = {
+    1: "order", 2: "budget", 3: "limit", 4: "nothing new starts", 5: "no move twice", 6: "claims and lease",
+    7: "nothing outside the plan", 8: "durable first", 9: "gates", 10: "an end with a true reason",
+}  # fmt: skip
+"""The rules of the list (design: section 7), in a word or two."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A request that began: with which event, when, and when the last claim on its host had begun (run seconds)."""
+
+    request: Request
+    seq: int
+    at_s: float
+    claim_s: float | None
+
+
+@dataclass(slots=True)
+class Closing:
+    """Why nothing new may start from event `seq` on."""
+
+    seq: int
+    why: str
+
+
+@dataclass(slots=True)
+class Restarts:
+    """How often a host was really restarted by this run since an operator last asked for it anew, and its units."""
+
+    boots: int = 0
+    units: int = 0
+    ever: int = 0
+
+
+@dataclass(slots=True)
+class Record:
+    """Everything written down. Times are run seconds; `seq` counts the events made durable, from 1."""
+
+    plan: Plan
+    truth: Truth
+    seed: int | None
+    grounds: Grounds
+    told: Told
+    aways: Aways
+    run: str = ""
+    seq: int = 0
+    at_s: float = 0.0
+    violations: list[Violation] = field(default_factory=list)
+    begun: dict[str, Begun] = field(default_factory=dict)
+    not_ready: dict[str, set[str]] = field(default_factory=dict)
+    foreign: set[str] = field(default_factory=set)
+    boots: dict[str, int] = field(default_factory=dict)
+    claimed: set[str] = field(default_factory=set)
+    started_s: dict[str, float] = field(default_factory=dict)
+    claim_s: dict[str, float] = field(default_factory=dict)
+    last_end_s: dict[str, float] = field(default_factory=dict)
+    restarts: dict[str, Restarts] = field(default_factory=dict)
+    done: set[str] = field(default_factory=set)
+    not_rebooted: set[str] = field(default_factory=set)
+    failed: dict[str, None] = field(default_factory=dict)
+    closings: dict[str, Closing] = field(default_factory=dict)
+    begun_moves: set[str] = field(default_factory=set)
+    begun_acts: set[str] = field(default_factory=set)
+    parted: str | None = None
+    """Why this controller may act no longer (its lease is lost)."""
+    reasons: dict[int, str] = field(default_factory=dict)
+    """By exit code: the first thing that was told, or truly is so, and is a reason to end the run with it."""
+
+    def call(self, rule: int, what: str, *, host: str | None = None, at_s: float | None = None) -> None:
+        """A rule is broken."""
+        if len(self.violations) < VIOLATIONS_MAX:
+            self.violations.append(
+                Violation(
+                    rule=rule, name=NAMES[rule], at_s=self.at_s if at_s is None else at_s, event=self.seq, what=what,
+                    host=host, seed=self.seed,
+                )
+            )  # fmt: skip
+
+    def reason(self, exit_code: int, why: str) -> None:
+        """There is a true reason to end the run with this exit code."""
+        self.reasons.setdefault(exit_code, why)
+
+    def restarts_of(self, host: str) -> Restarts:
+        """The restarts of one host."""
+        return self.restarts.setdefault(host, Restarts())
+
+    def decided_s(self, host: str, begun: Begun) -> float:
+        """When the run decided that `host` goes: what it could know, it knew by then.
+
+        That is when the move began, or, where its drain took longer than `ready_fresh`, when the host was claimed (once more) just
+        before the command went out: it must have been judged anew then. The time that the command itself needs to arrive is
+        no fault of the run.
+        """
+        last_s = begun.at_s if begun.claim_s is None else begun.claim_s
+        started_s = self.started_s.get(host)
+        fresh_s = self.plan.inventory.policy.ready_fresh_s
+        return started_s if started_s is not None and last_s - started_s <= fresh_s else last_s
+
+    def new_streak(self) -> Streak:
+        """The checks of a host that has just been restarted: none has passed yet."""
+        return Streak()
+
+    def gates_held_s(self, away: Away) -> float | None:
+        """When all gates of the services of a move had last held; None: they have none; -inf: not all ever have."""
+        times = [self.told.gates[name].held_s for name in away.services if name in self.told.gates]
+        if not times:
+            return None
+        return min(float("-inf") if at_s is None else at_s for at_s in times)
+
+
+def some(hosts: list[str] | set[str]) -> str:
+    """A few names for people."""
+    names = sorted(hosts)
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

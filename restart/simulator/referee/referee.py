@@ -1,0 +1,243 @@
+"""The referee: the list of what always holds, judged from outside the engine.
+
+It is told of each event twice: once it is durable (`appended`), and once it was handled, with the requests that are about to begin and
+what the engine says of itself (`judge`). It judges by the truth of the world (`restart.simulator.truth`) and by what the world
+has told, and takes the engine's word for three things only: when a move began, that it gave a move up, and that it halts. It
+knows the rules by heart (`restated`) and imports neither `restart.rules` nor the engine.
+
+After every event it looks at every host where there are up to 200, else at those that changed, and at every host when a wave is
+done. What an act is judged on is kept ready: the members that are not ready, those away, and who holds each limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from restart.model.answer import (
+    Answer,
+    Booted,
+    Claimed,
+    HeldBy,
+    NoAnswer,
+    RebootDeclined,
+    StepRan,
+    Units,
+)
+from restart.model.check import Verdict
+from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resumed, Started, Word
+from restart.model.plan import Plan
+from restart.model.request import Ask, AwaitBoot, Claim, Request, RestartUnits
+from restart.model.simulation import Violation
+from restart.simulator.referee.acts import judge_act
+from restart.simulator.referee.away import Aways
+from restart.simulator.referee.begins import judge_begin
+from restart.simulator.referee.end import judge_end, restarted
+from restart.simulator.referee.facts import hear_facts
+from restart.simulator.referee.grounds import Grounds
+from restart.simulator.referee.record import Closing, Record
+from restart.simulator.referee.told import Told, verdict
+from restart.simulator.truth import HostTruth, Truth
+
+SWEEP_HOSTS_MAX = 200
+"""Fleets of up to this size are looked at whole after every event."""
+
+
+class Referee:
+    """One run's referee, through all its crashes and resumes. `violations` is what it has called so far."""
+
+    def __init__(
+        self, plan: Plan, truth: Truth, *, seed: int | None = None, written: Callable[[], int] | None = None
+    ) -> None:
+        """`written` says how many events the journal really holds, so that an append that only pretends is found out."""
+        inventory = plan.inventory
+        self._truth = truth
+        self._record = Record(
+            plan=plan, truth=truth, seed=seed, grounds=Grounds(plan), told=Told(inventory), aways=Aways(inventory)
+        )
+        self._record.not_ready = {name: set() for name in inventory.services}
+        self._written = written
+        self._small = len(inventory.hosts) <= SWEEP_HOSTS_MAX
+        self._acts_seen = 0
+        self._facts_of = 0
+        self._durable: Event | None = None
+        self._wave_done = True
+        self._pending: dict[str, Request] = {}
+        self._look()
+
+    @property
+    def violations(self) -> Sequence[Violation]:
+        """Every broken rule, in the order in which it was found; at most a hundred."""
+        return self._record.violations
+
+    # --- what it is told ---------------------------------------------------------------------------------------------
+
+    def appended(self, event: Event, facts_before: Sequence[Fact]) -> None:
+        """An event is durable, with the facts of the event before it."""
+        record = self._record
+        self._hear_facts(facts_before)
+        record.seq += 1
+        record.at_s = event.at_s
+        self._durable = event
+        self._look()
+        self._hear(event)
+
+    def judge(self, event: Event, requests: Sequence[Request], facts: Sequence[Fact]) -> None:
+        """An event was handled, and `requests` are about to begin. Rule 8: what led to them is durable."""
+        record = self._record
+        if requests and event is not self._durable:
+            what = (
+                f"{len(requests)} requests begin, first {requests[0].id}, and the event that led to them is not durable"
+            )
+            record.call(8, what, host=requests[0].host)
+        elif requests and self._written is not None and self._written() < record.seq:
+            what = f"request {requests[0].id} begins with event {record.seq}, and the journal holds {self._written()}"
+            record.call(8, what, host=requests[0].host)
+        self._hear_facts(facts)
+        for request in requests:
+            self._pending[request.id] = request
+            judge_begin(record, request)
+
+    def end(self, outcome: Outcome | None, why: str = "") -> None:
+        """The run is over: `outcome`, or None where it makes no progress, as `why` says."""
+        self._wave_done = True
+        self._look()
+        judge_end(self._record, outcome, why)
+
+    # --- what is heard -----------------------------------------------------------------------------------------------
+
+    def _hear_facts(self, facts: Sequence[Fact]) -> None:
+        """Each event's facts once, whether `judge` or, after a crash, the next append brings them."""
+        if self._facts_of == self._record.seq:
+            return
+        self._facts_of = self._record.seq
+        if hear_facts(self._record, facts):
+            self._wave_done = True
+            self._look()
+
+    def _hear(self, event: Event) -> None:
+        record = self._record
+        match event:
+            case Started():
+                record.run = event.run
+                if event.until_wave is not None:
+                    record.reason(6, f"to stop after wave {event.until_wave} was asked")
+            case Resumed():
+                self._resumed()
+            case Answered():
+                request = self._pending.pop(event.request, None)
+                if request is not None:
+                    self._answered(request, event.answer)
+            case Word():
+                self._word(event)
+            case LeaseLost():
+                record.parted = event.why or "no reason told"
+                record.reason(7, f"the lease is lost: {event.why}")
+            case _:
+                pass
+
+    def _resumed(self) -> None:
+        """Another process goes on. What was under way may still arrive; what was told before proves nothing any longer."""
+        record = self._record
+        self._pending.clear()
+        record.aways.let_go(record.at_s, record.gates_held_s)
+        record.told.forget()
+        record.parted = None
+        record.reasons.pop(6, None)
+        record.reasons.pop(7, None)
+        for name in ("halt", "stop", "failures"):
+            record.closings.pop(name, None)
+
+    def _word(self, word: Word) -> None:
+        record = self._record
+        if word.word in ("stop", "let-go"):
+            record.closings["stop"] = Closing(record.seq, f"the word {word.word}")
+            record.reason(6, f"the word {word.word}")
+        elif word.word == "pause":
+            record.closings["pause"] = Closing(record.seq, "the word pause")
+        elif word.word == "go":
+            record.closings.pop("pause", None)
+
+    def _answered(self, request: Request, answer: Answer) -> None:
+        record = self._record
+        self._note_trouble(request, answer)
+        if isinstance(request, Ask):
+            record.told.hear(request, answer, record.at_s)
+            if request.subject == "ready" and request.host is not None:
+                self._hear_checks(request, request.host, answer)
+
+    def _hear_checks(self, ask: Ask, host: str, answer: Answer) -> None:
+        """The checks of a host that is away: once those of all its services hold at once, it is back."""
+        record = self._record
+        away = record.aways.get(host)
+        if away is None or not away.acted or record.begun[ask.id].at_s < away.decided_s:
+            return
+        streak = away.streaks.get(ask.service)
+        if streak is None:
+            # A new one for each restart: what held before it proves nothing.
+            streak = away.streaks[ask.service] = record.new_streak()
+        if away.hear(ask.service, streak.hear(ask.checks, answer, record.at_s)):
+            away.held_s = record.at_s
+            record.aways.come_back(host)
+            record.grounds.finished(host)
+            for service in away.services:
+                record.last_end_s[service] = record.at_s
+
+    def _note_trouble(self, request: Request, answer: Answer) -> None:
+        """What may be a true reason for the run to halt (exit 5), to wait (6) or to be held (7)."""
+        record = self._record
+        told = type(answer).__name__
+        if isinstance(request, Claim) and isinstance(answer, HeldBy):
+            record.reason(7, f"{request.host} is claimed by run {answer.run}")
+        elif isinstance(request, Ask):
+            found = verdict(answer)
+            away = record.aways.get(request.host or "")
+            if found is not Verdict.PASS and (away is None or not away.acted):
+                record.reason(5, f"{request.subject} of {request.service or request.host} was {found}")
+            elif found is not Verdict.PASS and away is not None:
+                away.troubled = f"checks of {request.host} were {found}"
+        elif isinstance(request, AwaitBoot) and not isinstance(answer, Booted):
+            record.reason(5, f"{request.host}: {told} while its boot was waited for")
+        elif isinstance(answer, NoAnswer | RebootDeclined) or (isinstance(answer, StepRan) and answer.exit_status):
+            record.reason(5, f"{request.host}: {told} to {type(request).__name__}")
+        elif isinstance(request, RestartUnits) and not isinstance(answer, Units):
+            record.reason(5, f"{request.host}: {told} to a restart of units")
+        elif isinstance(request, Claim) and not isinstance(answer, Claimed):
+            record.reason(5, f"{request.host}: {told} to a claim")
+
+    # --- what is looked at -------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Judge what has reached the hosts since the last event, then see how they are."""
+        acts = self._truth.acts
+        while self._acts_seen < len(acts):
+            self._acts_seen += 1
+            judge_act(self._record, acts[self._acts_seen - 1])
+        changed = self._truth.changed
+        if self._small or self._wave_done:
+            for truth in self._truth.hosts.values():
+                self._look_at(truth)
+            self._wave_done = False
+        else:
+            for host in sorted(changed):
+                self._look_at(self._truth.hosts[host])
+        changed.clear()
+
+    def _look_at(self, truth: HostTruth) -> None:
+        record, host = self._record, truth.name
+        for service in record.grounds.services_of[host]:
+            ready = truth.up and truth.ready.get(service, True)
+            (record.not_ready[service].discard if ready else record.not_ready[service].add)(host)
+        foreign = truth.claimed_by is not None and truth.claimed_by != record.run
+        (record.foreign.add if foreign else record.foreign.discard)(host)
+        record.aways.saw(truth)
+        record.boots[host] = truth.boots
+        counted = record.restarts[host].ever if host in record.restarts else 0
+        if truth.restarts_by_us > counted:
+            rule, why = (5, "not one more by its plan") if host in record.grounds.moves else (7, "and has no move")
+            record.call(
+                rule, f"{host} was restarted {truth.restarts_by_us} times, {counted} acts are known, {why}", host=host
+            )
+            record.restarts_of(host).ever = truth.restarts_by_us
+
+
+__all__ = ["Referee", "restarted"]

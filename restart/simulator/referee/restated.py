@@ -1,0 +1,194 @@
+"""The rules of the design restated from its text, for the referee alone: one bug in the shared rules must not blind both.
+
+Nothing here is imported from `restart.rules`, and nothing but the referee may use it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
+
+from restart.model.check import SSH_CHECK, Check
+from restart.model.inventory import Amount, Dependency, Host, Inventory, Limit, Service
+from restart.model.playbook import Playbook
+
+IN_FLIGHT_WITHOUT_LIMIT = 10
+"""Moves in flight at once where nobody wrote a fleet-wide limit (design: defaults)."""
+
+
+def must_be_available(amount: Amount, members: int) -> int:
+    """Members that `min_available: amount` asks for; a part of a host counts as a whole one (rule 1: up)."""
+    if amount.all:
+        return members
+    if amount.quorum:
+        return (members + 2) // 2
+    if amount.number is not None:
+        return amount.number
+    share = _share(amount) * members
+    return -((-share.numerator) // share.denominator)
+
+
+def may_be_missing(amount: Amount, members: int) -> int:
+    """Members that `max_unavailable: amount` lets go; a part of a host counts as none (rule 1: down)."""
+    if amount.quorum:
+        return members - (members + 2) // 2
+    if amount.number is not None:
+        return min(members, amount.number)
+    if amount.all:
+        return members
+    share = _share(amount) * members
+    return min(members, share.numerator // share.denominator)
+
+
+def _share(amount: Amount) -> Fraction:
+    # Through the decimal text: 0.1 as a float is not a tenth, and a hair must not cost or grant a host.
+    return Fraction(str(amount.percent or 0.0)) / 100
+
+
+def floor_of(service: Service) -> int | None:
+    """Members that must be available at every instant; None where no budget is stated."""
+    members = len(service.hosts)
+    floors = []
+    if service.min_available is not None:
+        floors.append(must_be_available(service.min_available, members))
+    if service.max_unavailable is not None:
+        floors.append(members - may_be_missing(service.max_unavailable, members))
+    return max(floors, default=None)
+
+
+def down_max(service: Service) -> int:
+    """Members that may be not ready at once; one where no budget is stated (rule 2)."""
+    floor = floor_of(service)
+    return 1 if floor is None else len(service.hosts) - floor
+
+
+def ready_min(provider: Service, needs: int | None) -> int:
+    """Ready members that a consumer rests on: k where stated, else what the provider's budget keeps, at least one (rule 3 a)."""
+    if needs is not None:
+        return needs
+    floor = floor_of(provider)
+    kept = len(provider.hosts) - 1 if floor is None else floor
+    return max(kept, min(1, len(provider.hosts)))
+
+
+def edges_of(service: Service) -> tuple[Dependency, ...]:
+    """What holds while the fleet runs; declared breaks are no edges (rule 1 of the list)."""
+    return tuple(edge for edge in service.depends_on if edge.at != "boot" and edge.stand_in is None)
+
+
+def asked_of_members(service: Service) -> tuple[Check, ...]:
+    """The `ready` checks of each member, the proof of a reboot left out."""
+    return tuple(check for check in service.ready if check.kind != "boot") or (SSH_CHECK,)
+
+
+def gate_checks(service: Service) -> tuple[Check, ...]:
+    """What is asked of the group; a person's word is no question to the world."""
+    return tuple(check for check in service.gate if check.kind != "approve")
+
+
+def caps(inventory: Inventory) -> tuple[Limit, ...]:
+    """Limits on moves in flight, the default one where none is fleet-wide."""
+    written = [limit for limit in inventory.limits.values() if limit.max_in_flight is not None]
+    if not any(limit.per is None and limit.hosts is None for limit in written):
+        written.append(Limit(name="(default)", max_in_flight=IN_FLIGHT_WITHOUT_LIMIT))
+    return tuple(written)
+
+
+def place(limit: Limit, host: Host) -> str | None:
+    """Where `host` counts under `limit`: its label's value, "" where the limit has no label; None: it is outside (rule 7)."""
+    if limit.hosts is not None and host.name not in limit.hosts:
+        return None
+    return "" if limit.per is None else host.labels.get(limit.per)
+
+
+def on_the_path(inventory: Inventory) -> frozenset[str]:
+    """Hosts through which the controller sees and reaches the fleet (rule 10)."""
+    seen_through = {check.service for check in inventory.watch}
+    for service in inventory.services.values():
+        seen_through |= {check.service for check in (*service.ready, *service.gate)}
+        if service.path:
+            seen_through.add(service.name)
+    found: set[str | None] = {host.name for host in inventory.hosts.values() if host.controller}
+    for service in inventory.services.values():
+        if service.name in seen_through:
+            found.update(service.hosts)
+    gateways = {inventory.ssh_of(host).gateway for host in inventory.hosts}
+    found |= gateways
+    return frozenset(name for name in inventory.hosts if name in found)
+
+
+def near(inventory: Inventory) -> dict[str, frozenset[str]]:
+    """Each service, its direct providers and its direct consumers: whose gates guard a move on it (rule 9)."""
+    found = {name: {name} for name in inventory.services}
+    for name, service in inventory.services.items():
+        for edge in edges_of(service):
+            found[name].add(edge.provider)
+            found[edge.provider].add(name)
+    return {name: frozenset(others) for name, others in found.items()}
+
+
+def steps_of(playbook: Playbook) -> Iterator[tuple[str | None, str]]:
+    """The commands around a restart and where each runs (None: on the restarting host)."""
+    for step in playbook.drain:
+        yield step.on, step.run
+        if step.undo is not None:
+            yield step.on, step.undo
+
+
+def filled(text: str) -> re.Pattern[str]:
+    """What `text` may look like once its placeholders are filled."""
+    return re.compile(".+".join(re.escape(part) for part in re.split(r"\{[a-z][\w.\-]*\}", text)), re.DOTALL)
+
+
+def rings(inventory: Inventory, moving: Iterable[str], services_of: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """For each moving host the number of its ring: hosts of one ring wait for each other only because services share hosts (rule 3).
+
+    A host leads to the providers of its services, a provider to its moving members: a ring is what leads back to itself.
+    Found by Kosaraju's two walks, linear in hosts, memberships and edges.
+    """
+    forward: dict[str, list[str]] = {}
+    for service in inventory.services.values():
+        forward[f"to {service.name}"] = [f"all {edge.provider}" for edge in edges_of(service)]
+        forward[f"all {service.name}"] = []
+    for host in moving:
+        forward[f"host {host}"] = [f"to {name}" for name in services_of[host]]
+        for name in services_of[host]:
+            forward[f"all {name}"].append(f"host {host}")
+    backward: dict[str, list[str]] = {vertex: [] for vertex in forward}
+    for vertex, followers in forward.items():
+        for follower in followers:
+            backward[follower].append(vertex)
+    number: dict[str, int] = {}
+    for root in reversed(_left_in_order(forward)):
+        if root not in number:
+            walk = [root]
+            number[root] = len(number)
+            while walk:
+                for before in backward[walk.pop()]:
+                    if before not in number:
+                        number[before] = number[root]
+                        walk.append(before)
+    return {vertex.removeprefix("host "): at for vertex, at in number.items() if vertex.startswith("host ")}
+
+
+def _left_in_order(forward: Mapping[str, Sequence[str]]) -> list[str]:
+    """Every vertex, in the order in which a depth-first walk leaves them for good."""
+    seen: set[str] = set()
+    left: list[str] = []
+    for root in forward:
+        if root in seen:
+            continue
+        seen.add(root)
+        walk = [(root, iter(forward[root]))]
+        while walk:
+            vertex, rest = walk[-1]
+            for follower in rest:
+                if follower not in seen:
+                    seen.add(follower)
+                    walk.append((follower, iter(forward[follower])))
+                    break
+            else:
+                left.append(vertex)
+                walk.pop()
+    return left

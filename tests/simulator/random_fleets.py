@@ -1,0 +1,186 @@
+"""Random small fleets with random faults for the referee, each drawn from one number: the same number, the same play."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from restart.model.check import Check
+from restart.model.inventory import Amount, Dependency, Expect, Host, Inventory, Limit, Policy, Service
+from restart.model.playbook import Playbook, Rung, Step
+from restart.simulator.faults import Fault
+from restart.simulator.physics.figures import HostFigures, Physics, ServiceFigures
+
+REBOOT = Playbook(name="reboot", restart=(Rung(kind="reboot"),))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """One fleet, how it behaves, and what befalls it."""
+
+    inventory: Inventory
+    physics: Physics
+    faults: tuple[Fault, ...]
+
+
+def fleet(*services: Service, labels: dict[str, dict[str, str]] | None = None, **given: object) -> Inventory:
+    """An inventory of these services on hosts made as they are named."""
+    names = dict.fromkeys([*(labels or {}), *(host for service in services for host in service.hosts)])
+    given.setdefault("playbooks", {"reboot": REBOOT})
+    return Inventory(
+        fleet="toy",
+        hosts={
+            name: Host(name=name, address=f"10.0.{number // 250}.{number % 250 + 1}", labels=(labels or {}).get(name, {}))
+            for number, name in enumerate(names)
+        },
+        services={service.name: service for service in services},
+        **given,  # type: ignore[arg-type]
+    )
+
+
+def fixed(**given: object) -> Policy:
+    """A policy without canaries and slow start."""
+    return Policy(pace="fixed", canaries=0, **given)  # type: ignore[arg-type]
+
+
+def ask(run: str = "true", **given: object) -> Check:
+    """A functional check."""
+    return Check(kind="command", params={"run": run, "on": "host"}, **given)  # type: ignore[arg-type]
+
+
+def draw(seed: int, *, faults: bool) -> Drawn:
+    """The fleet of this number; `faults`: with what goes wrong in it."""
+    chance = Random(seed)
+    inventory = _inventory(chance)
+    hosts = {
+        name: HostFigures(boot_s=chance.choice([10.0, 30.0, 90.0, 250.0]), spread=chance.choice([0.0, 0.3]))
+        for name in inventory.hosts
+    }
+    services = {
+        name: ServiceFigures(warm_s=chance.choice([0.0, 0.0, 20.0]), restart_s=chance.choice([0.0, 3.0]))
+        for name in inventory.services
+    }
+    physics = Physics(
+        hosts=hosts,
+        services=services,
+        latency_s=chance.choice([0.02, 0.2, 1.0]),
+        strikes_after_s=chance.choice([0.0, 1.0]),
+    )
+    return Drawn(inventory=inventory, physics=physics, faults=_faults(chance, inventory) if faults else ())
+
+
+def _inventory(chance: Random) -> Inventory:
+    pool = [f"h{number:02}" for number in range(1, 17)]
+    services: list[Service] = []
+    for index in range(chance.randint(1, 5)):
+        hosts = _members(chance, pool)
+        services.append(_service(chance, f"s{index}", hosts, services))
+    labels = {
+        host: {"rack": chance.choice(["r1", "r2", "r3"]), "image": chance.choice(["v6", "v7"])}
+        for service in services
+        for host in service.hosts
+    }
+    limits: dict[str, Limit] = {}
+    if chance.random() < 0.4:
+        until, held_s = chance.choice([("ready", None), ("booted", None), ("gate", None), ("ready", 40.0)])
+        limits["rack"] = Limit(
+            name="rack", per="rack", max_in_flight=chance.randint(1, 2), held_until=until, held_s=held_s
+        )
+    if chance.random() < 0.3:
+        limits["fleet"] = Limit(name="fleet", max_in_flight=chance.randint(1, 6))
+    if chance.random() < 0.2:
+        limits["image"] = Limit(name="image", per="image", max_domains=1)
+    drain = (Step(run="drain {host}", undo="undrain {host}"),) if chance.random() < 0.4 else ()
+    ladder = chance.choice(
+        [
+            (Rung(kind="reboot"),),
+            (Rung(kind="reboot", down_within_s=20.0, back_within_s=300.0),),
+            (Rung(kind="service_restart", units=("a.service",)), Rung(kind="reboot")),
+            (Rung(kind="reboot"), Rung(kind="reboot")),
+        ]
+    )
+    return fleet(
+        *services,
+        labels=labels,
+        limits=limits,
+        policy=Policy(
+            barrier=chance.choice(["fleet", "service"]),
+            pace=chance.choice([None, "fixed"]),
+            canaries=chance.choice([None, 0]),
+            max_failures=chance.choice([None, 1, 3]),
+            on_failure=chance.choice(["halt", "contain"]),
+        ),
+        playbooks={"reboot": Playbook(name="reboot", drain=drain, restart=ladder)},
+        watch=(Check(kind="prometheus", params=_QUERY, within_s=120.0),) if chance.random() < 0.2 else (),
+        expect=Expect(boot_s=60.0),
+    )
+
+
+_QUERY = {"url": "http://prom:9090", "query": "errors", "expect": "< 5", "alive": None, "empty": "unknown"}
+
+
+def _members(chance: Random, pool: list[str]) -> tuple[str, ...]:
+    size, first = chance.randint(1, 6), chance.randrange(len(pool))
+    return tuple(sorted({pool[(first + step) % len(pool)] for step in range(size)}))
+
+
+def _service(chance: Random, name: str, hosts: tuple[str, ...], before: list[Service]) -> Service:
+    edges = []
+    for other in before:
+        if chance.random() < 0.3:
+            kind = chance.choice(["requires", "requires", "after"])
+            needs = chance.choice([None, None, chance.randint(1, len(other.hosts))]) if kind == "requires" else None
+            edges.append(Dependency(provider=other.name, kind=kind, needs=needs, at=chance.choice(["both", "run"])))
+    budget = chance.choice(["none", "quorum", "number", "percent"])
+    healthy_for_s = chance.choice([0.0, 10.0, 25.0])
+    return Service(
+        name=name,
+        hosts=hosts,
+        depends_on=tuple(edges),
+        min_available=Amount(quorum=True) if budget == "quorum" and len(hosts) > 2 else None,
+        max_unavailable=(
+            Amount(number=chance.randint(1, len(hosts)))
+            if budget == "number"
+            else Amount(percent=chance.choice([34.0, 50.0, 75.0]))
+            if budget == "percent" and len(hosts) > 2
+            else None
+        ),
+        ready=(ask(healthy_for_s=healthy_for_s),) if chance.random() < 0.7 else (),
+        gate=(ask("group", healthy_for_s=chance.choice([0.0, 12.0])),) if chance.random() < 0.4 else (),
+        settle_s=chance.choice([0.0, 0.0, 30.0]),
+        admission=chance.choice([None, None, 1, 2]),
+    )
+
+
+def _faults(chance: Random, inventory: Inventory) -> tuple[Fault, ...]:
+    hosts = list(inventory.hosts)
+    found = []
+    for _ in range(chance.randint(1, 4)):
+        at_s, whom = chance.choice([0.0, 5.0, 60.0, 200.0, 400.0]) + chance.random() * 60, (chance.choice(hosts),)
+        kind = chance.choice(_KINDS)
+        for_s = chance.choice([20.0, 90.0, 400.0])
+        if kind == "controller_dies":
+            moment = chance.choice(["appending", "appended", "begun"])
+            found.append(Fault(kind=kind, event=chance.randint(1, 400), moment=moment))
+        elif kind == "says":
+            found.append(Fault(kind=kind, word=chance.choice(["pause", "stop"]), at_s=at_s))
+            found.append(Fault(kind=kind, word="go", at_s=at_s + 300.0))
+        elif kind == "unknown":
+            services = (chance.choice(list(inventory.services)),) if chance.random() < 0.5 else ()
+            found.append(Fault(kind=kind, hosts=() if services else whom, services=services, at_s=at_s, for_s=for_s))
+        elif kind == "returns_late":
+            found.append(Fault(kind=kind, hosts=whom, by_s=chance.choice([100.0, 900.0])))
+        elif kind in ("never_returns", "same_boot_id"):
+            found.append(Fault(kind=kind, hosts=whom))
+        elif kind == "answers_lost":
+            found.append(Fault(kind=kind, hosts=whom, at_s=at_s, for_s=for_s, chance=chance.choice([0.3, 1.0])))
+        else:
+            found.append(Fault(kind=kind, hosts=whom, at_s=at_s, for_s=for_s, by_s=chance.choice([3.0, 15.0])))
+    return tuple(found)
+
+
+_KINDS = (
+    "never_returns", "returns_late", "same_boot_id", "ignores_reboot", "goes_down", "goes_down", "someone_reboots", "lies",
+    "flaps", "ssh_hangs", "unknown", "answers_lost", "step_fails", "foreign_claim", "lease_lost", "says", "controller_dies",
+    "controller_dies", "disk_full",
+)  # fmt: skip
