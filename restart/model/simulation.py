@@ -11,22 +11,17 @@ from restart.model.event import Outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
-    """A safety rule that was broken: the rule (design: section 7) by number and name, after which event, what with numbers.
+    """A safety rule that was broken: its number (design: section 7), what with numbers, when (run seconds), after which event, counted from 1.
 
-    `event` counts from 1; `host` is whom it happened to, `seed` what draws the same fleet and faults again, where there are such.
+    `host` is whom it concerns, where it is one; `seed` replays the run.
     """
 
     rule: int
-    name: str
-    at_s: float
-    event: int
     what: str
-    host: str | None = None
+    at_s: float
+    seq: int
     seed: int | None = None
-
-    def __str__(self) -> str:
-        seed = "" if self.seed is None else f" (seed {self.seed})"
-        return f"rule {self.rule} ({self.name}) is broken at {self.at_s:.1f}s, event {self.event}: {self.what}{seed}"
+    host: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

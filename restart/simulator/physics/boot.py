@@ -49,6 +49,8 @@ class Machines:
         self.stuck = StuckHosts(fleet)
         self.all: dict[str, Machine] = {}
         self.before_boot: list[Gate] = []
+        self.dark: list[Callable[[str], bool]] = []
+        """Says of a host that there is no power to be had."""
         for name in fleet.inventory.hosts:
             machine = self.all[name] = Machine(name)
             truth = fleet.truth[name]
@@ -79,7 +81,7 @@ class Machines:
 
     def power_on(self, name: str, way: str = "start") -> None:
         """Give the machine power; one that runs or boots takes no notice."""
-        if self.all[name].state in (State.OFF, State.GONE):
+        if self.all[name].state in (State.OFF, State.GONE) and not any(dark(name) for dark in self.dark):
             self._begin(name, way)
 
     def power_off(self, name: str) -> None:

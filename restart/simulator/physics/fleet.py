@@ -50,6 +50,9 @@ class Rule:
     def went_down(self, host: str) -> None:
         """The host stopped answering, for whatever reason."""
 
+    def stopped(self, service: str, host: str) -> None:
+        """The member's process has ended, with its host or alone."""
+
     def came_up(self, host: str) -> None:
         """The host's boot has ended."""
 

@@ -51,7 +51,6 @@ class Members(Rule):
         self._agenda = fleet.agenda
         self.of: dict[tuple[str, str], Member] = {}
         self.stages: list[Stage] = []
-        self.sealed: set[str] = {name for name, group in fleet.groups.items() if group.figures.sealed}
         self.no_boot_edges: set[tuple[str, str]] = set()
         """Edges that a stand-in bridges, as (consumer's host, provider)."""
         self._hard = {name: _hard(service.depends_on) for name, service in fleet.inventory.services.items()}
@@ -99,6 +98,8 @@ class Members(Rule):
         member.step = Step.DOWN
         for waiting in self._waiting.values():
             waiting.pop((member.service, member.host), None)
+        for rule in self._fleet.rules:
+            rule.stopped(member.service, member.host)
 
     def later(self, member: Member, delay_s: float, act: Callable[[], None], rank: Rank = Rank.PHYSICS) -> None:
         """Do `act` in `delay_s` seconds, if this life of the member goes on till then."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from restart.model.inventory import Inventory
 from restart.simulator.clock import Agenda
 from restart.simulator.physics.boot import Machines
+from restart.simulator.physics.capacity import Capacity
 from restart.simulator.physics.figures import Physics
 from restart.simulator.physics.fleet import Fleet
-from restart.simulator.physics.members import Members
+from restart.simulator.physics.members import Member, Members
+from restart.simulator.physics.power import PowerLimit
+from restart.simulator.physics.quorum import Quorums
+from restart.simulator.physics.rebuild import Rebuilds, Relapses
+from restart.simulator.physics.shared import SharedServer
 
 
 class Site:
@@ -20,8 +27,11 @@ class Site:
         self.agenda = Agenda()
         self.fleet = Fleet(inventory, physics, self.agenda, seed)
         self.members = Members(self.fleet)
+        self._sealed: dict[str, dict[tuple[str, int], Callable[[], None]]] = {}
         self.machines = Machines(self.fleet)
-        self.fleet.rules.append(self.members)
+        self.quorums = Quorums(self.fleet, self.members)
+        self.capacity = Capacity(self.fleet, self.members)
+        self.fleet.rules += [self.members, self.quorums]
         for service in inventory.services.values():
             for host in service.hosts:
                 if not self.fleet.truth[host].up:
@@ -29,6 +39,34 @@ class Site:
         self.fleet.refresh(inventory.hosts)
         for group in self.fleet.groups.values():
             group.history[:] = [(0.0, group.available)]
+        self._add_rules()
+
+    def _add_rules(self) -> None:
+        """The rules that look at who is ready when they are made."""
+        for transfer in self.physics.transfers:
+            server = SharedServer(self.fleet, transfer)
+            self.fleet.rules.append(server)
+            self.machines.before_boot.append(server.before_boot)
+            self.members.stages.append(server.before_ready)
+        self.members.stages.append(self.quorums.before_ready)
+        self.members.stages.append(self._behind_a_seal)
+        for power in self.physics.power:
+            limit = PowerLimit(self.fleet, self.machines, power)
+            self.fleet.rules.append(limit)
+            self.machines.dark.append(limit.dark)
+        self.fleet.rules += [Rebuilds(self.fleet, self.machines), Relapses(self.fleet, self.machines), self.capacity]
+
+    def unseal(self, service: str) -> None:
+        """A person unseals every member of `service` that waits for it."""
+        for go in self._sealed.pop(service, {}).values():
+            go()
+
+    def _behind_a_seal(self, member: Member, go: Callable[[], None]) -> bool:
+        """A stage of `Members`: a member that comes up sealed waits for a person, each time."""
+        if not self.fleet.groups[member.service].figures.sealed:
+            return False
+        self._sealed.setdefault(member.service, {})[member.host, member.life] = go
+        return True
 
     def restart_units(self, host: str) -> None:
         """Restart the processes of every service on `host`, without a boot."""
@@ -40,9 +78,9 @@ class Site:
         self.fleet.refresh((host,))
 
     def measure(self, quantity: str) -> float | None:
-        """The value of `ready SERVICE`; None: nothing of that name is measured."""
+        """The value of `ready SERVICE`, `demand SERVICE`, `served SERVICE` or `waiting SERVICE`; None: nothing of that name is measured."""
         word, _, service = quantity.partition(" ")
         group = self.fleet.groups.get(service)
         if group is None:
             return None
-        return float(group.available) if word == "ready" else None
+        return float(group.available) if word == "ready" else self.capacity.measure(word, service)
