@@ -17,6 +17,8 @@ from __future__ import annotations
 from functools import partial
 
 from restart.engine import facts
+from restart.engine.acting import Acting
+from restart.engine.available import Available
 from restart.engine.brakes import Brakes
 from restart.engine.claims import Claims
 from restart.engine.guards import Guards
@@ -28,19 +30,20 @@ from restart.engine.slots import Slots
 from restart.engine.starts import Hold, Starts
 from restart.engine.state import MoveState
 from restart.engine.table import COUNTS_AS_DOWN, FINISHED, IN_FLIGHT, Phase, Sign
-from restart.engine.verdict import verdict
+from restart.engine.verdict import stopped, verdict
 from restart.engine.watches import Watches
 from restart.engine.waves import Waves
 from restart.engine.words import Words, said_by
 from restart.errors import Exit, must
-from restart.model.check import Verdict
 from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resumed, Started, Word
 from restart.model.plan import Plan
 from restart.model.request import Request
-from restart.rules.budgets import budget
 
 ENGINE_VERSION = 1
 """Raised whenever the same events would lead to other requests: a run is resumed only by the version that began it."""
+
+LISTENING_S = 2.0
+"""How long a resumed run waits for words before it ends: they are read about once a second."""
 
 STALL_S = 300.0
 """With nothing in flight, a hold on readiness that lasts this long halts the run by name instead of waiting for ever."""
@@ -62,11 +65,12 @@ class Engine:
                 must(move.host not in self.states, f"the plan moves {move.host} twice")
                 self.states[move.host] = MoveState(move, wave.number, inventory.playbooks[move.playbook])
         self._outbox = Outbox()
-        self._readiness = Readiness(inventory, self._outbox, down_for_us=self._down_for_us, noted=self._count)
+        self._readiness = Readiness(inventory, self._outbox, down_for_us=self._down_for_us, noted=self._noted)
+        self._available = Available(inventory, self._outbox, self._down_for_us, self._readiness.last_known)
         self._guards = Guards(inventory, self._outbox, self._gate_failed)
         self._watches = Watches(inventory, self._outbox, partial(self._halt, "watch"))
         self._slots = Slots(inventory, {host: state.move.services for host, state in self.states.items()})
-        self._pace = Pace(inventory, plan.moves())
+        self._pace = Pace(inventory, plan.moves(), {host: state.wave for host, state in self.states.items()})
         self._brakes = Brakes(inventory.policy, inventory.hosts, len(self.states))
         self._starts = Starts(
             inventory, self.states,
@@ -74,11 +78,19 @@ class Engine:
             now_s=lambda: self._outbox.now_s,
         )  # fmt: skip
         self._claims = Claims(self._outbox, hold_s=3600.0 + 2 * plan.estimate.makespan_s)
-        self._moving = Moving(inventory, self._outbox, self._claims, noted=self._readiness.note, reached=self._reached)
+        self._moving = Moving(
+            inventory, self._outbox, self._claims,
+            noted=self._readiness.note, reached=self._reached, starting=self._starting, slots=self._starts.take_slots,
+        )  # fmt: skip
+        self._acting = Acting(
+            self.states, self._outbox, starts=self._starts, readiness=self._readiness, moving=self._moving,
+            fresh_s=inventory.policy.ready_fresh_s, patience_s=STALL_S,
+        )  # fmt: skip
         self._waves = Waves(plan, self.states, self._guards, self._outbox)
         self._words = Words(
             self.states, self._outbox,
             moving=self._moving, waves=self._waves, slots=self._slots, pace=self._pace, brakes=self._brakes,
+            starts=self._starts,
         )  # fmt: skip
         self._ending: Outcome | None = None
         self._running = False
@@ -86,8 +98,8 @@ class Engine:
         self._stalled_s: float | None = None
         self._blocked: tuple[str, ...] = ()
         self._holds: list[tuple[MoveState, Hold]] = []
+        self._listening_s = 0.0
         self._awaiting_gate: dict[str, float] = {}
-        self._down_known: dict[str, set[str]] = {name: set() for name in inventory.services}
 
     @property
     def facts(self) -> tuple[Fact, ...]:
@@ -101,7 +113,7 @@ class Engine:
             return None
         times = [self._watches.deadline_s(), self._guards.deadline_s(), self._slots.next_expiry_s()]
         times += [self._moving.deadline_s(self.states[host]) for host in self._starts.in_flight]
-        times += [self._waves.deadline_s(), self._starts.until_s]
+        times += [self._waves.deadline_s(), self._starts.until_s, self._listening_s, self._acting.until_s]
         if self._blocked:
             times.append(self._readiness.next_look_s(self._blocked))
         if self._stalled_s is not None:
@@ -147,10 +159,10 @@ class Engine:
 
     def _word(self, word: Word) -> None:
         if word.word == "let-go":
-            said = said_by(word)
-            self._end("stopped", Exit.STOPPED, f"let go at once by {said}; what was in flight is settled by resume")
+            why = f"let go at once by {said_by(word)}; what was in flight is settled by resume"
+            self._end("stopped", stopped(self.states), why)
         else:
-            self._words.hear(word)
+            self._words.hear(word, running=self._running)
 
     def _resume(self, event: Resumed) -> None:
         must(event.engine == ENGINE_VERSION, "another engine's run")
@@ -159,7 +171,10 @@ class Engine:
         self._readiness.forget()
         self._guards.forget()
         self._watches.forget()
-        self._waves.last = None
+        if self._waves.reached_last():
+            self._waves.last = None
+        # Words that were said while nobody led the run come with the next event: it does not end before.
+        self._listening_s = event.at_s + LISTENING_S
         self._halted = self._words.stopping = self._stalled_s = self._ending = None
         self._running = False
         self._claims.claim_all(self._to_claim())
@@ -180,13 +195,14 @@ class Engine:
             for state in list(self.states.values()):
                 if state.phase in IN_FLIGHT:
                     self._moving.settle(state)
+            self._words.hear_kept()
         self._free_slots()
         if self._starting():
             self._watches.look()
         for host in self._starts.in_flight:
             if self.states[host].phase is Phase.CHECKING:
                 self._moving.look(self.states[host])
-        self._carry_on()
+        self._acting.carry_on(starting=self._starting(), closed=self._closed())
         while self._waves.advance(self._outbox.now_s, asking=self._starting()):
             pass
         self._blocked, self._holds = (), []
@@ -210,25 +226,14 @@ class Engine:
         """Whether anything new may start at all, but for watches and pauses."""
         return self._running and not (self._halted or self._words.stopping or self._claims.foreign)
 
-    def _carry_on(self) -> None:
-        """Moves that have been drained: on to their first act, or back if the run has been halted or stopped."""
-        for host in sorted(self._starts.in_flight):
-            state = self.states[host]
-            if not self._starting():
-                if state.phase is Phase.JUDGING or (state.phase is Phase.DRAINING and state.approval is not None):
-                    state.approval, state.why = None, ""
-                    self._moving.sign(state, Sign.CALLED_OFF)
-            elif state.phase is Phase.JUDGING and self._watches.closed() is None and self._words.paused is None:
-                fresh = self._outbox.now_s - state.judged_s <= self.plan.inventory.policy.ready_fresh_s
-                hold = None if fresh else self._starts.hold_acting(state)
-                if hold is None:
-                    self._moving.sign(state, Sign.ALLOWED)
-                elif hold.waits != "asking":
-                    self._tell_hold(state, hold)
+    def _closed(self) -> str | None:
+        """Why nothing may start now, while the run goes on: a pause, or a watch."""
+        return self._words.paused or self._watches.closed()
 
     def _begin_moves(self) -> None:
-        closed = self._words.paused or self._watches.closed()
+        closed = self._closed()
         if closed is not None:
+            self._stalled_s = None
             self._outbox.tell_change(
                 facts.HELD, closed, about="run", why=closed, rule="paused" if self._words.paused else "watch"
             )
@@ -253,6 +258,7 @@ class Engine:
         state.sick_in = sick
         state.began_s = state.judged_s = self._outbox.now_s
         self._waves.begun(state)
+        self._awaiting_gate.pop(state.host, None)
         self._slots.take(state.host, self._outbox.now_s)
         self._pace.begin(state.host)
         self._stalled_s = None
@@ -269,7 +275,7 @@ class Engine:
         """Tell what holds the moves; wake up when it is worth asking again; do not wait for ever."""
         for state, hold in holds[:20]:
             if hold.waits in ("ready", "gate", "order") or hold.lasting:
-                self._tell_hold(state, hold)
+                self._acting.tell_hold(state, hold)
         blocked = [state for state, hold in holds if hold.waits == "ready"]
         self._blocked = tuple(dict.fromkeys(name for state in blocked[:50] for name in self._starts.wanted(state)))
         if self._starts.in_flight or not any(hold.waits in ("ready", "asking") for _, hold in holds):
@@ -280,12 +286,10 @@ class Engine:
             state, hold = next((state, hold) for state, hold in holds if hold.waits == "ready")
             self._halt(hold.rule, f"{state.host} could not begin for {STALL_S:g}s: {hold.why}")
 
-    def _tell_hold(self, state: MoveState, hold: Hold) -> None:
-        self._outbox.tell_change(
-            facts.HELD, (hold.rule, hold.why), host=state.host, wave=state.wave, why=hold.why, rule=hold.rule
-        )
-
     # --- what moves and gates report ---------------------------------------------------------------------------------
+
+    def _noted(self, service: str, host: str) -> None:
+        self._available.count(service, host)
 
     def _down_for_us(self, host: str) -> bool:
         return host in self.states and self.states[host].phase in COUNTS_AS_DOWN
@@ -295,7 +299,7 @@ class Engine:
         self._waves.entered(state)
         for service in state.move.services:
             self._readiness.touched(service)
-            self._count(service, state.host)
+            self._available.count(service, state.host)
         if phase is Phase.CHECKING and state.booted_s == self._outbox.now_s:
             self._slots.free(state.host, "booted")
         if phase in FINISHED or phase in (Phase.WAITING, Phase.IN_DOUBT):
@@ -329,7 +333,7 @@ class Engine:
             self._halt(braking.rule, f"{state.host}: {state.why}; {braking.why}")
         elif braking.action == "contain":
             for service in state.move.services:
-                self._starts.contained[service] = braking.why
+                self._starts.contained.setdefault(service, {})[state.host] = braking.why
                 self._outbox.tell(facts.CONTAINED, service=service, why=braking.why)
 
     def _tell_done(self, state: MoveState) -> None:
@@ -349,20 +353,13 @@ class Engine:
             self._halted = f"{rule}: {why}"
             self._outbox.tell(facts.HALTED, why=why, rule=rule)
 
-    def _count(self, service: str, host: str) -> None:
-        """Tell how many members are available where that changes; a member nobody has asked about counts as available."""
-        down = self._down_known[service]
-        known_bad = self._readiness.last_known(service, host) not in (None, Verdict.PASS)
-        (down.add if self._down_for_us(host) or known_bad else down.discard)(host)
-        found = self.plan.inventory.services[service]
-        available = len(found.hosts) - len(down)
-        self._outbox.tell_change(
-            facts.AVAILABLE, available, service=service, available=available, of=len(found.hosts), budget=budget(found)
-        )  # fmt: skip
-
     # --- the end -----------------------------------------------------------------------------------------------------
 
     def _conclude(self) -> None:
+        if not self._running and self._claims.foreign is not None:
+            # Met before anything was settled: whatever is in flight stays as it is, for a later resume.
+            self._release("held", Exit.HELD, self._claims.foreign)
+            return
         moving = [self.states[host] for host in self._starts.in_flight]
         parked = [state for state in moving if state.approval is not None]
         if len(moving) > len(parked):
@@ -372,13 +369,13 @@ class Engine:
         elif self._halted is not None:
             self._release("halted", Exit.HALTED, self._halted)
         elif self._words.stopping is not None:
-            self._release("stopped", Exit.STOPPED, f"stopped by {self._words.stopping}")
-        elif parked:
+            self._release("stopped", stopped(self.states), f"stopped by {self._words.stopping}")
+        elif parked or self._outbox.now_s < self._listening_s:
             return
         elif self._waves.finished():
             self._release(*verdict(self.states))
         elif self._waves.reached_last():
-            self._release("stopped", Exit.STOPPED, f"stopped after wave {self._waves.last}, as asked")
+            self._release("stopped", stopped(self.states), f"stopped after wave {self._waves.last}, as asked")
         elif (
             self._words.paused is None and self._watches.closed() is None and not self._waves.waits_for_time_or_gates()
         ):
@@ -399,8 +396,8 @@ class Engine:
         """Take the claims off, then end. A host that does not answer keeps its claim until its next boot or its expiry."""
         self._running = False
         self._ending = Outcome(state=state, exit_code=int(exit_code), why=why)
-        silent = (Phase.QUARANTINED, Phase.IN_DOUBT)
-        self._claims.release_all(but=lambda host: self.states[host].phase in silent)
+        kept = {Phase.QUARANTINED, Phase.IN_DOUBT, *IN_FLIGHT}
+        self._claims.release_all(but=lambda host: self.states[host].phase in kept)
         self._ended_if_released()
 
     def _ended_if_released(self) -> bool:

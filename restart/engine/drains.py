@@ -21,7 +21,15 @@ TRIES_MAX = 3
 class Drains:
     """Takes a move through its drain and back."""
 
-    def __init__(self, inventory: Inventory, outbox: Outbox, sign: Callable[[MoveState, Sign], None]) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        outbox: Outbox,
+        sign: Callable[[MoveState, Sign], None],
+        starting: Callable[[], bool],
+    ) -> None:
+        """`starting`: nothing has halted or stopped the run; where something has, no further step is taken."""
+        self._starting = starting
         self._inventory = inventory
         self._outbox = outbox
         self._sign = sign
@@ -31,14 +39,26 @@ class Drains:
         if state.step >= len(state.playbook.drain):
             self._sign(state, Sign.DRAINED)
             return
+        if not self._starting():
+            self.call_off(state)
+            return
         step = state.playbook.drain[state.step]
         if step.approve is not None:
             self.ask_approval(state, step.approve)
         else:
             self._run_step(state, step, step.run, undo=False)
 
+    def call_off(self, state: MoveState) -> None:
+        """The move goes no further; what may have been drained is undone."""
+        if state.stepping:
+            state.drained.append(state.step)
+            state.stepping = False
+        state.approval, state.why = None, ""
+        self._sign(state, Sign.CALLED_OFF)
+
     def stepped(self, state: MoveState) -> None:
         """The step at hand is taken: by a command, or by a person who agreed."""
+        state.stepping = False
         state.drained.append(state.step)
         state.step += 1
         self.drain(state)
@@ -70,6 +90,7 @@ class Drains:
         except ValueError as error:
             self._step_ran(state, StepRan(exit_status=2, output=str(error)), undo=undo)
             return
+        state.stepping = not undo
         self._outbox.tell(facts.UNDRAINING if undo else facts.DRAINING, host=state.host, evidence=command)
         self._outbox.send(
             lambda id: RunStep(
@@ -93,6 +114,7 @@ class Drains:
             said = f"exit {answer.exit_status} {answer.output}" if isinstance(answer, StepRan) else silence(answer)
             state.tries = 0
             state.why = f"{'undrain' if undo else 'drain'} failed: {said}".rstrip()
+            state.stepping = False
             if not undo:
                 # The failed step may have done half its work; its undo belongs to the undoing.
                 state.drained.append(state.step)

@@ -50,6 +50,10 @@ class Streaks:
             for check, since_s in zip(self.checks, self.since_s, strict=True)
         )
 
+    def passing(self) -> bool:
+        """Every check passes, however long."""
+        return None not in self.since_s
+
     def every_s(self) -> float:
         """The shortest rhythm among the checks."""
         return min((check.every_s for check in self.checks), default=2.0)
@@ -80,7 +84,9 @@ class GateState:
     streaks: Streaks
     within_s: float
     fresh_s: float
+    asked_s: float = 0.0
     passed_s: float | None = None
+    passed_asked_s: float = 0.0
     wanted_s: float | None = None
     next_s: float = 0.0
     asking: bool = False
@@ -118,12 +124,17 @@ class Guards:
             gate.passed_s = gate.wanted_s = gate.verdict = None
             gate.next_s, gate.asking = 0.0, False
 
-    def passed(self, service: str, since_s: float) -> bool:
-        """Whether the gate of `service` passed at or after `since_s`, and recently enough; ask it where not."""
+    def passed(self, service: str, since_s: float, *, patient: bool = False) -> bool:
+        """Whether the gate of `service` passed, asked at or after `since_s`, and recently enough; ask it where not.
+
+        `patient`: what it FAILs for is being repaired, so that its time to pass does not run yet.
+        """
         gate = self._gates[service]
+        if patient and gate.wanted_s is not None:
+            gate.wanted_s = self._outbox.now_s
         if (
             gate.passed_s is not None
-            and gate.passed_s >= since_s
+            and gate.passed_asked_s >= since_s
             and self._outbox.now_s - gate.passed_s <= gate.fresh_s
         ):
             return True
@@ -152,7 +163,8 @@ class Guards:
         times = []
         for gate in self._gates.values():
             if gate.wanted_s is not None:
-                times.append(gate.wanted_s + gate.within_s)
+                if gate.wanted_s + gate.within_s > self._outbox.now_s:
+                    times.append(gate.wanted_s + gate.within_s)
                 if not gate.asking:
                     times.append(gate.next_s)
         return min(times, default=None)
@@ -162,14 +174,14 @@ class Guards:
         gate.wanted_now = True
         if gate.wanted_s is None:
             gate.wanted_s = now_s
-        elif now_s >= gate.wanted_s + gate.within_s:
+        elif now_s >= gate.wanted_s + gate.within_s and not gate.streaks.passing():
             gate.wanted_s = now_s
             self._failed(
                 gate.service, f"gate of {gate.service} did not pass within {gate.within_s:g}s: {gate.evidence}"
             )
             return
         if not gate.asking and now_s >= gate.next_s:
-            gate.asking = True
+            gate.asking, gate.asked_s = True, now_s
             self._outbox.send(
                 lambda id: Ask(id=id, subject="gate", checks=gate.streaks.checks, service=gate.service),
                 partial(self._heard, gate),
@@ -180,7 +192,8 @@ class Guards:
         now_s = self._outbox.now_s
         gate.verdict, gate.evidence = summed_up(answer)
         if gate.streaks.hear(answer, now_s):
-            gate.passed_s, gate.wanted_s, gate.ever_passed = now_s, None, True
+            gate.passed_s, gate.passed_asked_s = now_s, gate.asked_s
+            gate.wanted_s, gate.ever_passed = None, True
         gate.next_s = gate.streaks.next_s(now_s)
         self._outbox.tell_change(
             facts.GATE, gate.verdict, service=gate.service, verdict=gate.verdict, evidence=gate.evidence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 
 from restart.engine import facts
 from restart.engine.claims import Claims
@@ -11,6 +12,7 @@ from restart.engine.drains import TRIES_MAX, Drains
 from restart.engine.guards import Streaks
 from restart.engine.outbox import Outbox
 from restart.engine.readiness import asked_after, asked_before, summed_up
+from restart.engine.starts import Hold
 from restart.engine.state import MoveState
 from restart.engine.table import TABLE, Phase, Sign
 from restart.errors import must
@@ -46,14 +48,20 @@ class Moving:
         *,
         noted: Callable[[str, str, Verdict, str], None],
         reached: Callable[[MoveState, Phase], None],
+        starting: Callable[[], bool],
+        slots: Callable[[MoveState], Hold | None],
     ) -> None:
-        """`noted` hears each verdict learnt (service, host, verdict, evidence); `reached` each phase that a move enters."""
+        """`noted` hears each verdict learnt (service, host, verdict, evidence); `reached` each phase that a move enters.
+
+        `starting`: nothing has halted or stopped the run. `slots` takes the slots that a rung needs; None: it has them.
+        """
         self._inventory = inventory
         self._outbox = outbox
         self._claims = claims
         self._noted = noted
         self._reached = reached
-        self._drains = Drains(inventory, outbox, self.sign)
+        self._slots = slots
+        self._drains = Drains(inventory, outbox, self.sign, starting)
         self._enter: dict[Phase, Callable[[MoveState], None]] = {
             Phase.CLAIMING: self._claim,
             Phase.DRAINING: self._drains.drain,
@@ -83,7 +91,14 @@ class Moving:
     def settle(self, state: MoveState) -> None:
         """After a resume: what was in flight is settled by asking or by repeating what is safe to repeat."""
         state.asking.clear()
-        if state.phase is Phase.REBOOTING:
+        if state.acted_s is None:
+            # Before the first act: nothing that was known when the controller died allows it.
+            state.judged_s, state.sick_in = -inf, frozenset()
+        if state.phase in (Phase.CLIMBING, Phase.MEASURING, Phase.READING) and state.acted_s is None:
+            self._judge_again(state)
+        elif state.phase is Phase.CLIMBING:
+            self.climb(state)
+        elif state.phase is Phase.REBOOTING:
             state.lost_with_process = True
             self.sign(state, Sign.SENT)
         elif state.phase is Phase.CHECKING:
@@ -102,15 +117,28 @@ class Moving:
         else:
             self.sign(state, Sign.APPROVED)
 
+    def climb(self, state: MoveState) -> None:
+        """In CLIMBING: take the rung at hand once there are slots for it."""
+        hold = self._slots(state)
+        if hold is None:
+            kinds = {"reboot": Sign.RUNG_REBOOT, "service_restart": Sign.RUNG_UNITS, "approve": Sign.RUNG_APPROVAL}
+            self.sign(state, kinds[self._rung(state).kind])
+        elif hold.lasting:
+            why = f"no slot for its next rung, {hold.why}"
+            state.why = f"{state.why}; {why}" if state.why else why
+            self.sign(state, Sign.LADDER_ENDED)
+
+    def call_off(self, state: MoveState) -> None:
+        """The move is not carried on to its first act; what was drained is undone, as if it had never begun."""
+        self._drains.call_off(state)
+
     def look(self, state: MoveState) -> None:
-        """In CHECKING: ask what is due, and give up what has taken too long."""
+        """In CHECKING: ask what is due, and give up what has taken too long. What passes by then may go on to hold."""
         now_s = self._outbox.now_s
-        if now_s >= state.check_until_s:
-            bad = next((streaks for streaks in state.streaks.values() if not streaks.held(now_s)), None)
-            if bad is not None:
-                state.why = f"not ready within {self._within_s(state):g}s: {state.why or 'checks did not hold'}"
-                self._rung_failed(state)
-                return
+        if now_s >= state.check_until_s and not all(streaks.passing() for streaks in state.streaks.values()):
+            state.why = f"not ready within {self._within_s(state):g}s: {state.why or 'checks did not hold'}"
+            self._rung_failed(state)
+            return
         for service, streaks in state.streaks.items():
             if service not in state.asking and now_s >= state.next_s.get(service, 0.0):
                 state.asking.add(service)
@@ -126,7 +154,9 @@ class Moving:
         if state.phase is not Phase.CHECKING:
             return None
         times = [at_s for service, at_s in state.next_s.items() if service not in state.asking]
-        return min([*times, state.check_until_s])
+        if state.check_until_s > self._outbox.now_s:
+            times.append(state.check_until_s)
+        return min(times, default=None)
 
     # --- what each phase does on entry -------------------------------------------------------------------------------
 
@@ -134,23 +164,33 @@ class Moving:
         self._claims.claim(state.host, lambda answer: self._claimed(state, answer))
 
     def _climb(self, state: MoveState) -> None:
+        if state.same_rung:
+            state.same_rung = False
+            self.climb(state)
+            return
         state.rung += 1
         state.tries = 0
         ladder = state.playbook.restart
         if state.rung >= len(ladder):
-            if state.still_up:
+            # Past the ladder's end a host in its old boot is checked once, not for ever.
+            if state.still_up and state.rung == len(ladder):
                 self._outbox.tell(facts.NOT_REBOOTED, host=state.host, why=state.why)
                 self.sign(state, Sign.LADDER_ENDED_UP)
-            elif state.declined and not state.taken:
+            elif state.declined and not state.touched:
                 self.sign(state, Sign.LADDER_ENDED_UNTOUCHED)
             else:
                 self.sign(state, Sign.LADDER_ENDED)
             return
-        kinds = {"reboot": Sign.RUNG_REBOOT, "service_restart": Sign.RUNG_UNITS, "approve": Sign.RUNG_APPROVAL}
-        self.sign(state, kinds[ladder[state.rung].kind])
+        self.climb(state)
+
+    def _judge_again(self, state: MoveState) -> None:
+        """Back to where a move waits for its first act to be allowed; then the same rung is taken."""
+        state.same_rung, state.judged_s = True, -inf
+        self.sign(state, Sign.DOUBTED)
 
     def _reboot(self, state: MoveState) -> None:
         state.acted_s = self._outbox.now_s
+        state.taken = False  # what an earlier rung was told says nothing of this command
         self._outbox.tell(
             facts.REBOOTING, host=state.host, rung=self._rung(state).kind, number=state.rung + 1, boot_id=state.boot_id
         )
@@ -184,7 +224,7 @@ class Moving:
     def _restart_units(self, state: MoveState) -> None:
         rung = self._rung(state)
         state.acted_s = self._outbox.now_s
-        state.taken = True
+        state.taken = state.touched = True
         self._outbox.tell(
             facts.REBOOTING, host=state.host, rung=rung.kind, number=state.rung + 1, boot_id=state.boot_id
         )
@@ -196,7 +236,7 @@ class Moving:
         )
 
     def _want_approval(self, state: MoveState) -> None:
-        state.taken = True
+        state.taken = state.touched = True
         self._drains.ask_approval(state, self._rung(state).text or "bring the host back by hand")
 
     def _check(self, state: MoveState) -> None:
@@ -273,6 +313,7 @@ class Moving:
         else:
             # Taken, or in another boot already, or no word: only the boot id can tell.
             state.taken = isinstance(answer, RebootTaken | RebootDeclined)
+            state.touched = True
             self.sign(state, Sign.SENT)
 
     def _awaited(self, state: MoveState, answer: Answer) -> None:
@@ -283,9 +324,9 @@ class Moving:
                 # The command never arrived, and past its not-after it never can: to send it anew is safe.
                 state.tries += 1
                 state.lost_with_process = False
-                self.sign(state, Sign.AGAIN)
+                self._judge_again(state)
                 return
-            state.still_up = True
+            state.still_up = not state.rebooted
             state.why = (
                 f"still up in the old boot {answer.boot_id} {self._rung(state).down_within_s:g}s after the reboot"
             )
@@ -300,7 +341,8 @@ class Moving:
             self._rung_failed(state)
 
     def _is_back(self, state: MoveState, boot_id: str, how: str) -> None:
-        state.still_up, state.taken, state.lost_with_process = False, True, False
+        state.still_up, state.lost_with_process = False, False
+        state.taken = state.touched = True
         state.booted_s = self._outbox.now_s
         took_s = 0.0 if state.acted_s is None else round(state.booted_s - state.acted_s, 3)
         state.boot_id_now = boot_id
@@ -365,6 +407,9 @@ class Moving:
             facts.RUNG_FAILED, host=state.host, why=state.why, rung=self._rung(state).kind, number=state.rung + 1
         )
         state.streaks.clear()
+        if state.phase is Phase.CHECKING and state.boot_id_now != state.boot_id:
+            # The next rung starts from the boot that the host is in now.
+            state.boot_id, state.rebooted = state.boot_id_now, True
         self.sign(state, Sign.RUNG_FAILED)
 
     def _rung(self, state: MoveState) -> Rung:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from restart.model.inventory import Inventory
@@ -30,7 +30,9 @@ class Stratum:
 class Pace:
     """Says whether the strata of a host let its move begin."""
 
-    def __init__(self, inventory: Inventory, moves: Iterable[Move]) -> None:
+    def __init__(self, inventory: Inventory, moves: Iterable[Move], wave_of: Mapping[str, int]) -> None:
+        """`wave_of`: a canary leads those of its own wave and of later ones, never of earlier ones that it waits for."""
+        self._wave_of = wave_of
         self._strata: dict[str, Stratum] = {}
         self._of: dict[str, tuple[Stratum, ...]] = {}
         for move in moves:
@@ -57,8 +59,10 @@ class Pace:
             if found.good < found.canaries:
                 if len(found.under_way) >= found.canaries - found.good:
                     return f"canary: {', '.join(sorted(found.under_way))} leads {found.name} and has not held yet"
-                if found.chosen - found.lost and host not in found.chosen:
-                    return f"canary: {', '.join(sorted(found.chosen - found.lost))} leads {found.name}"
+                wave = self._wave_of[host]
+                leading = {name for name in found.chosen - found.lost if self._wave_of[name] <= wave}
+                if leading and host not in found.chosen:
+                    return f"canary: {', '.join(sorted(leading))} leads {found.name}"
             elif found.slow and len(found.under_way) >= step(found.good, found.canaries):
                 allowed = step(found.good, found.canaries)
                 return (

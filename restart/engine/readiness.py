@@ -131,7 +131,9 @@ class Readiness:
             self._look_again_s(seen)
             for service in wanted
             for host in self._inventory.services[service].hosts
-            if (seen := self._seen.get((service, host))) and (service, host) not in self._asking
+            if (seen := self._seen.get((service, host)))
+            and (service, host) not in self._asking
+            and not self._down_for_us(host)
         ]
         return min(times, default=None)
 

@@ -37,6 +37,13 @@ class Slots:
                 return f"{slot.limit}: {', '.join(sorted(others))} touched, at most {self._domains.cap(slot)} at once"
         return None
 
+    def lacking(self, host: str) -> bool:
+        """Whether the move of `host` has given up slots that it needs for another act."""
+        return any(
+            host not in self._held.get(slot, {})
+            for slot in self._table.slots(self._hosts[host], self._services_of[host])
+        )
+
     def holders(self, host: str) -> frozenset[str]:
         """The hosts whose moves hold the slots, or touch the domains, that stand in the way of `host`."""
         found: set[str] = set()

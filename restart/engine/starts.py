@@ -64,7 +64,8 @@ class Starts:
         self._now_s = now_s
         self._path = frozenset(path_hosts(inventory))
         self._in_flight: dict[str, None] = {}  # in order: what goes over a set differs from process to process
-        self.contained: dict[str, str] = {}
+        self.contained: dict[str, dict[str, str]] = {}  # service -> failed host -> why
+        self._off_path = {host: state.wave for host, state in states.items() if host not in self._path}
         self.last_end_s: dict[str, float] = {}
         self._drains_on = {
             host: frozenset(step.on for step in state.playbook.drain if step.on not in (None, host))
@@ -82,6 +83,11 @@ class Starts:
 
     def entered(self, state: MoveState) -> None:
         """Keep the set of moves in flight, and of those not finished in each wave of each service."""
+        if state.host not in self._path:
+            if state.phase in FINISHED:
+                self._off_path.pop(state.host, None)
+            else:
+                self._off_path[state.host] = state.wave
         if state.phase in IN_FLIGHT:
             self._in_flight[state.host] = None
         else:
@@ -111,9 +117,24 @@ class Starts:
         return self._static(state) or self._asked(state)
 
     def hold_acting(self, state: MoveState) -> Hold | None:
-        """Why a move that has been drained may not be carried on to its first act: readiness has changed meanwhile."""
-        complete = self._readiness.refresh(self.wanted(state))
-        return self._budget(state) or self._providers(state) or (None if complete else _ASKING)
+        """Why a move that has been drained may not be carried on to its first act: what allowed it has changed meanwhile."""
+        return self._asked(state)
+
+    def take_slots(self, state: MoveState) -> Hold | None:
+        """Take the slots for the rung at hand: a later rung takes anew what a boot, or the clock, has freed. None: it has them."""
+        if not self._slots.lacking(state.host):
+            return None
+        full = self._slots.full(state.host)
+        if full is None:
+            self._slots.take(state.host, self._now_s())
+            return None
+        lasting = self.lost(self._slots.holders(state.host))
+        return Hold(rule="slots", why=full, waits="slot", lasting=lasting)
+
+    def forgive(self, state: MoveState) -> None:
+        """An operator decided on the host: it contains its services no longer."""
+        for service in state.move.services:
+            self.contained.get(service, {}).pop(state.host, None)
 
     def sick_in(self, state: MoveState) -> frozenset[str]:
         """The services of which a fresh FAIL proves the host not ready: its restart takes nothing from their budgets."""
@@ -125,20 +146,25 @@ class Starts:
         host = state.host
         for service in state.move.services:
             for edge in self._inventory.services[service].depends_on:
-                if edge.provider in self.contained:
-                    why = f"held: its provider {edge.provider} is contained ({self.contained[edge.provider]})"
+                if reasons := self.contained.get(edge.provider):
+                    why = f"held: its provider {edge.provider} is contained ({next(iter(reasons.values()))})"
                     return Hold(rule="contain", why=why, waits="order", lasting=True)
         if (why_pace := self._pace.closed(host)) is not None:
             rule, _, rest = why_pace.partition(": ")
             return Hold(rule=rule, why=rest, waits="pace", lasting=self._pace.closed_for_good(host))
         if (why_full := self._slots.full(host)) is not None:
             rule, _, rest = why_full.partition(": ")
-            holders = self._slots.holders(host)
-            lasting = bool(holders) and all(self._states[name].phase in ONLY_AN_OPERATOR for name in holders)
+            lasting = self.lost(self._slots.holders(host))
             return Hold(rule=rule, why=rest, waits="slot", lasting=lasting)
         return self._on_path(state) or self._beside_its_drain(state) or self._order(state)
 
     def _on_path(self, state: MoveState) -> Hold | None:
+        if state.host in self._path:
+            before = [host for host, wave in self._off_path.items() if wave < state.wave]
+            if before:
+                why = f"path hosts go last; {len(before)} moves before it are not finished: {', '.join(before[:5])}"
+                lasting = all(self._states[host].phase is Phase.IN_DOUBT for host in before)
+                return Hold(rule="path", why=why, waits="order", lasting=lasting)
         others = self._in_flight.keys() - {state.host}
         if others and (state.host in self._path or not self._path.isdisjoint(others)):
             names = ", ".join(sorted(others)[:5])
@@ -201,18 +227,23 @@ class Starts:
     def _gates(self, state: MoveState) -> Hold | None:
         near = dict.fromkeys(name for service in state.move.services for name in self._near[service])
         since_s = max((self.last_end_s.get(name, 0.0) for name in near), default=0.0)
-        sick = self.sick_in(state)
+        sick = self._sick(state)
         found = None
         for service in near:
-            if not self._guards.has(service) or self._guards.passed(service, since_s):
+            if not self._guards.has(service):
                 continue
-            if service in sick and self._guards.excused(service):
+            excused = self._guards.excused(service)
+            repairing = excused and any(service in self._states[host].sick_in for host in self._in_flight)
+            if self._guards.passed(service, since_s, patient=repairing) or (service in sick and excused):
                 continue
             found = found or Hold(rule=f"services.{service}.gate", why=self._guards.story(service), waits="gate")
         return found
 
+    def _sick(self, state: MoveState) -> frozenset[str]:
+        return state.sick_in if state.phase in IN_FLIGHT else self.sick_in(state)
+
     def _budget(self, state: MoveState) -> Hold | None:
-        sick = state.sick_in if state.phase in IN_FLIGHT else self.sick_in(state)
+        sick = self._sick(state)
         for name in state.move.services:
             if name in sick:
                 continue
@@ -242,6 +273,11 @@ class Starts:
                     lasting = len(provider.hosts) - lost < needed
                     return Hold(rule=f"depends_on.{edge.provider}", why=why, waits="ready", lasting=lasting)
         return None
+
+    def lost(self, hosts: Iterable[str]) -> bool:
+        """Whether only an operator can let any of `hosts` go."""
+        found = [self._states[host].phase for host in hosts]
+        return bool(found) and all(phase in ONLY_AN_OPERATOR for phase in found)
 
     def _lost(self, host: str) -> bool:
         return host in self._states and self._states[host].phase in ONLY_AN_OPERATOR

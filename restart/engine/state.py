@@ -12,7 +12,11 @@ from restart.model.playbook import Playbook
 
 @dataclass(slots=True)
 class MoveState:
-    """All that is known of one host's move. Times are run seconds."""
+    """All that is known of one host's move. Times are run seconds.
+
+    `taken`: the host has accepted this rung's command; `touched`: some rung's; `rebooted`: an earlier rung brought it into a new boot. `same_rung`: the next climb repeats the rung.
+    `stepping`: the drain's step at hand may have been carried out. `held_since_s`: since when it waits to be judged well.
+    """
 
     move: Move
     wave: int
@@ -33,6 +37,11 @@ class MoveState:
     uptime_s: float = 0.0
     invocations: tuple[str, ...] = ()
     taken: bool = False
+    touched: bool = False
+    rebooted: bool = False
+    same_rung: bool = False
+    stepping: bool = False
+    held_since_s: float | None = None
     lost_with_process: bool = False
     still_up: bool = False
     declined: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from restart.engine.state import MoveState
-from restart.engine.table import Phase
+from restart.engine.table import FAILED, Phase
 from restart.errors import Exit
 
 NAMES_MAX = 10
@@ -22,12 +22,24 @@ def verdict(states: Mapping[str, MoveState]) -> tuple[str, Exit, str]:
     if failed:
         return "ended", Exit.HALTED, f"{len(failed)} of {len(states)} hosts failed: {_names(failed)}"
     if doubtful:
-        return "waiting", Exit.STOPPED, f"in doubt, waiting for `restart resolve`: {_names(doubtful)}"
+        return (
+            "waiting",
+            Exit.NOT_REBOOTED if unproved else Exit.STOPPED,
+            f"in doubt, waiting for `restart resolve`: {_names(doubtful)}",
+        )
     if Phase.WAITING in ends:
         return "halted", Exit.HALTED, "some moves could not begin"
     if unproved:
         return "ended", Exit.NOT_REBOOTED, f"not restarted: {_names(unproved)}"
     return "done", Exit.DONE, f"all {len(states)} hosts restarted"
+
+
+def stopped(states: Mapping[str, MoveState]) -> Exit:
+    """The exit code of a run that an operator stopped: 5 with hosts failed, 9 with hosts not rebooted, else 6."""
+    phases = {state.phase for state in states.values()}
+    if phases & FAILED:
+        return Exit.HALTED
+    return Exit.NOT_REBOOTED if phases & {Phase.NOT_REBOOTED, Phase.SKIPPED} else Exit.STOPPED
 
 
 def _names(hosts: list[str]) -> str:

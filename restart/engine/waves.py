@@ -100,11 +100,13 @@ class Waves:
 
     def finished(self) -> bool:
         """Every wave is done."""
-        return all(wave.done for wave in self._waves)
+        return all(wave.done and not wave.unfinished for wave in self._waves)
 
     def reached_last(self) -> bool:
         """Every wave up to `last` is done."""
-        return self.last is not None and all(wave.done for wave in self._waves if wave.wave.number <= self.last)
+        return self.last is not None and all(
+            wave.done and not wave.unfinished for wave in self._waves if wave.wave.number <= self.last
+        )
 
     def waits_for_time_or_gates(self) -> bool:
         """A wave's moves have ended and its gates, its settling or a person's word are still to come."""

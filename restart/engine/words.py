@@ -10,12 +10,15 @@ from restart.engine.moving import Moving
 from restart.engine.outbox import Outbox
 from restart.engine.pace import Pace
 from restart.engine.slots import Slots
+from restart.engine.starts import Starts
 from restart.engine.state import MoveState
 from restart.engine.table import FAILED, Phase, Sign
 from restart.engine.waves import Waves
 from restart.model.event import Word
 
 RESOLVING = {"done": Sign.TOLD_DONE, "retry": Sign.TOLD_RETRY, "skip": Sign.TOLD_SKIP}
+
+DECISIONS = frozenset({"approve", *RESOLVING})
 
 ALLOWED = {
     Sign.TOLD_DONE: (Phase.IN_DOUBT, Phase.QUARANTINED),
@@ -38,6 +41,7 @@ class Words:
         slots: Slots,
         pace: Pace,
         brakes: Brakes,
+        starts: Starts,
     ) -> None:
         self.paused: str | None = None
         self.stopping: str | None = None
@@ -48,9 +52,14 @@ class Words:
         self._slots = slots
         self._pace = pace
         self._brakes = brakes
+        self._starts = starts
+        self._kept: list[Word] = []
 
-    def hear(self, word: Word) -> None:
-        """Take in one word; a word that is none is passed over."""
+    def hear(self, word: Word, *, running: bool) -> None:
+        """Take in one word; a word that is none is passed over. Decisions are kept until the run is `running`: claimed, not ending."""
+        if word.word in DECISIONS and not running:
+            self._kept.append(word)
+            return
         said = said_by(word)
         match word.word:
             case "pause":
@@ -68,6 +77,12 @@ class Words:
                 self._resolve(word, said)
             case _:
                 pass
+
+    def hear_kept(self) -> None:
+        """Take in what was said before the run was running."""
+        kept, self._kept = self._kept, []
+        for word in kept:
+            self.hear(word, running=True)
 
     def _approve(self, target: str | None, said: str) -> None:
         wanting = [state for state in self._states.values() if state.approval is not None]
@@ -91,6 +106,7 @@ class Words:
         self._outbox.tell(facts.RESOLVED, host=state.host, why=said, word=word.word)
         self._brakes.forgive(state.host)
         self._pace.forgive(state.host)
+        self._starts.forgive(state)
         if sign is not Sign.TOLD_DONE:
             self._slots.free(state.host, "all")
         if sign is Sign.TOLD_RETRY:

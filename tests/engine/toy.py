@@ -52,6 +52,7 @@ class ToyHost:
 
     boots: int = 1
     down_since_s: float | None = None
+    lost_s: float = -1000.0
     up_at_s: float | None = None
     uptime_from_s: float = -1000.0
     boot_s: float = 20.0
@@ -62,6 +63,7 @@ class ToyHost:
     drained: bool = False
     reboots: int = 0
     ours: bool = False
+    cured_by_units: bool = True
 
 
 @dataclass
@@ -74,12 +76,14 @@ class Toy:
     latency_s: float = 0.1
     steps: dict[str, int] = field(default_factory=dict)
     gates: dict[str, Verdict] = field(default_factory=dict)
+    gate_passes: dict[str, list[float]] = field(default_factory=dict)
     watch: Verdict = Verdict.PASS
     script: list[tuple[float, Callable[[Toy], None]]] = field(default_factory=list)
     words: list[tuple[float, Word]] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
     ran: list[str] = field(default_factory=list)
     lose: Callable[[Request], bool] = lambda request: False
+    unanswered: Callable[[Request], bool] = lambda request: False
 
     def __post_init__(self) -> None:
         for name in self.inventory.hosts:
@@ -111,18 +115,26 @@ class Toy:
     def uptime_s(self, name: str) -> float:
         return self.now_s - self.hosts[name].uptime_from_s
 
-    def go_down(self, name: str) -> None:
+    def go_down(self, name: str, *, ours: bool = False) -> None:
         """The host goes down, by whatever cause."""
         host = self.hosts[name]
-        host.down_since_s = self.now_s
+        host.ours = ours
+        host.lost_s = host.down_since_s = self.now_s
         host.up_at_s = None if host.fault == "never_returns" else self.now_s + host.boot_s
+
+    def turn_gate(self, service: str, verdict: Verdict) -> None:
+        """The gate of `service` answers `verdict` from now on."""
+        self.gates[service] = verdict
+
+    def gate_passed_within(self, service: str, at_s: float, within_s: float) -> bool:
+        """Whether the gate answered PASS in the `within_s` before `at_s`, or a sick member excuses its FAIL."""
+        sick = any(self.hosts[name].sick for name in self.inventory.services[service].hosts)
+        return sick or any(at_s - within_s <= seen_s <= at_s for seen_s in self.gate_passes.get(service, ()))
 
     def known_bad(self, name: str) -> bool:
         """Not ready for longer than readiness may be old: no run could help not knowing (35 s: 30 s and the way there)."""
         host = self.hosts[name]
-        return not self.ready(name) and (
-            host.down_since_s is None or self.now_s - host.down_since_s > 35.0 or host.ours
-        )
+        return not self.ready(name) and (host.ours or self.now_s - host.lost_s > 35.0)
 
     def judge(self, name: str) -> None:
         """A reboot of `name` was asked for and is about to happen: is it safe by the true state of everything else?"""
@@ -197,10 +209,10 @@ class Toy:
                 return replace(event, at_s=self.now_s)
             return Woke(at_s=self.now_s)
 
-    def crash(self) -> None:
-        """The controller dies: answers on their way are lost; what was begun has happened or not."""
-        for _, _, event in sorted(self._queue):
-            if isinstance(event.answer, Reboot):
+    def crash(self, carried_out: Callable[[Request], bool] = lambda request: True) -> None:
+        """The controller dies: answers on their way are lost; what was begun has happened, or not, as `carried_out` says."""
+        for _, _, event in sorted(self._queue, key=lambda entry: entry[:2]):
+            if isinstance(event.answer, Reboot) and carried_out(event.answer):
                 self.late(event.answer)
         self._queue.clear()
 
@@ -222,16 +234,21 @@ class Toy:
             case ReadUnits():
                 return self.latency_s, Units(invocations=dict.fromkeys(request.units, "i1"))
             case RestartUnits():
-                self.hosts[request.host].sick = False
+                if self.hosts[request.host].cured_by_units:
+                    self.hosts[request.host].sick = False
                 return self.latency_s, Units(invocations=dict.fromkeys(request.units, "i2"))
         raise AssertionError(request)
 
     def late(self, request: object) -> Answer:
+        if isinstance(request, Reboot) and self.unanswered(request):
+            return NoAnswer(reason="timeout")
         match request:
             case Ask(subject="watch"):
                 return Checked(findings=tuple(Finding(verdict=self.watch, evidence="watch") for _ in request.checks))
             case Ask(subject="gate"):
                 verdict = self.gates.get(request.service or "", Verdict.PASS)
+                if verdict is Verdict.PASS:
+                    self.gate_passes.setdefault(request.service or "", []).append(self.now_s)
                 return Checked(findings=tuple(Finding(verdict=verdict, evidence="gate") for _ in request.checks))
             case Ask():
                 name = request.host or ""
@@ -264,8 +281,7 @@ class Toy:
         if host.fault != "ignores":
             self.judge(name)
             host.reboots += 1
-            host.ours = True
-            self.go_down(name)
+            self.go_down(name, ours=True)
         return RebootTaken()
 
     def await_boot(self, request: AwaitBoot) -> tuple[float, object]:
@@ -311,16 +327,44 @@ def play(
     plan: Plan, toy: Toy, *, until_wave: int | None = None, die_after: int | None = None, events_max: int = 50_000
 ) -> Played:
     """Drive a run to its outcome; with `die_after` the controller dies after that many events and is resumed."""
-    engine = Engine(plan)
-    first = Started(at_s=toy.now_s, engine=ENGINE_VERSION, run="toy", plan_digest="", until_wave=until_wave)
-    played = Played(engine, toy, [], [])
-    _drive(played, first, die_after, events_max)
+    played = Played(Engine(plan), toy, [], [])
+    drive_on(played, until_wave=until_wave, die_after=die_after, events_max=events_max)
     if die_after is not None and played.engine.outcome is None:
-        toy.crash()
-        played.engine = replayed(plan, played.events)
-        at_s = max(toy.now_s, played.events[-1].at_s)
-        _drive(played, Resumed(at_s=at_s, engine=ENGINE_VERSION), None, events_max)
+        resumed(played, events_max=events_max)
     return played
+
+
+def resumed(
+    played: Played,
+    *,
+    crash: bool = True,
+    carried_out: Callable[[Request], bool] = lambda request: True,
+    die_after: int | None = None,
+    events_max: int = 50_000,
+) -> None:
+    """The controller dies (where `crash`) and the run is resumed by a fresh engine."""
+    if crash:
+        played.toy.crash(carried_out)
+    played.engine = replayed(played.engine.plan, played.events)
+    first = Resumed(at_s=max(played.toy.now_s, played.events[-1].at_s), engine=ENGINE_VERSION)
+    _drive(played, first, die_after, events_max)
+
+
+def drive_on(
+    played: Played,
+    *,
+    until: Callable[[], bool] = lambda: False,
+    more: int = 0,
+    until_wave: int | None = None,
+    die_after: int | None = None,
+    events_max: int = 50_000,
+) -> None:
+    """Begin or go on, to the outcome or to `more` events after `until` holds."""
+    if played.events:
+        first = played.toy.wait(played.engine.deadline)
+    else:
+        first = Started(at_s=played.toy.now_s, engine=ENGINE_VERSION, run="toy", plan_digest="", until_wave=until_wave)
+    _drive(played, first, die_after, events_max, until, more)
 
 
 def replayed(plan: Plan, events: list[Event]) -> Engine:
@@ -330,7 +374,14 @@ def replayed(plan: Plan, events: list[Event]) -> Engine:
     return engine
 
 
-def _drive(played: Played, first: Event, die_after: int | None, events_max: int) -> None:
+def _drive(
+    played: Played,
+    first: Event,
+    die_after: int | None,
+    events_max: int,
+    until: Callable[[], bool] = lambda: False,
+    more: int = 0,
+) -> None:
     event = first
     for _ in range(events_max):
         played.events.append(event)
@@ -342,6 +393,10 @@ def _drive(played: Played, first: Event, die_after: int | None, events_max: int)
             played.toy.begin(request)
         if played.engine.outcome is not None:
             return
+        if until():
+            more -= 1
+            if more < 0:
+                return
         event = played.toy.wait(played.engine.deadline)
     raise AssertionError(
         f"no outcome after {events_max} events; last facts {[fact.fact for fact in played.facts[-5:]]}"

@@ -1,0 +1,76 @@
+"""Moves that wait in flight for their next act: drained ones to be judged once more, later rungs for their slots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from restart.engine import facts
+from restart.engine.moving import Moving
+from restart.engine.outbox import Outbox
+from restart.engine.readiness import Readiness
+from restart.engine.starts import Hold, Starts
+from restart.engine.state import MoveState
+from restart.engine.table import Phase, Sign
+
+
+class Acting:
+    """Carries them on, or calls them off. `until_s`: when, in run seconds, one of them is next to be looked at."""
+
+    def __init__(
+        self,
+        states: Mapping[str, MoveState],
+        outbox: Outbox,
+        *,
+        starts: Starts,
+        readiness: Readiness,
+        moving: Moving,
+        fresh_s: float,
+        patience_s: float,
+    ) -> None:
+        """`fresh_s`: how long what allowed a move to begin is taken to hold still; after `patience_s` of waiting it is called off."""
+        self._states = states
+        self._outbox = outbox
+        self._starts = starts
+        self._readiness = readiness
+        self._moving = moving
+        self._fresh_s = fresh_s
+        self._patience_s = patience_s
+        self.until_s: float | None = None
+
+    def carry_on(self, *, starting: bool, closed: str | None) -> None:
+        """On to the next act, or back if the run has been halted or stopped (not `starting`); `closed`: wait."""
+        self.until_s = None
+        for host in sorted(self._starts.in_flight):
+            state = self._states[host]
+            if state.phase is Phase.CLIMBING:
+                self._moving.climb(state)
+            elif not starting:
+                if state.phase is Phase.JUDGING or (state.phase is Phase.DRAINING and state.approval is not None):
+                    self._moving.call_off(state)
+            elif state.phase is Phase.JUDGING and closed is None:
+                self._judge(state)
+
+    def tell_hold(self, state: MoveState, hold: Hold) -> None:
+        """Tell what holds a move, where it is not what was told last."""
+        self._outbox.tell_change(
+            facts.HELD, (hold.rule, hold.why), host=state.host, wave=state.wave, why=hold.why, rule=hold.rule
+        )
+
+    def _judge(self, state: MoveState) -> None:
+        """Is what allowed the move known to hold still?"""
+        now_s = self._outbox.now_s
+        hold = None if now_s - state.judged_s <= self._fresh_s else self._starts.hold_acting(state)
+        if hold is None:
+            state.held_since_s = None
+            self._moving.sign(state, Sign.ALLOWED)
+            return
+        if state.held_since_s is None:
+            state.held_since_s = now_s
+        given_up_s = state.held_since_s + self._patience_s
+        if hold.waits != "asking":
+            self.tell_hold(state, hold)
+            if now_s >= given_up_s:
+                self._moving.call_off(state)
+                return
+        looks = (self._readiness.next_look_s(self._starts.wanted(state)), given_up_s, self.until_s)
+        self.until_s = min((at_s for at_s in looks if at_s is not None and at_s > now_s), default=None)

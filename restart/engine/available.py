@@ -1,0 +1,39 @@
+"""How many members of each service are available, told where it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from restart.engine import facts
+from restart.engine.outbox import Outbox
+from restart.model.check import Verdict
+from restart.model.inventory import Inventory
+from restart.rules.budgets import budget
+
+
+class Available:
+    """Counts, for the eyes alone: a member nobody has asked about counts as available. What is started is judged elsewhere."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        outbox: Outbox,
+        down_for_us: Callable[[str], bool],
+        last_known: Callable[[str, str], Verdict | None],
+    ) -> None:
+        self._services = inventory.services
+        self._outbox = outbox
+        self._down_for_us = down_for_us
+        self._last_known = last_known
+        self._down: dict[str, set[str]] = {name: set() for name in inventory.services}
+
+    def count(self, service: str, host: str) -> None:
+        """Something was learnt of `host` as a member of `service`."""
+        down = self._down[service]
+        known_bad = self._last_known(service, host) not in (None, Verdict.PASS)
+        (down.add if self._down_for_us(host) or known_bad else down.discard)(host)
+        found = self._services[service]
+        available = len(found.hosts) - len(down)
+        self._outbox.tell_change(
+            facts.AVAILABLE, available, service=service, available=available, of=len(found.hosts), budget=budget(found)
+        )  # fmt: skip
