@@ -23,6 +23,10 @@ class Violation:
     seed: int | None = None
     host: str | None = None
 
+    def __str__(self) -> str:
+        seed = "" if self.seed is None else f" (seed {self.seed})"
+        return f"rule {self.rule} is broken at {self.at_s:.1f}s, event {self.seq}: {self.what}{seed}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:

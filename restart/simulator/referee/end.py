@@ -10,7 +10,9 @@ from restart.simulator.referee.record import Record, some
 def judge_end(record: Record, outcome: Outcome | None, why: str = "") -> None:
     """Judge how the run ended; None: it did not, and `why` says how that was found out."""
     if outcome is None:
-        record.call(10, f"the run makes no progress: {why or 'it has no outcome'}")
+        # A person who does not come is no fault of the run, where it has said that it waits for one.
+        if "pause" not in record.closings and not record.wanted:
+            record.call(10, f"the run makes no progress: {why or 'it has no outcome'}")
         return
     if not outcome.why:
         record.call(10, f"the run ended {outcome.state} (exit {outcome.exit_code}) without a reason")
@@ -27,8 +29,12 @@ def judge_end(record: Record, outcome: Outcome | None, why: str = "") -> None:
 
 
 def restarted(record: Record, host: str) -> bool:
-    """Whether the host really is in another boot than at the run's start, or its units were restarted."""
-    return record.truth.hosts[host].boots > 0 or (host in record.restarts and record.restarts[host].units > 0)
+    """Whether the host is in another boot than at the run's start, or its units were restarted.
+
+    The boot id says so: a host that comes up with its old one has booted, and no run could prove it.
+    """
+    units = host in record.restarts and record.restarts[host].units > 0
+    return units or record.truth.hosts[host].boot_id != record.first_boot[host]
 
 
 def _judge_done(record: Record) -> None:

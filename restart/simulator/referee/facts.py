@@ -19,10 +19,13 @@ def hear_facts(record: Record, facts: Sequence[Fact]) -> bool:
         wave_done = wave_done or fact.fact == "wave_done"
         if fact.fact == "halted":
             record.closings.setdefault("halt", Closing(record.seq + 1, f"a halt ({fact.why})"))
+        elif fact.fact == "approval_wanted":
+            record.wanted[str(fact.data.get("target"))] = fact.evidence or ""
+            record.reason(6, f"a person is waited for: {fact.evidence}")
+        elif fact.fact == "approved":
+            record.wanted.pop(str(fact.data.get("target")), None)
         elif fact.host in record.grounds.moves:
             _of_move(record, fact, fact.host or "")
-        elif fact.fact == "approval_wanted":
-            record.reason(6, f"a person is waited for: {fact.evidence}")
     return wave_done
 
 
@@ -37,8 +40,6 @@ def _of_move(record: Record, fact: Fact, host: str) -> None:
         _ended(record, fact, host)
     elif fact.fact == "in_doubt":
         record.reason(6, f"{host} is in doubt")
-    elif fact.fact == "approval_wanted":
-        record.reason(6, f"a person is waited for: {fact.evidence}")
     elif fact.fact == "resolved":
         _resolved(record, str(fact.data.get("word", "none")), host)
 

@@ -67,6 +67,7 @@ class Record:
     not_ready: dict[str, set[str]] = field(default_factory=dict)
     foreign: set[str] = field(default_factory=set)
     boots: dict[str, int] = field(default_factory=dict)
+    first_boot: dict[str, str] = field(default_factory=dict)
     claimed: set[str] = field(default_factory=set)
     started_s: dict[str, float] = field(default_factory=dict)
     claim_s: dict[str, float] = field(default_factory=dict)
@@ -76,6 +77,8 @@ class Record:
     not_rebooted: set[str] = field(default_factory=set)
     failed: dict[str, None] = field(default_factory=dict)
     closings: dict[str, Closing] = field(default_factory=dict)
+    wanted: dict[str, str] = field(default_factory=dict)
+    """What a person is waited for: target -> text."""
     begun_moves: set[str] = field(default_factory=set)
     begun_acts: set[str] = field(default_factory=set)
     parted: str | None = None
@@ -86,12 +89,9 @@ class Record:
     def call(self, rule: int, what: str, *, host: str | None = None, at_s: float | None = None) -> None:
         """A rule is broken."""
         if len(self.violations) < VIOLATIONS_MAX:
-            self.violations.append(
-                Violation(
-                    rule=rule, name=NAMES[rule], at_s=self.at_s if at_s is None else at_s, event=self.seq, what=what,
-                    host=host, seed=self.seed,
-                )
-            )  # fmt: skip
+            at_s = self.at_s if at_s is None else at_s
+            text = f"{NAMES[rule]}: {what}"
+            self.violations.append(Violation(rule=rule, what=text, at_s=at_s, seq=self.seq, seed=self.seed, host=host))
 
     def reason(self, exit_code: int, why: str) -> None:
         """There is a true reason to end the run with this exit code."""

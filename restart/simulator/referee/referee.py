@@ -55,6 +55,7 @@ class Referee:
             plan=plan, truth=truth, seed=seed, grounds=Grounds(plan), told=Told(inventory), aways=Aways(inventory)
         )
         self._record.not_ready = {name: set() for name in inventory.services}
+        self._record.first_boot = {name: host.boot_id for name, host in truth.hosts.items()}
         self._written = written
         self._small = len(inventory.hosts) <= SWEEP_HOSTS_MAX
         self._acts_seen = 0
