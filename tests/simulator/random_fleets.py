@@ -43,9 +43,9 @@ def fixed(**given: object) -> Policy:
     return Policy(pace="fixed", canaries=0, **given)  # type: ignore[arg-type]
 
 
-def ask(run: str = "true", **given: object) -> Check:
-    """A functional check."""
-    return Check(kind="command", params={"run": run, "on": "host"}, **given)  # type: ignore[arg-type]
+def ask(run: str = "true", on: str = "host", **given: object) -> Check:
+    """A functional check; of a group with `on="controller"`."""
+    return Check(kind="command", params={"run": run, "on": on}, **given)  # type: ignore[arg-type]
 
 
 def draw(seed: int, *, faults: bool) -> Drawn:
@@ -146,7 +146,7 @@ def _service(chance: Random, name: str, hosts: tuple[str, ...], before: list[Ser
             else None
         ),
         ready=(ask(healthy_for_s=healthy_for_s),) if chance.random() < 0.7 else (),
-        gate=(ask("group", healthy_for_s=chance.choice([0.0, 12.0])),) if chance.random() < 0.4 else (),
+        gate=(ask("group", "controller", healthy_for_s=chance.choice([0.0, 12.0])),) if chance.random() < 0.4 else (),
         settle_s=chance.choice([0.0, 0.0, 30.0]),
         admission=chance.choice([None, None, 1, 2]),
     )

@@ -35,6 +35,7 @@ from restart.simulator.referee.end import judge_end, restarted
 from restart.simulator.referee.facts import hear_facts
 from restart.simulator.referee.grounds import Grounds
 from restart.simulator.referee.record import Closing, Record
+from restart.simulator.referee.restated import held_by_members
 from restart.simulator.referee.told import Told, verdict
 from restart.simulator.truth import HostTruth, Truth
 
@@ -176,7 +177,8 @@ class Referee:
         if streak is None:
             # A new one for each restart: what held before it proves nothing.
             streak = away.streaks[ask.service] = record.new_streak()
-        if away.hear(ask.service, streak.hear(ask.checks, answer, record.at_s)):
+        checks = held_by_members(record.plan.inventory.services.get(ask.service or ""), ask.checks)
+        if away.hear(ask.service, streak.hear(checks, answer, record.at_s)):
             away.held_s = record.at_s
             record.aways.come_back(host)
             record.grounds.finished(host)

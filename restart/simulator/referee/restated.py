@@ -82,6 +82,17 @@ def asked_of_members(service: Service) -> tuple[Check, ...]:
     return tuple(check for check in service.ready if check.kind != "boot") or (SSH_CHECK,)
 
 
+def held_by_members(service: Service | None, asked: Sequence[Check]) -> tuple[Check, ...]:
+    """The plan's own checks that a restarted member must hold; the proof of a reboot only where it was asked for.
+
+    A restart of units proves no boot, and a host in no service has to answer over SSH.
+    """
+    if service is None:
+        return (SSH_CHECK,)
+    proved = len(asked) == len(service.ready) and any(check.kind == "boot" for check in asked)
+    return service.ready if proved else asked_of_members(service)
+
+
 def gate_checks(service: Service) -> tuple[Check, ...]:
     """What is asked of the group; a person's word is no question to the world."""
     return tuple(check for check in service.gate if check.kind != "approve")

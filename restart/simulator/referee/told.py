@@ -26,7 +26,7 @@ class Streak:
     since_s: list[float | None] = field(default_factory=list)
 
     def hear(self, checks: tuple[Check, ...], answer: Answer, at_s: float) -> bool:
-        """True once every check has kept passing for its `healthy_for`."""
+        """True once every one of `checks` has kept passing for its `healthy_for`; an answer that lacks one breaks its streak."""
         findings = answer.findings if isinstance(answer, Checked) else ()
         if len(self.since_s) != len(checks):
             self.since_s = [None] * len(checks)
