@@ -54,6 +54,10 @@ class Problems:
         if len(self._found) >= PROBLEMS_MAX:
             raise EnoughProblems
 
+    def take(self, problem: Problem) -> None:
+        """One that another reading has found."""
+        self._found.add(problem)
+
     def at(self, source: Source, path: Path, what: str, way_out: str = "", *, key: bool = False) -> None:
         """One problem at the value under `path`, or at its key; `what` is told with the path before it."""
         before = spoken(path[:-1] if key else path)

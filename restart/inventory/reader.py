@@ -32,10 +32,21 @@ def read(paths: Sequence[FilePath], gates: Mapping[str, Gate], *, cycles_are_pro
     `cycles_are_problems` (for `validate`); the planner refuses them in its own words.
     """
     must(bool(paths), "an inventory is read from at least one path")
+    return _read(paths, gates, cycles_are_problems=cycles_are_problems, block=None)
+
+
+def read_block(source: Source, file: FilePath, gates: Mapping[str, Gate]) -> Inventory:
+    """The inventory that is a part of another document: `source` holds that part of `file`. Raises as `read` does."""
+    return _read([file], gates, cycles_are_problems=False, block=source)
+
+
+def _read(
+    paths: Sequence[FilePath], gates: Mapping[str, Gate], *, cycles_are_problems: bool, block: Source | None
+) -> Inventory:
     problems = Problems()
     try:
         with _no_garbage_collection():
-            inventory = _Reading(paths, gates, problems).inventory(cycles_are_problems=cycles_are_problems)
+            inventory = _Reading(paths, gates, problems, block).inventory(cycles_are_problems=cycles_are_problems)
     except EnoughProblems:
         found = problems.in_order()
         last = found[-1]
@@ -72,12 +83,14 @@ _NEEDED = (
 class _Reading:
     """One reading of an inventory, step by step."""
 
-    def __init__(self, paths: Sequence[FilePath], gates: Mapping[str, Gate], problems: Problems) -> None:
+    def __init__(
+        self, paths: Sequence[FilePath], gates: Mapping[str, Gate], problems: Problems, block: Source | None
+    ) -> None:
         self._problems = problems
         self._gates = gates
         self._definitions = definitions(gates)
         self._folders = playbook_folders(paths)
-        self._sources = sources(paths, problems)
+        self._sources = sources(paths, problems) if block is None else [block]
         self._all_read = not len(problems)
         self._given = {key for source in self._sources for key in source.root}
         self._hosts = HostTable(problems)
