@@ -67,7 +67,6 @@ def _judge_restart(record: Record, act: Act, host: str) -> None:
     away.acted, away.booted = True, act.kind == "units"
     away.boots_before = record.boots.get(host, 0)
     away.streaks.clear()
-    away.holding.clear()
     if act.kind != "units":
         record.claimed.discard(host)  # a claim does not outlive the boot
 

@@ -33,12 +33,11 @@ class Away:
     freed: bool = False
     troubled: str = ""
     streaks: dict[str | None, Streak] = field(default_factory=dict)
-    holding: set[str | None] = field(default_factory=set)
 
-    def hear(self, service: str | None, holds: bool) -> bool:
-        """One service's checks hold or do not; True once those of all services do at once."""
-        (self.holding.add if holds else self.holding.discard)(service)
-        return self.holding.issuperset(self.services or (None,))
+    def holds(self, at_s: float) -> bool:
+        """Whether the checks of all its services hold at `at_s`: at once, not one after the other."""
+        names = self.services or (None,)
+        return all(name in self.streaks and self.streaks[name].holds(at_s) for name in names)
 
 
 class Aways:

@@ -83,7 +83,9 @@ def _judge_gates(record: Record, request: Request, host: str) -> None:
     near: dict[str, None] = {}
     for carried in record.grounds.services_of[host]:
         near.update(dict.fromkeys(sorted(record.grounds.near[carried])))
-    since_s = max((record.last_end_s.get(name, 0.0) for name in near), default=0.0)
+    # An event may end one move and begin another at the same instant; what ended after the decision came too late for it.
+    by_seq = record.started_seq.get(host, begun.seq)
+    since_s = max((record.last_end_s(name, by_seq) for name in near), default=0.0)
     for name in near:
         gate = record.told.gates.get(name)
         if gate is None or _repairs(record, name, host, decided_s, ever_held=gate.held_s is not None):

@@ -31,7 +31,7 @@ def hear_facts(record: Record, facts: Sequence[Fact]) -> bool:
 
 def _of_move(record: Record, fact: Fact, host: str) -> None:
     if fact.fact == "move_started":
-        record.started_s[host] = fact.at_s
+        record.started_s[host], record.started_seq[host] = fact.at_s, record.seq
         record.begun_moves.discard(host)
         record.begun_acts.discard(host)
     elif fact.fact == "move_done":
@@ -56,8 +56,7 @@ def _done(record: Record, host: str, at_s: float) -> None:
 def _ended(record: Record, fact: Fact, host: str) -> None:
     away = record.aways.get(host)
     record.grounds.finished(host)
-    for service in record.grounds.services_of[host]:
-        record.last_end_s[service] = fact.at_s
+    record.ended(host, fact.at_s)
     if fact.fact == "not_rebooted":
         record.reason(9, f"{host} was not rebooted")
         return

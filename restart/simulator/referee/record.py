@@ -70,8 +70,10 @@ class Record:
     first_boot: dict[str, str] = field(default_factory=dict)
     claimed: set[str] = field(default_factory=set)
     started_s: dict[str, float] = field(default_factory=dict)
+    started_seq: dict[str, int] = field(default_factory=dict)
     claim_s: dict[str, float] = field(default_factory=dict)
-    last_end_s: dict[str, float] = field(default_factory=dict)
+    ends: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    """For each service when moves on it ended: the event and the time, in order."""
     restarts: dict[str, Restarts] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
     not_rebooted: set[str] = field(default_factory=set)
@@ -96,6 +98,15 @@ class Record:
     def reason(self, exit_code: int, why: str) -> None:
         """There is a true reason to end the run with this exit code."""
         self.reasons.setdefault(exit_code, why)
+
+    def ended(self, host: str, at_s: float) -> None:
+        """The move of `host` has ended."""
+        for service in self.grounds.services_of[host]:
+            self.ends.setdefault(service, []).append((self.seq, at_s))
+
+    def last_end_s(self, service: str, by_seq: int) -> float:
+        """When the last move on `service` had ended by event `by_seq`; 0 where none had."""
+        return next((at_s for seq, at_s in reversed(self.ends.get(service, ())) if seq <= by_seq), 0.0)
 
     def restarts_of(self, host: str) -> Restarts:
         """The restarts of one host."""

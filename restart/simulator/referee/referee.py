@@ -178,12 +178,12 @@ class Referee:
             # A new one for each restart: what held before it proves nothing.
             streak = away.streaks[ask.service] = record.new_streak()
         checks = held_by_members(record.plan.inventory.services.get(ask.service or ""), ask.checks)
-        if away.hear(ask.service, streak.hear(checks, answer, record.at_s)):
+        streak.hear(checks, answer, record.at_s)
+        if away.holds(record.at_s):
             away.held_s = record.at_s
             record.aways.come_back(host)
             record.grounds.finished(host)
-            for service in away.services:
-                record.last_end_s[service] = record.at_s
+            record.ended(host, record.at_s)
 
     def _note_trouble(self, request: Request, answer: Answer) -> None:
         """What may be a true reason for the run to halt (exit 5), to wait (6) or to be held (7)."""

@@ -24,20 +24,26 @@ class Streak:
     """Since when each check of a batch has been told PASS without a break."""
 
     since_s: list[float | None] = field(default_factory=list)
+    checks: tuple[Check, ...] = ()
 
     def hear(self, checks: tuple[Check, ...], answer: Answer, at_s: float) -> bool:
         """True once every one of `checks` has kept passing for its `healthy_for`; an answer that lacks one breaks its streak."""
         findings = answer.findings if isinstance(answer, Checked) else ()
         if len(self.since_s) != len(checks):
             self.since_s = [None] * len(checks)
+        self.checks = checks
         for index in range(len(checks)):
             if index >= len(findings) or findings[index].verdict is not Verdict.PASS:
                 self.since_s[index] = None
             elif self.since_s[index] is None:
                 self.since_s[index] = at_s
-        return all(
+        return self.holds(at_s)
+
+    def holds(self, at_s: float) -> bool:
+        """Whether every check has kept passing for its `healthy_for` at `at_s`, its last answer counting until its next."""
+        return bool(self.checks) and all(
             since_s is not None and at_s - since_s >= check.healthy_for_s - HAIR_S
-            for check, since_s in zip(checks, self.since_s, strict=True)
+            for check, since_s in zip(self.checks, self.since_s, strict=True)
         )
 
 
