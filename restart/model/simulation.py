@@ -59,6 +59,7 @@ class Result:
     `duration_s` is when it ended. `availability` holds for each service its functioning members over time, as steps (run seconds,
     members), `members` how many it has. `happenings` are what befell the fleet, as sentences with their time. `refused`: the
     plan was refused, and why; then nothing was played. `not_yet`: capabilities that the scenario needs and this version lacks.
+    `no_progress`: why the run has no outcome. `events` were appended to the journal, by as many controllers as there were `resumes` and one.
     """
 
     name: str
@@ -76,4 +77,5 @@ class Result:
     refused: tuple[str, ...] = ()
     not_yet: tuple[str, ...] = ()
     resumes: int = 0
+    no_progress: str = ""
     events: int = 0

@@ -33,7 +33,7 @@ def naive(scenario: Scenario, seed: int | None = None) -> Result:
         side="naive",
         outcome=None,
         duration_s=end_s,
-        score=score(site, must_be.hosts, end_s),
+        score=score(site, must_be.hosts, scenario.horizon_s),
         availability=availability(site),
         members={name: len(group.hosts) for name, group in site.fleet.groups.items()},
         happenings=tuple(
@@ -72,14 +72,20 @@ class _Rollout:
             if self._batches:
                 self._site.agenda.after(self._plan.every_s, self._next, Rank.ARRIVAL)
             return
+        batch, patience_us = self._current, micros(self._plan.patience_s)
+        self._site.agenda.at(self._since_us + patience_us, lambda: self._give_up(batch), Rank.TIMEOUT)
         self._look()
 
+    def _give_up(self, batch: tuple[str, ...]) -> None:
+        """Patience is over: the rollout ends where it is."""
+        if self._current == batch:
+            self._current = ()
+            self._batches.clear()
+            self._site.fleet.tell("gave_up", batch[0], f"not {self._plan.wait_for} within {self._plan.patience_s:g}s")
+
     def _look(self) -> None:
-        """Every host of the batch shows what is waited for: on to the next, unless patience is over."""
-        waited_us = self._site.agenda.now_us - self._since_us
-        if not self._current or waited_us > micros(self._plan.patience_s):
-            return
-        if all(self._shows(host) for host in self._current):
+        """Every host of the batch shows what is waited for: on to the next."""
+        if self._current and all(self._shows(host) for host in self._current):
             self._current = ()
             self._site.agenda.at(self._site.agenda.now_us, self._next, Rank.ARRIVAL)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from restart.engine import ENGINE_VERSION, Engine
@@ -42,11 +42,15 @@ class Judge(Protocol):
     def judge(self, event: Event, requests: Sequence[Request], facts: Sequence[Fact]) -> None:
         """One event was handled; nothing of what follows has begun."""
 
-    def end(self, outcome: Outcome | None) -> None:
-        """The run is over; None: it made no progress."""
+    def end(self, outcome: Outcome | None, why: str = "") -> None:
+        """The run is over; None: it made no progress, as `why` says."""
 
 
 MakeJudge = Callable[[Plan, Truth], Judge]
+"""A referee for one run, such as the class `restart.simulator.referee.Referee`."""
+
+
+Prepare = Callable[[SimulatedWorld, Faults], None]
 
 
 def play(
@@ -61,15 +65,21 @@ def play(
     name: str = "",
     horizon_s: float = HORIZON_S,
     keep_rows: bool = True,
+    prepare: Prepare | None = None,
 ) -> Result:
     """Carry out `plan` on a fleet with this physics, these faults and this seed: same arguments, same result, byte for byte.
 
     A run whose controller dies is resumed from its journal after `RESUME_AFTER_S`. A run that makes no progress, or is not over by
-    `horizon_s` of its clock, has an outcome of None. `keep_rows`: the result holds the journal's rows.
+    `horizon_s` of its clock, has an outcome of None. `keep_rows`: the result holds the journal's rows. `prepare` may put more
+    on the world's agenda before the run begins.
     """
     world = SimulatedWorld(plan.inventory, physics, gates=gates, seed=seed, horizon_s=horizon_s)
-    run = _Run(plan, world, MemoryJournal(), None if referee is None else referee(plan, world), tuple(watchers))
+    journal = MemoryJournal()
+    judge = None if referee is None else referee(plan, world)
+    run = _Run(plan, world, journal, judge, tuple(watchers))
     run.faults = Faults(world, run.journal, faults, seed)
+    if prepare is not None:
+        prepare(world, run.faults)
     outcome = run.carry_out()
     site = world.site
     moved = [move.host for move in plan.moves()]
@@ -87,8 +97,9 @@ def play(
         happenings=tuple(
             (found.at_s, f"{found.what} {found.where}: {found.detail}") for found in site.fleet.happenings
         ),
-        violations=tuple(run.referee.violations) if run.referee is not None else (),
+        violations=tuple(replace(found, seed=seed) for found in judge.violations) if judge is not None else (),
         resumes=run.resumes,
+        no_progress=run.stuck,
         events=len(run.journal),
     )
 
@@ -103,6 +114,7 @@ class _Run:
     referee: Judge | None
     watchers: tuple[Watcher, ...]
     resumes: int = 0
+    stuck: str = ""
     faults: Faults = field(init=False)
 
     def carry_out(self) -> Outcome | None:
@@ -117,19 +129,22 @@ class _Run:
         )
         engine = Engine(self.plan)
         outcome: Outcome | None = None
+        stuck = ""
         while True:
             try:
                 judged = _Judged(engine, self)
                 outcome = drive(judged, _Mortal(self.world, self.faults), self._append, first, self.watchers)
                 self.journal.finish(engine.facts)
                 break
-            except NoProgress:
+            except NoProgress as no_progress:
+                stuck = str(no_progress)
                 self.journal.finish(engine.facts)
                 break
             except (ControllerDied, Held):
                 engine, first = self._resume(first)
         if self.referee is not None:
-            self.referee.end(outcome)
+            self.referee.end(outcome, stuck)
+        self.stuck = stuck
         return outcome
 
     def _append(self, event: Event, facts_before: Sequence[Fact]) -> None:

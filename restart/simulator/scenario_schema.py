@@ -29,6 +29,10 @@ HAPPENINGS = (
     "lost",
     "rebuild",
     "relapse",
+    "gave_up",
+    "writes_lost",
+    "down",
+    "rebooted",
 )
 
 

@@ -1,0 +1,141 @@
+"""The staged side of a scenario: surveyed, planned and carried out by the production planner and engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from restart.engine.not_yet import not_yet
+from restart.errors import Refused
+from restart.model.answer import NoAnswer
+from restart.model.check import Finding, Verdict
+from restart.model.inventory import Inventory
+from restart.model.observation import HostSeen, Observation
+from restart.model.plan import Plan
+from restart.model.request import Ask
+from restart.model.simulation import Result, Score
+from restart.model.world import Gate
+from restart.planner import make_plan
+from restart.rules.moves import ready_checks
+from restart.simulator.faults import Fault
+from restart.simulator.journal import DAWN
+from restart.simulator.physics.figures import HostFigures, Physics
+from restart.simulator.play import MakeJudge, play
+from restart.simulator.scenario import Scenario
+from restart.simulator.world import SimulatedWorld
+
+MADE_AT = DAWN.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def staged(
+    scenario: Scenario,
+    seed: int | None = None,
+    *,
+    gates: Mapping[str, Gate],
+    referee: MakeJudge | None = None,
+    faults: Iterable[Fault] = (),
+) -> Result:
+    """What comes of planning and carrying out the scenario; `faults` come on top of its own.
+
+    Where it needs what this version lacks, nothing is played and the result says `not_yet`; where the plan is refused it says so.
+    """
+    seed = scenario.seed if seed is None else seed
+    lacking = scenario.not_yet()
+    if lacking:
+        return _unplayed(scenario, seed, not_yet=lacking)
+    try:
+        plan = plan_of(scenario, seed, gates)
+    except Refused as refused:
+        return _unplayed(scenario, seed, refused=tuple(str(refusal) for refusal in refused.refusals))
+    missing = not_yet(plan)
+    if missing:
+        return _unplayed(scenario, seed, not_yet=tuple(str(refusal) for refusal in missing))
+    return play(
+        plan,
+        scenario.physics,
+        seed,
+        gates=gates,
+        faults=[*scenario.faults, *faults],
+        referee=referee,
+        name=scenario.name,
+        horizon_s=scenario.horizon_s,
+    )
+
+
+def plan_of(scenario: Scenario, seed: int, gates: Mapping[str, Gate]) -> Plan:
+    """The scenario's plan, on a survey of its fleet as it stands at the start. Raises `Refused`."""
+    return make_plan(
+        scenario.inventory,
+        selection=scenario.selection,
+        observation=observe(scenario.inventory, scenario.physics, seed, gates),
+        made_at=MADE_AT,
+    )
+
+
+def observe(inventory: Inventory, physics: Physics, seed: int, gates: Mapping[str, Gate]) -> Observation:
+    """What a survey sees of the simulated fleet before anything happens."""
+    world = SimulatedWorld(inventory, physics, gates=gates, seed=seed)
+    return Observation(at=MADE_AT, hosts={name: _seen(world, inventory, name) for name in inventory.hosts})
+
+
+def default_physics(inventory: Inventory) -> Physics:
+    """Physics for a plan of which nobody has said how its fleet behaves: hosts boot as expected, give or take 20 %.
+
+    Boot and warm-up are the inventory's `expect` or its defaults; providers are awaited at boot as its edges say.
+    """
+    hosts: dict[str, HostFigures] = {}
+    for name in inventory.hosts:
+        hosts[name] = HostFigures(boot_s=_boot_s(inventory, name), spread=0.2)
+    return Physics(hosts=hosts, latency_s=0.02, strikes_after_s=1.0)
+
+
+def _boot_s(inventory: Inventory, host: str) -> float:
+    from restart.rules.moves import expected_s
+
+    services = [service.name for service in inventory.services.values() if host in service.hosts]
+    boot_s, warm_s, _ = expected_s(inventory, inventory.hosts[host], services)
+    return boot_s + warm_s
+
+
+def _seen(world: SimulatedWorld, inventory: Inventory, host: str) -> HostSeen:
+    silent = world.network.answers(host)
+    ready: dict[str, Verdict] = {}
+    why = ""
+    for service in world.site.fleet.services_of[host]:
+        checks = tuple(check for check in ready_checks(inventory.services[service]) if check.kind != "boot")
+        request = Ask(id="survey", subject="ready", checks=checks, host=host, service=service)
+        ready[service], evidence = _sum(world.replies.findings(request))
+        why = why or evidence
+    if isinstance(silent, NoAnswer):
+        return HostSeen(ready=ready, why=f"{silent.reason}: {silent.detail}")
+    uptime_s = world.site.machines.uptime_s(host)
+    return HostSeen(ready=ready, boot_id=world.hosts[host].boot_id, uptime_s=uptime_s, why=why)
+
+
+def _sum(findings: tuple[Finding, ...]) -> tuple[Verdict, str]:
+    """FAIL if one fails, else UNKNOWN if one is unknown, else PASS."""
+    for verdict in (Verdict.FAIL, Verdict.UNKNOWN):
+        for finding in findings:
+            if finding.verdict is verdict:
+                return verdict, finding.evidence
+    return Verdict.PASS, ""
+
+
+def _unplayed(scenario: Scenario, seed: int, *, refused: tuple[str, ...] = (), not_yet: tuple[str, ...] = ()) -> Result:
+    members = {name: len(service.hosts) for name, service in scenario.inventory.services.items()}
+    off = scenario.physics.off
+    steps = {
+        name: ((0.0, sum(host not in off for host in service.hosts)),)
+        for name, service in scenario.inventory.services.items()
+    }
+    result = Result(
+        name=scenario.name,
+        seed=seed,
+        side="staged",
+        outcome=None,
+        duration_s=0.0,
+        score=Score(reached=False),
+        members=members,
+        availability=steps,
+    )
+    return replace(result, refused=refused, not_yet=not_yet)
