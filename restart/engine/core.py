@@ -27,6 +27,7 @@ from restart.engine.outbox import Outbox
 from restart.engine.pace import Pace
 from restart.engine.readiness import Readiness
 from restart.engine.slots import Slots
+from restart.engine.stall import STALL_S, Stall
 from restart.engine.starts import Hold, Starts
 from restart.engine.state import MoveState
 from restart.engine.table import COUNTS_AS_DOWN, FINISHED, IN_FLIGHT, Phase, Sign
@@ -39,14 +40,11 @@ from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resum
 from restart.model.plan import Plan
 from restart.model.request import Request
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 """Raised whenever the same events would lead to other requests: a run is resumed only by the version that began it."""
 
 LISTENING_S = 2.0
 """How long a resumed run waits for words before it ends: they are read about once a second."""
-
-STALL_S = 300.0
-"""With nothing in flight, a hold on readiness that lasts this long halts the run by name instead of waiting for ever."""
 
 ASKING_AT_ONCE_MAX = 50
 """Moves whose readiness is being asked before further candidates are looked at: no burst of questions without need."""
@@ -65,7 +63,9 @@ class Engine:
                 must(move.host not in self.states, f"the plan moves {move.host} twice")
                 self.states[move.host] = MoveState(move, wave.number, inventory.playbooks[move.playbook])
         self._outbox = Outbox()
-        self._readiness = Readiness(inventory, self._outbox, down_for_us=self._down_for_us, noted=self._noted)
+        self._readiness = Readiness(
+            inventory, self._outbox, down_for_us=self._down_for_us, noted=lambda *seen: self._available.count(*seen)
+        )
         self._available = Available(inventory, self._outbox, self._down_for_us, self._readiness.last_known)
         self._guards = Guards(inventory, self._outbox, self._gate_failed)
         self._watches = Watches(inventory, self._outbox, partial(self._halt, "watch"))
@@ -86,6 +86,7 @@ class Engine:
             self.states, self._outbox, starts=self._starts, readiness=self._readiness, moving=self._moving,
             fresh_s=inventory.policy.ready_fresh_s, patience_s=STALL_S,
         )  # fmt: skip
+        self._stall = Stall(self._outbox, self._starts, self._readiness, self._acting.tell_hold)
         self._waves = Waves(plan, self.states, self._guards, self._outbox)
         self._words = Words(
             self.states, self._outbox,
@@ -95,8 +96,6 @@ class Engine:
         self._ending: Outcome | None = None
         self._running = False
         self._halted: str | None = None
-        self._stalled_s: float | None = None
-        self._blocked: tuple[str, ...] = ()
         self._holds: list[tuple[MoveState, Hold]] = []
         self._listening_s = 0.0
         self._awaiting_gate: dict[str, float] = {}
@@ -114,10 +113,7 @@ class Engine:
         times = [self._watches.deadline_s(), self._guards.deadline_s(), self._slots.next_expiry_s()]
         times += [self._moving.deadline_s(self.states[host]) for host in self._starts.in_flight]
         times += [self._waves.deadline_s(), self._starts.until_s, self._listening_s, self._acting.until_s]
-        if self._blocked:
-            times.append(self._readiness.next_look_s(self._blocked))
-        if self._stalled_s is not None:
-            times.append(self._stalled_s + STALL_S)
+        times += self._stall.times_s()
         # What is due already has been looked at with this event; only the future is worth waking up for.
         return min((at_s for at_s in times if at_s is not None and at_s > self._outbox.now_s), default=None)
 
@@ -175,7 +171,8 @@ class Engine:
             self._waves.last = None
         # Words that were said while nobody led the run come with the next event: it does not end before.
         self._listening_s = event.at_s + LISTENING_S
-        self._halted = self._words.stopping = self._stalled_s = self._ending = None
+        self._halted = self._words.stopping = self._ending = None
+        self._stall.over()
         self._running = False
         self._claims.claim_all(self._to_claim())
 
@@ -205,7 +202,7 @@ class Engine:
         self._acting.carry_on(starting=self._starting(), closed=self._closed())
         while self._waves.advance(self._outbox.now_s, asking=self._starting()):
             pass
-        self._blocked, self._holds = (), []
+        self._stall.blocked, self._holds = (), []
         if self._starting():
             self._begin_moves()
         self._guards.settle()
@@ -233,7 +230,7 @@ class Engine:
     def _begin_moves(self) -> None:
         closed = self._closed()
         if closed is not None:
-            self._stalled_s = None
+            self._stall.over()
             self._outbox.tell_change(
                 facts.HELD, closed, about="run", why=closed, rule="paused" if self._words.paused else "watch"
             )
@@ -250,7 +247,9 @@ class Engine:
             asking += hold.waits == "asking"
             if asking >= ASKING_AT_ONCE_MAX or self._slots.fleet_full():
                 break
-        self._judge_stall(holds)
+        stalled = self._stall.judge(holds)
+        if stalled is not None:
+            self._halt(*stalled)
 
     def _begin(self, state: MoveState) -> None:
         sick = self._starts.sick_in(state)
@@ -261,7 +260,7 @@ class Engine:
         self._awaiting_gate.pop(state.host, None)
         self._slots.take(state.host, self._outbox.now_s)
         self._pace.begin(state.host)
-        self._stalled_s = None
+        self._stall.over()
         self._outbox.tell(
             facts.MOVE_STARTED,
             host=state.host,
@@ -271,25 +270,7 @@ class Engine:
         )
         self._moving.sign(state, Sign.BEGUN)
 
-    def _judge_stall(self, holds: list[tuple[MoveState, Hold]]) -> None:
-        """Tell what holds the moves; wake up when it is worth asking again; do not wait for ever."""
-        for state, hold in holds[:20]:
-            if hold.waits in ("ready", "gate", "order") or hold.lasting:
-                self._acting.tell_hold(state, hold)
-        blocked = [state for state, hold in holds if hold.waits == "ready"]
-        self._blocked = tuple(dict.fromkeys(name for state in blocked[:50] for name in self._starts.wanted(state)))
-        if self._starts.in_flight or not any(hold.waits in ("ready", "asking") for _, hold in holds):
-            self._stalled_s = None
-        elif self._stalled_s is None:
-            self._stalled_s = self._outbox.now_s
-        elif blocked and self._outbox.now_s - self._stalled_s >= STALL_S:
-            state, hold = next((state, hold) for state, hold in holds if hold.waits == "ready")
-            self._halt(hold.rule, f"{state.host} could not begin for {STALL_S:g}s: {hold.why}")
-
     # --- what moves and gates report ---------------------------------------------------------------------------------
-
-    def _noted(self, service: str, host: str) -> None:
-        self._available.count(service, host)
 
     def _down_for_us(self, host: str) -> bool:
         return host in self.states and self.states[host].phase in COUNTS_AS_DOWN
