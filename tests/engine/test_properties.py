@@ -22,7 +22,7 @@ from tests.engine.toy import Played, Toy, drive_on, fleet, play, resumed
 ROOMY = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
-GATE = (Check(kind="http", healthy_for_s=20.0, within_s=120.0),)
+GATE = (Check(kind="http", healthy_for_s=20.0, every_s=5.0, within_s=120.0),)
 SHORT = (Check(kind="tcp", healthy_for_s=0.0, within_s=60.0), Check(kind="http", healthy_for_s=3.0, every_s=5.0))
 BOOKS = {
     "plain": Playbook(name="reboot", restart=(Rung(kind="reboot"),)),
@@ -65,7 +65,7 @@ def inventories(draw: st.DrawFn) -> Inventory:
                 min_available=Amount(quorum=True) if budget == "quorum" and size > 2 else None,
                 max_unavailable=Amount(number=draw(st.integers(1, size))) if budget == "number" else None,
                 settle_s=draw(st.sampled_from([0.0, 0.0, 30.0])),
-                gate=draw(st.sampled_from([(), (), (Check(kind="http", healthy_for_s=0.0),), GATE])),
+                gate=draw(st.sampled_from([(), (), (Check(kind="http", healthy_for_s=0.0, every_s=5.0),), GATE])),
                 ready=draw(st.sampled_from([(), (), SHORT])),
                 path=draw(st.integers(0, 5)) == 0,
                 admission=draw(st.sampled_from([None, None, 1, 2])),
@@ -212,7 +212,7 @@ def test_words_gates_watches_faults_and_crashes_at_any_time_break_nothing(
     inventory: Inventory, data: st.DataObject
 ) -> None:
     book = data.draw(st.sampled_from(sorted(BOOKS)))
-    watch = (Check(kind="http", within_s=60.0),) if data.draw(st.booleans()) else ()
+    watch = (Check(kind="http", every_s=10.0, within_s=60.0),) if data.draw(st.booleans()) else ()
     inventory = replace(inventory, playbooks={"reboot": BOOKS[book]}, watch=watch)
     plan = planned(inventory)
     if plan is None:
@@ -224,14 +224,14 @@ def test_words_gates_watches_faults_and_crashes_at_any_time_break_nothing(
     bench = Bench(played)
     toy.lose = bench.lose
     crashes = data.draw(st.lists(st.tuples(st.integers(1, 120), st.booleans()), max_size=3))
-    drive_on(played, die_after=crashes[0][0] if crashes else None, events_max=4_000)
+    drive_on(played, die_after=crashes[0][0] if crashes else None, events_max=3_000)
     bench.judge()
     for number, (_, carried_out) in enumerate(crashes):
         if played.engine.outcome is not None and played.engine.outcome.state == "done":
             break
         bench.crashed()
         more = len(played.events) + crashes[number + 1][0] if number + 1 < len(crashes) else None
-        resumed(played, carried_out=always(carried_out), die_after=more, events_max=4_000)
+        resumed(played, carried_out=always(carried_out), die_after=more, events_max=3_000)
         bench.judge()
     assert played.engine.outcome is not None
     event(f"exit {played.exit_code} {book}")
@@ -276,7 +276,7 @@ def speak(toy: Toy, data: st.DataObject) -> None:
     for round_s in range(100, 1500, 200):
         toy.words.extend((float(round_s), said_word("approve", host)) for host in toy.hosts)
         toy.words.append((float(round_s) + 150.0, said_word("go", None)))
-    toy.words.extend((at_s, said_word("stop", None)) for at_s in (6_000.0, 12_000.0, 18_000.0, 24_000.0))
+    toy.words.extend((at_s, said_word("stop", None)) for at_s in (2_000.0, 4_000.0, 6_000.0, 8_000.0))
     toy.words.sort(key=lambda entry: entry[0])
 
 

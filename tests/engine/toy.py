@@ -152,8 +152,9 @@ class Toy:
                 self.trouble.append(f"{self.now_s:.1f}: {name} takes {service.name} to {bad} down, {allowed} allowed")
             for edge in service.depends_on:
                 self.judge_edge(name, service, edge, allowed)
-        moving = [other for other, host in self.hosts.items() if host.ours and not self.ready(other)]
         for limit in self.inventory.limits.values():
+            through = self.up if limit.held_until == "booted" else self.ready
+            moving = [other for other, host in self.hosts.items() if host.ours and not through(other)]
             label = limit.per or ""
             mine = self.inventory.hosts[name].labels.get(label)
             among = [other for other in moving if not label or self.inventory.hosts[other].labels.get(label) == mine]
