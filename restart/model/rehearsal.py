@@ -116,13 +116,14 @@ class Loss:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Losses:
-    """Every single host lost in turn, in inventory order. `base` is how the run ends when none is."""
+    """Every single host lost in turn, in inventory order. `base` is how the run ends when none is, with what was unsafe then."""
 
     name: str
     seed: int
     base: Outcome | None
     base_s: float
     losses: tuple[Loss, ...]
+    violations: tuple[Violation, ...] = ()
 
     @property
     def survives(self) -> bool:
