@@ -36,7 +36,9 @@ def _limit(source: Source, path: Path, name: str, entry: Block, members: Members
     if not entry.cut and not any(cap in entry for cap in _CAPS):
         problems.at(source, path, "limits nothing", f"state one of {', '.join(_CAPS)}")
     for key in _OF_CAPACITY:
-        if key in entry and "capacity" not in entry and not entry.cut:
+        # A time-out of a shared server has headroom too.
+        told = "capacity" in entry or (key == "headroom" and "shared" in entry)
+        if key in entry and not told and not entry.cut:
             problems.at(source, (*path, key), f"{key} means nothing without capacity", "state capacity", key=True)
     rate = entry.get("max_rate")
     held = entry.get("held_until", "ready")

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 
 from restart.planner.doors import Doors
 from restart.planner.holds import ms
 from restart.planner.kinds import Fleet
 from restart.planner.timeline import Pieces, Timeline
+from restart.rules.limits import EPSILON
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +34,24 @@ def lower_bound(fleet: Fleet, doors: Doors, pieces: Pieces) -> Bound:
 
 
 def _limits(pieces: Pieces) -> list[Bound]:
-    """Work over capacity of each limit. A slot held beyond its move's end counts only up to that end."""
+    """Work over capacity of each slot, and what every move does before and after it holds one.
+
+    A slot held beyond its move's end counts only up to that end.
+    """
     table = pieces.holds
-    work: dict[int, int] = {}
+    work: dict[int, float] = {}
+    before: dict[int, int] = {}
+    after: dict[int, int] = {}
     for host in pieces.scope.moving:
         whole_ms = ms(pieces.durations_s[host])
-        for slot, held_ms in table.holds(host):
-            work[slot] = work.get(slot, 0) + min(held_ms, whole_ms)
+        for slot, amount, from_ms, until_ms in (*table.holds(host), *table.later(host)):
+            held_ms = max(0, min(until_ms, whole_ms) - from_ms)
+            work[slot] = work.get(slot, 0) + amount * held_ms
+            before[slot] = min(before.get(slot, from_ms), from_ms)
+            left_ms = max(0, whole_ms - until_ms)
+            after[slot] = min(after.get(slot, left_ms), left_ms)
     return [
-        Bound(-(-total // table.caps[slot]), f"{table.names[slot]} (at most {table.caps[slot]} at once)")
+        Bound(before[slot] + ceil(total / table.cap(slot) - EPSILON) + after[slot], table.name(slot))
         for slot, total in work.items()
     ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from restart.errors import UsageMistake
 from restart.model.inventory import Dependency
 from restart.model.plan import Move, Plan, Wave
@@ -13,6 +15,7 @@ from restart.planner.refusals import some, stated_budget
 from restart.planner.scope import scope_of
 from restart.rules.budgets import may_be_down, ready_enough
 from restart.rules.durations import spoken
+from restart.rules.limits import SlotTable
 
 
 def explain(plan: Plan, host: str) -> tuple[str, ...]:
@@ -38,6 +41,7 @@ def _explained(plan: Plan, wave: Wave, move: Move) -> tuple[str, ...]:
         f"{move.host}{carried} is in wave {wave.number} of {len(plan.waves)}: "
         f"starts after {spoken(move.start_s)}, takes {spoken(move.finish_s - move.start_s)}, by playbook {move.playbook}",
         *(f"- {why}" for why in move.why),
+        *(f"- {line}" for line in _limit_lines(plan, move)),
     ]
     if wave.number == 1:
         lines.append("no wave is before it")
@@ -46,6 +50,14 @@ def _explained(plan: Plan, wave: Wave, move: Move) -> tuple[str, ...]:
     lines.append(f"not in wave {before.number}, because:")
     lines += [f"- {why}" for why in _Before(plan, before).kept_out(move)]
     return tuple(lines)
+
+
+def _limit_lines(plan: Plan, move: Move) -> Iterator[str]:
+    """What the move takes of each limit that it falls under, and until when."""
+    table = SlotTable(plan.inventory)
+    for take in table.takes(plan.inventory.hosts[move.host], move.services):
+        amount = "" if take.amount == 1 else f"{take.amount:g} of it, "
+        yield f"under {take.slot} ({table.told(take.slot)}): {amount}{table.terms[take.slot.limit]}"
 
 
 class _Before:

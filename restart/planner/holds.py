@@ -1,15 +1,24 @@
-"""Holds: what a move occupies while it runs, and for how long. Limits in flight and rates, as timing needs them."""
+"""Holds: what a move occupies of the limits while it runs, and from when until when, as timing needs them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
+from math import inf
+from typing import NamedTuple
 
-from restart.model.inventory import Inventory, Limit
+from restart.model.inventory import Inventory
 from restart.planner.guards import Guards
-from restart.rules.limits import Slot, SlotTable
+from restart.rules.limits import EPSILON, Slot, SlotTable, Term
 
-Hold = tuple[int, int]
-"""A slot's number, and after how many milliseconds from the move's start it is free again."""
+
+class Hold(NamedTuple):
+    """An amount of a slot (its number), from and until so many milliseconds after the move's start."""
+
+    slot: int
+    amount: float
+    from_ms: int
+    until_ms: int
 
 
 def ms(seconds: float) -> int:
@@ -18,7 +27,7 @@ def ms(seconds: float) -> int:
 
 
 class HoldTable:
-    """The holds of each host. Slots are numbered; `caps[slot]` moves may hold one at once and `names[slot]` says it to people."""
+    """The holds of each host. Slots are numbered; `caps[slot]` may be held at once and `slots[slot]` is the slot itself."""
 
     def __init__(
         self,
@@ -33,53 +42,82 @@ class HoldTable:
         self._services_of = services_of
         self._durations_s = durations_s
         self._booted_s = booted_s
-        self._slots = SlotTable(inventory)
-        self._rates = tuple(limit for limit in inventory.limits.values() if limit.max_rate is not None)
-        self._rated = {limit.name: frozenset(limit.hosts or ()) for limit in self._rates}
+        self.table = SlotTable(inventory)
         self._numbers: dict[Slot, int] = {}
-        self._found: dict[str, list[Hold]] = {}
-        self.caps: list[int] = []
-        self.names: list[str] = []
+        self._now: dict[str, tuple[Hold, ...]] = {}
+        self._later: dict[str, tuple[Hold, ...]] = {}
+        self.caps: list[float] = []
+        self.slots: list[Slot] = []
+        self.any_later = any(term.held_from == "booted" for term in self.table.terms.values())
+        """Whether some limit is held only from when the host has booted."""
 
-    def holds(self, host: str) -> list[Hold]:
-        """What the move of `host` holds."""
-        if host not in self._found:
-            self._found[host] = self._of(host)
-        return self._found[host]
+    def holds(self, host: str) -> tuple[Hold, ...]:
+        """What the move of `host` holds from its start."""
+        if host not in self._now:
+            self._find(host)
+        return self._now[host]
 
-    def _of(self, host: str) -> list[Hold]:
-        whole_s, services = self._durations_s[host], self._services_of[host]
-        found = []
-        for slot in self._slots.slots(self._inventory.hosts[host], services):
-            until, held_s = self._slots.held_until[slot.limit]
-            if held_s is not None:
-                after_s = held_s
-            elif until == "booted":
-                after_s = self._booted_s[host]
-            elif until == "gate":
-                after_s = whole_s + self._guards.own_s((*services, *_admitting(slot)))
+    def later(self, host: str) -> tuple[Hold, ...]:
+        """What the move of `host` holds only from when its host has booted."""
+        if not self.any_later:
+            return ()
+        if host not in self._later:
+            self._find(host)
+        return self._later[host]
+
+    def without(self, limit: str) -> HoldTable:
+        """The same holds with no cap on the slots of `limit`, of which every host's holds were looked up already."""
+        relaxed = copy(self)
+        relaxed.caps = [
+            inf if slot.limit == limit else cap for slot, cap in zip(self.slots, self.caps, strict=True)
+        ]  # fmt: skip
+        return relaxed
+
+    def cap(self, slot: int) -> float:
+        """How much of the slot may be held at once."""
+        return self.table.cap(self.slots[slot])
+
+    def name(self, slot: int) -> str:
+        """`limits.rack r1 (at most 2 at once)`."""
+        return f"{self.slots[slot]} ({self.table.told(self.slots[slot])})"
+
+    def booted_s(self, host: str) -> float:
+        """After how many seconds `host` is predicted to have booted."""
+        return self._booted_s[host]
+
+    def _find(self, host: str) -> None:
+        now, later = [], []
+        for take in self.table.takes(self._inventory.hosts[host], self._services_of[host]):
+            term = self.table.terms[take.slot.limit]
+            from_s = self._booted_s[host] if term.held_from == "booted" else 0.0
+            hold = Hold(
+                self._number(take.slot), take.amount, ms(from_s), ms(self._until_s(host, take.slot, term, from_s))
+            )
+            if hold.from_ms:
+                later.append(hold)
             else:
-                after_s = whole_s
-            found.append((self._number(slot), ms(after_s)))
-        for limit in self._rates:
-            value = self._rate_value(limit, host)
-            if value is not None:
-                # A rate is a slot that every start holds for as long as the rate's span.
-                slot = Slot(limit=f"limits.{limit.name} rate", value=value)
-                found.append((self._number(slot, limit.max_rate), ms(limit.max_rate_per_s or 0.0)))
-        return found
+                now.append(hold)
+        self._now[host], self._later[host] = tuple(now), tuple(later)
 
-    def _rate_value(self, limit: Limit, host: str) -> str | None:
-        if limit.hosts is not None and host not in self._rated[limit.name]:
-            return None
-        return "" if limit.per is None else self._inventory.hosts[host].labels.get(limit.per)
+    def _until_s(self, host: str, slot: Slot, term: Term, from_s: float) -> float:
+        """How many seconds after the move's start its slot is predicted to be free again."""
+        whole_s = self._durations_s[host]
+        if term.planned_s is not None:
+            return from_s + term.planned_s
+        if term.clock_s is not None:
+            return (self._booted_s[host] if term.clock_from == "booted" else 0.0) + term.clock_s
+        if term.until == "booted":
+            return self._booted_s[host]
+        if term.until == "gate":
+            return whole_s + self._guards.own_s((*self._services_of[host], *_admitting(slot)))
+        return whole_s
 
-    def _number(self, slot: Slot, cap: int | None = None) -> int:
+    def _number(self, slot: Slot) -> int:
         number = self._numbers.get(slot)
         if number is None:
             number = self._numbers[slot] = len(self.caps)
-            self.caps.append(self._slots.cap(slot) if cap is None else cap)
-            self.names.append(str(slot))
+            self.caps.append(self.table.cap(slot) + EPSILON)
+            self.slots.append(slot)
         return number
 
 

@@ -9,7 +9,7 @@ from math import ceil
 from restart.model.inventory import Host
 from restart.planner.scope import Scope
 from restart.rules.budgets import may_be_down
-from restart.rules.limits import DomainTable, SlotTable
+from restart.rules.limits import DomainTable
 from restart.rules.pace import canaries_of, stratum
 
 Domain = tuple[str, str]
@@ -147,12 +147,12 @@ def _leading(scope: Scope) -> dict[str, int]:
 
 
 def _crowded_labels(scope: Scope) -> tuple[str, ...]:
-    """Labels whose in-flight limit may hold a wave up: hosts of one value are spread over the waves."""
-    table = SlotTable(scope.inventory)
+    """Labels whose limit may hold a wave up from inside: hosts of one value are spread over the waves."""
     return tuple(
         limit.per
         for limit in scope.inventory.limits.values()
-        if limit.per is not None and f"limits.{limit.name}" in table.held_until
+        if limit.per is not None
+        and not (limit.max_in_flight is None and limit.shared is None and limit.capacity is None)
     )
 
 

@@ -23,6 +23,7 @@ from restart.planner.impact import impact
 from restart.planner.kinds import Fleet
 from restart.planner.last import path_in_turn
 from restart.planner.notes import notes
+from restart.planner.overdrawn import overdrawn
 from restart.planner.reasons import Reasons
 from restart.planner.scope import Scope, draw_scope
 from restart.planner.timeline import Pieces, Timeline
@@ -92,6 +93,7 @@ def _checked_scope(
         *refusals.budgets(scope),
         *refusals.providers(scope),
         *refusals.limits(scope),
+        *overdrawn(scope),
         *refusals.overridden(overrides),
     )
     if wrong:
@@ -130,7 +132,7 @@ def _planned(
             left_alone=scope.left_alone,
             durations=expected,
             observation=observation,
-            notes=notes(fleet, doors, pieces, bound, surveyed=observation is not None),
+            notes=notes(fleet, doors, pieces, timeline, bound, surveyed=observation is not None),
             overrides=overrides,
             include_controller=include_controller,
             made_at=made_at,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import ceil
 
 from restart.planner.bound import Bound
 from restart.planner.doors import Doors
 from restart.planner.kinds import Fleet
 from restart.planner.refusals import some
-from restart.planner.timeline import Pieces
+from restart.planner.tightest import sharing, tightest
+from restart.planner.timeline import Pieces, Timeline
 from restart.rules.budgets import budget
 from restart.rules.durations import spoken
 from restart.rules.path import path_alone
@@ -17,7 +17,9 @@ from restart.rules.path import path_alone
 NO_BUDGET_NOTES_MAX = 10
 
 
-def notes(fleet: Fleet, doors: Doors, pieces: Pieces, bound: Bound, *, surveyed: bool) -> tuple[str, ...]:
+def notes(
+    fleet: Fleet, doors: Doors, pieces: Pieces, timeline: Timeline, bound: Bound, *, surveyed: bool
+) -> tuple[str, ...]:
     """Sentences, the most general first; the same for the same plan."""
     found = [] if surveyed else ["not surveyed: every host assumed up"]
     found += _down(fleet)
@@ -26,7 +28,8 @@ def notes(fleet: Fleet, doors: Doors, pieces: Pieces, bound: Bound, *, surveyed:
     found += _no_budget(fleet, pieces)
     found += _approvals(fleet)
     found += _path(fleet)
-    found += _not_planned(fleet)
+    found += tightest(pieces, timeline)
+    found += sharing(pieces)
     if bound.at_least_ms:
         found.append(f"no schedule takes less than {spoken(bound.at_least_ms / 1000)}: set by {bound.by}")
     return tuple(found)
@@ -116,17 +119,3 @@ def _path(fleet: Fleet) -> list[str]:
         for host, why in scope.path.items()
         if host in alone
     ]
-
-
-def _not_planned(fleet: Fleet) -> list[str]:
-    """Keys that the format knows and this planner does not plan by yet: said, never passed over."""
-    inventory = fleet.scope.inventory
-    found = []
-    for limit in inventory.limits.values():
-        for key, value in (("capacity", limit.capacity), ("shared", limit.shared)):
-            if value is not None:
-                found.append(f"limits.{limit.name}.{key} is not planned yet: the waves do not keep it")
-    using: Sequence[str] = [host.name for host in inventory.hosts.values() if host.uses]
-    if using:
-        found.append(f"uses of {some(using)} is not planned yet: the waves do not keep it")
-    return found

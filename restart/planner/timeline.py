@@ -8,17 +8,22 @@ from dataclasses import dataclass, field
 from restart.planner.guards import Guards
 from restart.planner.holds import HoldTable
 from restart.planner.scope import Scope
+from restart.rules.limits import Slot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """Predicted milliseconds from the run's start. `cause`: the move whose end let this one start; none: nothing did."""
+    """Predicted milliseconds from the run's start. `cause`: the move whose end let this one start; none: nothing did.
+
+    `waited_ms`: during how long at least one move that nothing else kept back waited for a slot.
+    """
 
     start_ms: Mapping[str, int]
     finish_ms: Mapping[str, int]
     cause: Mapping[str, str]
     canaries: frozenset[str]
     makespan_ms: int
+    waited_ms: Mapping[Slot, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

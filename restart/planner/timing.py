@@ -11,13 +11,14 @@ from functools import partial
 from heapq import heapify, heappop, heappush
 
 from restart.errors import must
+from restart.planner.calendar import Calendar
 from restart.planner.holds import ms
 from restart.planner.strata import draw_strata
 from restart.planner.timeline import Batch, Pieces, Station, Timeline
-from restart.rules.limits import DomainTable
+from restart.rules.limits import DomainTable, Slot
 
 Key = tuple[str, int | str, str]
-"""What a parked move waits for: a slot, a stratum, or a domain of a limit."""
+"""What a parked move waits for: a slot from now or one from when it has booted (`later`), a stratum, or a domain of a limit."""
 
 
 def time_plan(pieces: Pieces, barrier: str) -> Timeline:
@@ -33,7 +34,8 @@ class _Play:
         self._wave_of = {host: index for index, wave in enumerate(pieces.waves) for host in wave}
         self._length_ms = {host: ms(pieces.durations_s[host]) for host in self._wave_of}
         self._table = pieces.holds
-        self._held: dict[int, int] = {}
+        self._held: dict[int, float] = {}
+        self._later = Calendar()
         self._strata, self._strata_of = draw_strata(self._scope, pieces.guards, self._wave_of)
         self._domains = DomainTable(self._scope.inventory) if self._by_service else None
         self._active = self._domains_at_first()
@@ -44,6 +46,8 @@ class _Play:
         self._now_ms = 0
         self._parked: dict[Key, list[tuple[tuple[int, ...], str]]] = {}
         self._woken: dict[Key, str] = {}
+        self._since: dict[Key, int] = {}
+        self._waited: dict[Slot, int] = {}
         self._opened: list[tuple[str, str]] = []
         self._start: dict[str, int] = {}
         self._finish: dict[str, int] = {}
@@ -69,6 +73,7 @@ class _Play:
             cause=self._cause,
             canaries=frozenset(self._canaries),
             makespan_ms=self._end_ms(),
+            waited_ms=self._waited,
         )
 
     # What a move waits for before it is even looked at: stations.
@@ -160,7 +165,7 @@ class _Play:
         for key, cause in self._woken.items():
             if self._parked.get(key):
                 heap.append((*heappop(self._parked[key]), cause, key))
-        self._woken = {}
+        woken, self._woken = self._woken, {}
         heapify(heap)
         while heap:
             _, host, cause, woken_by = heappop(heap)
@@ -169,13 +174,24 @@ class _Play:
                 self._begin(host, cause)
             else:
                 heappush(self._parked.setdefault(blocked, []), (self._priority[host], host))
+                self._since.setdefault(blocked, self._now_ms)
             if woken_by is not None and woken_by != blocked and self._parked.get(woken_by):
                 heappush(heap, (*heappop(self._parked[woken_by]), cause, woken_by))
+        for key in woken:
+            if not self._parked.get(key) and key in self._since:
+                self._count_wait(key)
+
+    def _count_wait(self, key: Key) -> None:
+        """Nothing waits for `key` any more."""
+        since_ms = self._since.pop(key)
+        if isinstance(key[1], int):
+            slot = self._table.slots[key[1]]
+            self._waited[slot] = self._waited.get(slot, 0) + self._now_ms - since_ms
 
     def _blocked_by(self, host: str) -> Key | None:
         caps, held = self._table.caps, self._held
-        for slot, _ in self._table.holds(host):
-            if held.get(slot, 0) >= caps[slot]:
+        for slot, amount, _, _ in self._table.holds(host):
+            if held.get(slot, 0) + amount > caps[slot]:
                 return ("slot", slot, "")
         for name in self._strata_of[host]:
             if not self._strata[name].has_room():
@@ -185,18 +201,34 @@ class _Play:
                 active = self._active[domain.limit]
                 if not self._is_down(host) and domain.value not in active and len(active) >= self._domains.cap(domain):
                     return ("domain", domain.limit, domain.value)
+        return self._later_blocked_by(host) if self._table.any_later else None
+
+    def _later_blocked_by(self, host: str) -> Key | None:
+        """A slot that will not be free when the host has booted; it is looked at again when it may start after all."""
+        for hold in self._table.later(host):
+            free = self._later.free_at(hold, self._now_ms, self._table.caps[hold.slot])
+            if free is not None:
+                at_ms, by = free
+                key: Key = ("later", hold.slot, "")
+                self._at(at_ms, partial(self._wake, key, by), host)
+                return key
         return None
+
+    def _wake(self, key: Key, cause: str, _: str) -> None:
+        self._woken.setdefault(key, cause)
 
     def _begin(self, host: str, cause: str) -> None:
         now, length = self._now_ms, self._length_ms[host]
         self._start[host] = now
         if cause:
             self._cause[host] = cause
-        for slot, after_ms in self._table.holds(host):
-            self._held[slot] = self._held.get(slot, 0) + 1
+        for slot, amount, _, until_ms in self._table.holds(host):
+            self._held[slot] = self._held.get(slot, 0) + amount
             # What the move's own end frees needs no event of its own.
-            if after_ms != length:
-                self._at(now + after_ms, partial(self._free, slot), host)
+            if until_ms != length:
+                self._at(now + until_ms, partial(self._free, slot, amount), host)
+        for hold in self._table.later(host):
+            self._later.reserve(hold, now, host)
         for name in self._strata_of[host]:
             found = self._strata[name]
             if found.started < found.canaries:
@@ -209,8 +241,8 @@ class _Play:
                 active[domain.value] = active.get(domain.value, 0) + 1
         self._at(now + length, self._ended, host)
 
-    def _free(self, slot: int, host: str) -> None:
-        self._held[slot] -= 1
+    def _free(self, slot: int, amount: float, host: str) -> None:
+        self._held[slot] -= amount
         self._woken.setdefault(("slot", slot, ""), host)
 
     def _prove(self, name: str, host: str) -> None:
@@ -221,9 +253,9 @@ class _Play:
     def _ended(self, host: str) -> None:
         self._finish[host] = self._now_ms
         length = self._length_ms[host]
-        for slot, after_ms in self._table.holds(host):
-            if after_ms == length:
-                self._free(slot, host)
+        for slot, amount, _, until_ms in self._table.holds(host):
+            if until_ms == length:
+                self._free(slot, amount, host)
         for name in self._strata_of[host]:
             proof_ms = self._strata[name].proof_ms
             if proof_ms:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
 from restart.errors import Exit, Refused, UsageMistake
 from restart.model.check import Check
-from restart.model.inventory import Amount, Dependency, Limit, Service
-from restart.model.plan import Duration
+from restart.model.inventory import Amount, Dependency, Expect, Limit, Policy, Service, Shared
+from restart.model.plan import Duration, Plan
 from restart.planner import compare_barriers, explain, make_plan, plan_json
 from tests.planner.fleets import AT, fleet, host
 from tests.planner.test_document import plan
@@ -107,11 +107,54 @@ def test_a_plan_of_an_empty_service_ignores_it() -> None:
     assert [row.service for row in made.impact] == ["s"]
 
 
-def test_what_is_not_planned_yet_is_said() -> None:
-    power = Limit(name="power", capacity=6000.0, starting=650.0)
-    made = make_plan(fleet([replace(host("a"), uses={"power": 10.0})], [], limits={"power": power}), made_at=AT)
-    assert "limits.power.capacity is not planned yet: the waves do not keep it" in made.notes
-    assert "uses of a is not planned yet: the waves do not keep it" in made.notes
+def limited(*written: Limit, hosts: int = 6) -> Plan:
+    names = [f"h{number}" for number in range(1, hosts + 1)]
+    web = Service(name="web", hosts=tuple(names), max_unavailable=Amount(number=hosts))
+    policy = Policy(pace="fixed", canaries=0)
+    found = {limit.name: limit for limit in written}
+    return make_plan(fleet([host(name) for name in names], [web], limits=found, policy=policy), made_at=AT)
+
+
+def tightest(plan: Plan) -> list[str]:
+    return [note for note in plan.notes if note.startswith("tightest limit: ")]
+
+
+def test_the_tightest_limit_is_the_one_whose_lifting_gains_most() -> None:
+    made = limited(Limit(name="fleet", max_in_flight=3), Limit(name="few", hosts=("h1", "h2", "h3"), max_in_flight=1))
+    assert tightest(made) == [
+        "tightest limit: limits.few (at most 1 at once); it costs 3m10s, without it the plan would take 6m20s"
+    ]
+
+
+def test_a_limit_that_no_move_waits_for_is_not_called_tight() -> None:
+    assert tightest(limited(Limit(name="fleet", max_in_flight=6))) == []
+
+
+def test_two_limits_that_hold_a_plan_up_together_are_not_said_to_cost_time_alone() -> None:
+    made = limited(
+        Limit(name="fleet", max_in_flight=2),
+        Limit(name="all", hosts=("h1", "h2", "h3", "h4", "h5", "h6"), max_in_flight=2),
+    )
+    (note,) = tightest(made)
+    assert note.endswith("but without it alone the plan would take as long")
+
+
+def test_a_large_plan_says_how_long_moves_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restart.planner.tightest.REPLAYED_MOVES_MAX", 5)
+    assert tightest(limited(Limit(name="fleet", max_in_flight=2))) == [
+        "tightest limit: limits.fleet (at most 2 at once); moves wait for it during 6m20s"
+    ]
+
+
+def test_slow_start_never_goes_past_the_number_that_saturates_a_limit() -> None:
+    shared = Shared(work_s=60.0, at_once=3, timeout_s=600.0)
+    names = [f"h{number:02d}" for number in range(40)]
+    web = Service(name="web", hosts=tuple(names), max_unavailable=Amount(number=40), expect=Expect(boot_s=50.0))
+    map_ = Limit(name="map", shared=shared, max_in_flight=20)
+    plan = make_plan(fleet([host(name) for name in names], [web], limits={"map": map_}), made_at=AT)
+    started = Counter(move.start_s for move in plan.moves())
+    assert max(started.values()) == 3
+    assert min(started.values()) == 1
 
 
 def test_waiting_for_a_person_is_said() -> None:
