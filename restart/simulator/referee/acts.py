@@ -42,7 +42,9 @@ def _judge_step(record: Record, act: Act, host: str) -> None:
         return
     _judge_claim(record, act, host)
     if away is None:
-        _judge_budgets(record, act, host, begun)
+        if record.started_seq.get(host, record.resumed_seq) >= record.resumed_seq:
+            # Else the drain was under way when the controller died, and is repeated; the restart after it is judged.
+            _judge_budgets(record, act, host, begun)
         _judge_limits(record, act, host)
         record.aways.add(_away(record, host, begun))
 
@@ -64,7 +66,7 @@ def _judge_restart(record: Record, act: Act, host: str) -> None:
         _judge_limits(record, act, host)
         away = _away(record, host, begun)
         record.aways.add(away)
-    away.acted, away.booted = True, act.kind == "units"
+    away.acted, away.acted_s, away.booted = True, act.at_s, act.kind == "units"
     away.boots_before = record.boots.get(host, 0)
     away.streaks.clear()
     if act.kind != "units":

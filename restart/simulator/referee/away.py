@@ -18,7 +18,7 @@ Place = tuple[str, str]
 class Away:
     """One host that this run has begun to take away. Times are run seconds.
 
-    `decided_s`: when the run decided on it; `acted`: it was restarted, not only drained; `booted`: it has come up in another boot
+    `decided_s`: when the run decided on it; `acted`: it was restarted at `acted_s`, not only drained; `booted`: it has come up in another boot
     since; `held_s`: since when its checks have held. `freed`: an operator took the matter into their hands. `troubled`: what its checks said
     that was not PASS.
     """
@@ -28,6 +28,7 @@ class Away:
     decided_s: float
     boots_before: int
     acted: bool = False
+    acted_s: float = 0.0
     booted: bool = False
     held_s: float | None = None
     freed: bool = False

@@ -17,11 +17,11 @@ def judge_begin(record: Record, request: Request) -> None:
     host = request.host
     if isinstance(request, Claim):
         record.claim_s[request.host] = record.at_s
-    record.begun[request.id] = Begun(
-        request=request, seq=record.seq, at_s=record.at_s, claim_s=record.claim_s.get(host or "")
-    )
-    if not named or host is None:
+    if not named or host is None or not isinstance(request, Reboot | RestartUnits | RunStep):
         return
+    record.begun[request.id] = Begun(
+        request=request, seq=record.seq, at_s=record.at_s, claim_s=record.claim_s.get(host)
+    )
     if isinstance(request, Reboot | RestartUnits):
         if host not in record.begun_acts:
             _judge_closed(record, request, host)
@@ -30,6 +30,9 @@ def judge_begin(record: Record, request: Request) -> None:
         record.begun_acts.add(host)
         record.begun_moves.add(host)
     elif isinstance(request, RunStep) and not request.undo and host not in record.begun_moves:
+        if record.started_seq.get(host, record.resumed_seq) < record.resumed_seq:
+            # A drain under way when the controller died is repeated (contract 5); the restart after it is judged as a first act.
+            return
         _judge_closed(record, request, host)
         _judge_gates(record, request, host)
         record.begun_moves.add(host)
@@ -79,7 +82,7 @@ def _judge_gates(record: Record, request: Request, host: str) -> None:
     guard the repair of a member that is not ready.
     """
     begun = record.begun[request.id]
-    decided_s = record.started_s.get(host, begun.at_s)
+    decided_s = record.decided_s(host, begun)
     near: dict[str, None] = {}
     for carried in record.grounds.services_of[host]:
         near.update(dict.fromkeys(sorted(record.grounds.near[carried])))

@@ -49,6 +49,7 @@ def _done(record: Record, host: str, at_s: float) -> None:
     if host in record.done:
         record.call(5, f"the move of {host} was done twice", host=host)
     record.done.add(host)
+    record.ended(host, at_s)
     if record.aways.get(host) is not None:
         record.call(5, f"the move of {host} is called done before its checks have held", host=host)
 

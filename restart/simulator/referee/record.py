@@ -24,7 +24,7 @@ NAMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """A request that began: with which event, when, and when the last claim on its host had begun (run seconds)."""
+    """An act that began: with which event, when, and when the last claim on its host had begun (run seconds)."""
 
     request: Request
     seq: int
@@ -61,6 +61,7 @@ class Record:
     aways: Aways
     run: str = ""
     seq: int = 0
+    resumed_seq: int = 0
     at_s: float = 0.0
     violations: list[Violation] = field(default_factory=list)
     begun: dict[str, Begun] = field(default_factory=dict)
@@ -121,6 +122,8 @@ class Record:
         """
         last_s = begun.at_s if begun.claim_s is None else begun.claim_s
         started_s = self.started_s.get(host)
+        if self.started_seq.get(host, 0) < self.resumed_seq:
+            started_s = None  # nothing that was known before a crash is known after it
         fresh_s = self.plan.inventory.policy.ready_fresh_s
         return started_s if started_s is not None and last_s - started_s <= fresh_s else last_s
 

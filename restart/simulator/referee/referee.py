@@ -1,9 +1,9 @@
 """The referee: the list of what always holds, judged from outside the engine.
 
-It is told of each event twice: once it is durable (`appended`), and once it was handled, with the requests that are about to begin and
-what the engine says of itself (`judge`). It judges by the truth of the world (`restart.simulator.truth`) and by what the world
-has told, and takes the engine's word for three things only: when a move began, that it gave a move up, and that it halts. It
-knows the rules by heart (`restated`) and imports neither `restart.rules` nor the engine.
+It is told of each event twice: once it is durable (`appended`), and once it was handled, with the requests that are about to begin
+and what the engine says of itself (`judge`). It judges by the truth of the world (`restart.simulator.truth`) and by what the
+world has told, and takes the engine's word for three things only: when a move began and ended, that it gave a move up, and that
+it halts. It knows the rules by heart (`restated`) and imports neither `restart.rules` nor the engine.
 
 After every event it looks at every host where there are up to 200, else at those that changed, and at every host when a wave is
 done. What an act is judged on is kept ready: the members that are not ready, those away, and who holds each limit.
@@ -63,7 +63,7 @@ class Referee:
         self._facts_of = 0
         self._durable: Event | None = None
         self._wave_done = True
-        self._pending: dict[str, Request] = {}
+        self._pending: dict[str, tuple[Request, float]] = {}
         self._look()
 
     @property
@@ -96,7 +96,7 @@ class Referee:
             record.call(8, what, host=requests[0].host)
         self._hear_facts(facts)
         for request in requests:
-            self._pending[request.id] = request
+            self._pending[request.id] = (request, record.at_s)
             judge_begin(record, request)
 
     def end(self, outcome: Outcome | None, why: str = "") -> None:
@@ -126,9 +126,9 @@ class Referee:
             case Resumed():
                 self._resumed()
             case Answered():
-                request = self._pending.pop(event.request, None)
-                if request is not None:
-                    self._answered(request, event.answer)
+                pending = self._pending.pop(event.request, None)
+                if pending is not None:
+                    self._answered(*pending, event.answer)
             case Word():
                 self._word(event)
             case LeaseLost():
@@ -141,6 +141,9 @@ class Referee:
         """Another process goes on. What was under way may still arrive; what was told before proves nothing any longer."""
         record = self._record
         self._pending.clear()
+        record.resumed_seq = record.seq
+        # Moves that had not come to their first act are judged as if they began now.
+        record.begun_moves &= record.begun_acts
         record.aways.let_go(record.at_s, record.gates_held_s)
         record.told.forget()
         record.parted = None
@@ -159,19 +162,19 @@ class Referee:
         elif word.word == "go":
             record.closings.pop("pause", None)
 
-    def _answered(self, request: Request, answer: Answer) -> None:
+    def _answered(self, request: Request, begun_s: float, answer: Answer) -> None:
         record = self._record
         self._note_trouble(request, answer)
         if isinstance(request, Ask):
             record.told.hear(request, answer, record.at_s)
             if request.subject == "ready" and request.host is not None:
-                self._hear_checks(request, request.host, answer)
+                self._hear_checks(request, request.host, begun_s, answer)
 
-    def _hear_checks(self, ask: Ask, host: str, answer: Answer) -> None:
+    def _hear_checks(self, ask: Ask, host: str, begun_s: float, answer: Answer) -> None:
         """The checks of a host that is away: once those of all its services hold at once, it is back."""
         record = self._record
         away = record.aways.get(host)
-        if away is None or not away.acted or record.begun[ask.id].at_s < away.decided_s:
+        if away is None or not away.acted or begun_s < away.acted_s:
             return
         streak = away.streaks.get(ask.service)
         if streak is None:
@@ -183,7 +186,6 @@ class Referee:
             away.held_s = record.at_s
             record.aways.come_back(host)
             record.grounds.finished(host)
-            record.ended(host, record.at_s)
 
     def _note_trouble(self, request: Request, answer: Answer) -> None:
         """What may be a true reason for the run to halt (exit 5), to wait (6) or to be held (7)."""
