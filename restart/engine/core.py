@@ -257,7 +257,6 @@ class Engine:
         state.sick_in = sick
         state.began_s = state.judged_s = self._outbox.now_s
         self._waves.begun(state)
-        self._awaiting_gate.pop(state.host, None)
         self._slots.take(state.host, self._outbox.now_s)
         self._pace.begin(state.host)
         self._stall.over()

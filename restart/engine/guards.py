@@ -13,6 +13,7 @@ from restart.model.answer import Answer, Checked
 from restart.model.check import Check, Verdict
 from restart.model.inventory import Inventory
 from restart.model.request import Ask
+from restart.rules.durations import spoken
 
 
 @dataclass(slots=True)
@@ -87,6 +88,7 @@ class GateState:
     asked_s: float = 0.0
     passed_s: float | None = None
     passed_asked_s: float = 0.0
+    since_s: float = 0.0
     wanted_s: float | None = None
     next_s: float = 0.0
     asking: bool = False
@@ -138,6 +140,10 @@ class Guards:
             and self._outbox.now_s - gate.passed_s <= gate.fresh_s
         ):
             return True
+        if since_s > gate.since_s:
+            # What passed before the last move near it ended says nothing of now: it has to hold its time anew.
+            gate.since_s, gate.next_s = since_s, self._outbox.now_s
+            gate.streaks.reset()
         self._want(gate)
         return False
 
@@ -149,6 +155,9 @@ class Guards:
     def story(self, service: str) -> str:
         """How the gate stands, for people."""
         gate = self._gates[service]
+        if gate.verdict is Verdict.PASS:
+            must_s = max(check.healthy_for_s for check in gate.streaks.checks)
+            return f"gate of {service}: passes, and has to keep passing for {spoken(must_s)} ({gate.evidence})"
         return f"gate of {service}: {gate.verdict or 'not asked yet'} ({gate.evidence})"
 
     def settle(self) -> None:
@@ -191,10 +200,13 @@ class Guards:
         gate.asking = False
         now_s = self._outbox.now_s
         gate.verdict, gate.evidence = summed_up(answer)
-        if gate.streaks.hear(answer, now_s):
-            gate.passed_s, gate.passed_asked_s = now_s, gate.asked_s
-            gate.wanted_s, gate.ever_passed = None, True
-        gate.next_s = gate.streaks.next_s(now_s)
+        if gate.asked_s < gate.since_s:
+            gate.next_s = now_s  # asked before the last move near it ended: ask anew at once
+        else:
+            if gate.streaks.hear(answer, now_s):
+                gate.passed_s, gate.passed_asked_s = now_s, gate.asked_s
+                gate.wanted_s, gate.ever_passed = None, True
+            gate.next_s = gate.streaks.next_s(now_s)
         self._outbox.tell_change(
             facts.GATE, gate.verdict, service=gate.service, verdict=gate.verdict, evidence=gate.evidence
         )  # fmt: skip

@@ -103,7 +103,7 @@ class Readiness:
 
     def _refresh(self, service: str) -> bool:
         now_s = self._outbox.now_s
-        if now_s <= self._known_until_s.get(service, -1.0):
+        if now_s < self._known_until_s.get(service, -1.0):
             return True
         complete, until_s = True, now_s + self._fresh_s
         for host in self._inventory.services[service].hosts:

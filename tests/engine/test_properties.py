@@ -20,7 +20,7 @@ from restart.planner import make_plan
 from tests.engine.toy import Played, Toy, drive_on, fleet, play, resumed
 
 ROOMY = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 GATE = (Check(kind="http", healthy_for_s=20.0, every_s=5.0, within_s=120.0),)
 SHORT = (Check(kind="tcp", healthy_for_s=0.0, within_s=60.0), Check(kind="http", healthy_for_s=3.0, every_s=5.0))

@@ -177,26 +177,6 @@ def test_a_rung_that_waits_for_its_slots_is_the_one_that_is_climbed_after_a_resu
     assert played.reboots() == {"w1": 2, "w2": 1}
 
 
-def test_a_gate_passed_for_an_earlier_round_frees_no_slot_of_the_next() -> None:
-    gate = Check(kind="http", healthy_for_s=40.0)
-    web = Service(name="web", hosts=("w1", "w2"), max_unavailable=Amount(number=2), gate=(gate,))
-    limits = {"one": Limit(name="one", max_in_flight=1, held_until="gate")}
-    inventory = fleet(web, limits=limits, policy=fixed())
-    toy = Toy(inventory)
-    toy.hosts["w1"].fault = "ignores"
-    # Retried while its slot still waits for the gate.
-    played = begun(toy, plan_of(inventory, "w1 w2"))
-    drive_on(played, until=lambda: any(fact.host == "w1" and fact.fact == facts.NOT_REBOOTED for fact in played.facts))
-    drive_on(played, until=lambda: played.engine.states["w1"].phase.value == "not_rebooted")
-    toy.hosts["w1"].fault = ""
-    toy.words = [(toy.now_s, word("retry", "w1"))]
-    drive_on(played)
-    ends = {fact.host: fact.at_s for fact in played.told(facts.MOVE_DONE)}
-    starts = [(fact.host, fact.at_s) for fact in played.told(facts.MOVE_STARTED)]
-    assert not any(host == "w2" and starts[-2][1] < at_s < ends["w1"] for host, at_s in starts)
-    assert played.exit_code == 0
-
-
 # --- gates ------------------------------------------------------------------------------------------------------------
 
 
@@ -213,10 +193,11 @@ def test_a_gate_asked_before_a_move_ended_says_nothing_of_the_time_after() -> No
     gate = Check(kind="http", healthy_for_s=0.0)
     inventory = fleet(replace(DB, gate=(gate,)), policy=fixed())
     toy = Toy(inventory)
+    toy.delay = lambda request: 1.9 if isinstance(request, Ask) and request.subject == "gate" else 0.0
     played = play(plan_of(inventory, "db-1 db-2 db-3"), toy)
     ends = [fact.at_s for fact in played.told(facts.MOVE_DONE)]
     starts = [fact.at_s for fact in played.told(facts.MOVE_STARTED)]
-    assert all(start >= end + 0.1 - 1e-9 for start, end in zip(starts[1:], ends, strict=False))
+    assert all(start >= end + 1.9 for start, end in zip(starts[1:], ends, strict=False))
 
 
 def test_a_failing_gate_is_given_the_time_that_the_repair_of_its_sick_member_takes() -> None:
@@ -304,7 +285,8 @@ def test_a_member_that_comes_back_is_looked_at_though_another_is_quarantined() -
 
     toy.script = [(595.0, down)]
     played = play(plan_of(inventory, "h1", "h2", "h3", "h4"), toy, events_max=3000)
-    assert played.reboots() == {"h1": 1, "h2": 1, "h3": 1, "h4": 1}
+    started = {fact.host: fact.at_s for fact in played.told(facts.MOVE_STARTED)}
+    assert 715.0 < started["h2"] < 730.0
 
 
 def test_a_pause_is_no_stall() -> None:
@@ -364,7 +346,9 @@ def test_a_canary_in_a_later_wave_leads_nobody_before_it() -> None:
 def test_path_hosts_go_last_though_the_barrier_is_each_services_own() -> None:
     path = Service(name="lb", hosts=("lb-1",), path=True)
     inventory = fleet(DB, path, policy=fixed(barrier="service"))
-    played = play(plan_of(inventory, "db-1", "db-2", "db-3", "lb-1"), Toy(inventory))
+    toy = Toy(inventory)
+    toy.go_down("db-3")  # so that the others wait at first
+    played = play(plan_of(inventory, "db-1", "db-2", "db-3", "lb-1"), toy)
     assert [fact.host for fact in played.told(facts.MOVE_STARTED)][-1] == "lb-1"
     assert played.exit_code == 0
 

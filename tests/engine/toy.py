@@ -83,6 +83,7 @@ class Toy:
     trouble: list[str] = field(default_factory=list)
     ran: list[str] = field(default_factory=list)
     lose: Callable[[Request], bool] = lambda request: False
+    delay: Callable[[Request], float] = lambda request: 0.0
     unanswered: Callable[[Request], bool] = lambda request: False
 
     def __post_init__(self) -> None:
@@ -187,6 +188,7 @@ class Toy:
         delay_s, answer = self.carry_out(request)
         host = getattr(request, "host", None)
         event = Answered(at_s=0.0, request=request.id, answer=answer, host=host)
+        delay_s += self.delay(request)
         heapq.heappush(self._queue, (self.now_s + delay_s, next(self._count), event))
 
     def wait(self, until_s: float | None) -> Event:
