@@ -30,7 +30,9 @@ def fleet(*services: Service, labels: dict[str, dict[str, str]] | None = None, *
     return Inventory(
         fleet="toy",
         hosts={
-            name: Host(name=name, address=f"10.0.{number // 250}.{number % 250 + 1}", labels=(labels or {}).get(name, {}))
+            name: Host(
+                name=name, address=f"10.0.{number // 250}.{number % 250 + 1}", labels=(labels or {}).get(name, {})
+            )
             for number, name in enumerate(names)
         },
         services={service.name: service for service in services},
