@@ -44,6 +44,7 @@ class HoldTable:
         self._booted_s = booted_s
         self.table = SlotTable(inventory)
         self._numbers: dict[Slot, int] = {}
+        self._spans: dict[tuple[str, tuple[str, ...], float, float], tuple[int, int]] = {}
         self._now: dict[str, tuple[Hold, ...]] = {}
         self._later: dict[str, tuple[Hold, ...]] = {}
         self.caps: list[float] = []
@@ -86,18 +87,29 @@ class HoldTable:
         return self._booted_s[host]
 
     def _find(self, host: str) -> None:
-        now, later = [], []
-        for take in self.table.takes(self._inventory.hosts[host], self._services_of[host]):
-            term = self.table.terms[take.slot.limit]
-            from_s = self._booted_s[host] if term.held_from == "booted" else 0.0
-            hold = Hold(
-                self._number(take.slot), take.amount, ms(from_s), ms(self._until_s(host, take.slot, term, from_s))
-            )
-            if hold.from_ms:
-                later.append(hold)
-            else:
-                now.append(hold)
-        self._now[host], self._later[host] = tuple(now), tuple(later)
+        now: list[Hold] = []
+        later: list[Hold] = []
+        services, whole_s, booted_s = self._services_of[host], self._durations_s[host], self._booted_s[host]
+        for take in self.table.takes(self._inventory.hosts[host], services):
+            slot = take.slot
+            # Most hosts are alike in this; gates and admissions alone depend on the services.
+            likeness = (slot.limit, services, whole_s, booted_s)
+            if likeness not in self._spans:
+                self._spans[likeness] = self._span(host, slot)
+            from_ms, until_ms = self._spans[likeness]
+            number = self._numbers.get(slot)
+            if number is None:
+                number = self._number(slot)
+            (later if from_ms else now).append(Hold(number, take.amount, from_ms, until_ms))
+        self._now[host] = tuple(now)
+        if self.any_later:
+            self._later[host] = tuple(later)
+
+    def _span(self, host: str, slot: Slot) -> tuple[int, int]:
+        """From and until how many milliseconds after its start the move of `host` holds `slot`."""
+        term = self.table.terms[slot.limit]
+        from_s = self._booted_s[host] if term.held_from == "booted" else 0.0
+        return ms(from_s), ms(self._until_s(host, slot, term, from_s))
 
     def _until_s(self, host: str, slot: Slot, term: Term, from_s: float) -> float:
         """How many seconds after the move's start its slot is predicted to be free again."""
@@ -113,11 +125,9 @@ class HoldTable:
         return whole_s
 
     def _number(self, slot: Slot) -> int:
-        number = self._numbers.get(slot)
-        if number is None:
-            number = self._numbers[slot] = len(self.caps)
-            self.caps.append(self.table.cap(slot) + EPSILON)
-            self.slots.append(slot)
+        number = self._numbers[slot] = len(self.caps)
+        self.caps.append(self.table.cap(slot) + EPSILON)
+        self.slots.append(slot)
         return number
 
 

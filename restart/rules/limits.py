@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import floor
+from typing import NamedTuple
 
 from restart.model.inventory import Host, Inventory, Limit, Shared
 from restart.rules.durations import spoken
@@ -29,8 +30,7 @@ EPSILON = 1e-9
 """0.95 * 6000 may be a hair off 5700; a hair must not cost or grant a start."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Slot:
+class Slot(NamedTuple):
     """A place under one limit: its name as `--override` takes it, and the label's value or consumer's provider it is for."""
 
     limit: str
@@ -264,13 +264,16 @@ class SlotTable:
     def takes(self, host: Host, services: Iterable[str]) -> tuple[Take, ...]:
         """All that the move of `host`, a member of `services`, must hold."""
         taken = []
+        known, labels = self._known, host.labels
         for part in self.parts:
-            value = part.value(host)
+            if part.members is not None and host.name not in part.members:
+                continue
+            value = "" if part.limit.per is None else labels.get(part.limit.per)
             if value is None:
                 continue
-            if (part.key, value) not in self._known:
-                self._known[part.key, value] = Take(slot=Slot(limit=part.key, value=value))
-            found = self._known[part.key, value]
+            found = known.get((part.key, value))
+            if found is None:
+                found = known[part.key, value] = Take(slot=Slot(limit=part.key, value=value))
             if part.plain:
                 taken.append(found)
             elif amount := part.amount(host):
@@ -307,7 +310,7 @@ class SlotTable:
             return f"{drawn + held:g} of {self._cap[slot.limit]:g} {self._units[slot.limit]}".rstrip() + " drawn"
         term = self.terms[slot.limit]
         if term.rate:
-            return f"{held:g} of {self.cap(slot):g} starts in {spoken(term.clock_s or 0.0)}, by"
+            return f"{held:g} of {self.cap(slot):g} starts in {spoken(term.clock_s or 0.0)}"
         return f"{held:g} of {self.cap(slot):g} held"
 
 
