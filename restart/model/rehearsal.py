@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from restart.model.event import Outcome
-from restart.model.simulation import Violation
+from restart.model.simulation import Result, Violation
 
 NO_PROGRESS = "no progress"
 """The state of a run that had no outcome, beside those of `Outcome`."""
@@ -133,9 +133,49 @@ class Losses:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """One thing that a scenario says must come out, and what came out. `met` of None: it could not be judged."""
+    """One thing that a scenario says must come out, and what came out."""
 
     what: str
     expected: str
     reached: str
     met: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Playing:
+    """One play with all that is told beside it.
+
+    `planned_s`: how long the plan says it takes (None: there is no plan). `needed`: members that must be left of each service
+    (None: nothing is asked). `assumed` and `what_if` are sentences. `expectations`: what a scenario says must come out of it.
+    """
+
+    result: Result
+    planned_s: float | None = None
+    needed: Mapping[str, int | None] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
+    what_if: tuple[str, ...] = ()
+    takes: Mapping[str, float] = field(default_factory=dict)
+    expectations: tuple[Expectation, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """The outcome's state, or what there is instead of one."""
+        if self.result.not_yet:
+            return "not yet playable"
+        if self.result.refused:
+            return "refused"
+        if self.result.outcome is not None:
+            return self.result.outcome.state
+        return "over" if self.result.side == "naive" else NO_PROGRESS
+
+    @property
+    def as_expected(self) -> bool | None:
+        """Whether everything came out as the scenario says; None: it says nothing, or it could not be played."""
+        if self.result.not_yet or not self.expectations:
+            return None
+        return all(expectation.met for expectation in self.expectations)
+
+    @property
+    def is_sound(self) -> bool:
+        """Nothing unsafe was done, and the run has an end."""
+        return not self.result.violations and self.state != NO_PROGRESS
