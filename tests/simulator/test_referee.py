@@ -298,7 +298,7 @@ def test_a_second_restart_on_the_same_rung_is_called_and_an_operators_retry_is_n
 def test_a_restart_that_no_act_explains_is_found_by_the_sweep() -> None:
     table = Table(fleet(DB, policy=fixed()))
     table.truth.hosts["db-2"].restarts_by_us = 1
-    table.happen(Woke(at_s=5.0))
+    table.dies("db-3", 5.0)
     assert table.called() == [5]
 
 

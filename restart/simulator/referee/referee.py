@@ -212,13 +212,17 @@ class Referee:
     # --- what is looked at -------------------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        """Judge what has reached the hosts since the last event, then see how they are."""
+        """Judge what has reached the hosts since the last event, then see how they are. Where nothing has happened all is as it was."""
         acts = self._truth.acts
+        acted = False
         while self._acts_seen < len(acts):
+            act = acts[self._acts_seen]
             self._acts_seen += 1
-            judge_act(self._record, acts[self._acts_seen - 1])
+            if act.kind != "ask":
+                acted = True
+                judge_act(self._record, act)
         changed = self._truth.changed
-        if self._small or self._wave_done:
+        if self._wave_done or (self._small and (acted or changed)):
             for truth in self._truth.hosts.values():
                 self._look_at(truth)
             self._wave_done = False
@@ -228,14 +232,22 @@ class Referee:
         changed.clear()
 
     def _look_at(self, truth: HostTruth) -> None:
-        record, host = self._record, truth.name
+        record, host, up = self._record, truth.name, truth.up
         for service in record.grounds.services_of[host]:
-            ready = truth.up and truth.ready.get(service, True)
-            (record.not_ready[service].discard if ready else record.not_ready[service].add)(host)
-        foreign = truth.claimed_by is not None and truth.claimed_by != record.run
-        (record.foreign.add if foreign else record.foreign.discard)(host)
+            not_ready = record.not_ready[service]
+            if up and truth.ready.get(service, True):
+                not_ready.discard(host)
+            else:
+                not_ready.add(host)
+        if truth.claimed_by is not None and truth.claimed_by != record.run:
+            record.foreign.add(host)
+        else:
+            record.foreign.discard(host)
+        if truth.boots != record.boots.get(host):
+            record.boots[host] = truth.boots
         record.aways.saw(truth)
-        record.boots[host] = truth.boots
+        if not truth.restarts_by_us:
+            return
         counted = record.restarts[host].ever if host in record.restarts else 0
         if truth.restarts_by_us > counted:
             rule, why = (5, "not one more by its plan") if host in record.grounds.moves else (7, "and has no move")
