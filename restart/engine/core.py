@@ -40,7 +40,7 @@ from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resum
 from restart.model.plan import Plan
 from restart.model.request import Request
 
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 """Raised whenever the same events would lead to other requests: a run is resumed only by the version that began it."""
 
 LISTENING_S = 2.0
@@ -216,7 +216,7 @@ class Engine:
             # Every gate is asked, not only up to the first that has not passed.
             passed = [self._guards.passed(name, since_s) for name in gates]
             if all(passed) or not self._slots.holding(host):
-                self._slots.free(host, "gate")
+                self._slots.free(host, "gate", self._outbox.now_s)
                 del self._awaiting_gate[host]
 
     def _starting(self) -> bool:
@@ -257,7 +257,7 @@ class Engine:
         state.sick_in = sick
         state.began_s = state.judged_s = self._outbox.now_s
         self._waves.begun(state)
-        self._slots.take(state.host, self._outbox.now_s)
+        self._slots.take(state.host)
         self._pace.begin(state.host)
         self._stall.over()
         self._outbox.tell(
@@ -280,8 +280,10 @@ class Engine:
         for service in state.move.services:
             self._readiness.touched(service)
             self._available.count(service, state.host)
+        if phase is Phase.AWAITING and state.taken:
+            self._slots.acted(state.host, self._outbox.now_s)
         if phase is Phase.CHECKING and state.booted_s == self._outbox.now_s:
-            self._slots.free(state.host, "booted")
+            self._slots.free(state.host, "booted", self._outbox.now_s)
         if phase in FINISHED or phase in (Phase.WAITING, Phase.IN_DOUBT):
             self._ended(state, phase)
 
@@ -289,19 +291,20 @@ class Engine:
         now_s = self._outbox.now_s
         good = {Phase.DONE: True, Phase.QUARANTINED: False, Phase.UNTOUCHED: False, Phase.IN_DOUBT: False}.get(phase)
         lost_canary = self._pace.end(state.host, good=good)
+        self._slots.spend(state.host, now_s)
         match phase:
             case Phase.DONE | Phase.NOT_REBOOTED:
-                self._slots.free(state.host, "ready")
+                self._slots.free(state.host, "ready", now_s)
                 self._awaiting_gate[state.host] = now_s
                 self._brakes.finished(state.host, now_s)
                 if phase is Phase.DONE:
                     self._tell_done(state)
             case Phase.QUARANTINED | Phase.UNTOUCHED:
                 if phase is Phase.UNTOUCHED:
-                    self._slots.free(state.host, "all")
+                    self._slots.free(state.host, "all", now_s)
                 self._failed(state, canary=lost_canary or state.move.canary)
             case Phase.WAITING | Phase.SKIPPED:
-                self._slots.free(state.host, "all")
+                self._slots.free(state.host, "all", now_s)
             case _:
                 pass
 

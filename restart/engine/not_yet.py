@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from restart.errors import Refusal
-from restart.model.inventory import Inventory, Limit, Service
+from restart.model.inventory import Inventory, Service
 from restart.model.plan import Plan
 from restart.model.playbook import Playbook
 
@@ -17,25 +17,11 @@ def not_yet(plan: Plan) -> tuple[Refusal, ...]:
     """Every such statement of the plan, each with the way out."""
     inventory = plan.inventory
     found = [] if plan.mode == "rolling" else [_refusal(f"mode {plan.mode}", "plan with --mode rolling")]
-    for limit in inventory.limits.values():
-        found += _of_limit(limit)
     for service in inventory.services.values():
         found += _of_service(service)
     for name in dict.fromkeys(move.playbook for move in plan.moves()):
         found += _of_playbook(inventory.playbooks[name])
     return (*found, *_of_policy(inventory))
-
-
-def _of_limit(limit: Limit) -> Iterator[Refusal]:
-    for key, stated in (
-        ("max_rate", limit.max_rate),
-        ("capacity", limit.capacity),
-        ("shared", limit.shared),
-    ):
-        if stated is not None:
-            yield _refusal(f"limits.{limit.name}.{key}", "state it as max_in_flight for now")
-    if limit.held_from != "start":
-        yield _refusal(f"limits.{limit.name}.held_from", "leave it out: slots are held from the first act")
 
 
 def _of_service(service: Service) -> Iterator[Refusal]:
@@ -68,10 +54,6 @@ def _of_playbook(playbook: Playbook) -> Iterator[Refusal]:
 def _of_policy(inventory: Inventory) -> Iterator[Refusal]:
     if inventory.policy.windows:
         yield _refusal("policy.windows", "start the run inside the window by hand")
-    for host in inventory.hosts.values():
-        if host.uses:
-            yield _refusal(f"hosts.{host.name}.uses", "leave it out: every host counts as one")
-            return
 
 
 def _refusal(what: str, way_out: str) -> Refusal:

@@ -1,87 +1,129 @@
-"""Slots: what the moves hold of the limits, from their first act until evidence, the clock or an operator frees them."""
+"""Slots: what the moves hold of the limits, from their first act until evidence, the clock or an operator frees them.
+
+A slot that the clock frees is held without a clock until the host has taken the command that restarts it, because nobody knows how
+long its drain takes, and whether the command arrives. A limit that counts only from when a host has booted (`held_from: booted`) is reserved
+from the start all the same: a host that is booting cannot be held back when its moment comes, so its place must be there.
+A later rung of a ladder needs all of them again before it acts, and counts as one more start. A rate counts a start from when its move
+begins until its span has passed since the act: neither moves nor restarts ever begin at more than the rate.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 
 from restart.model.inventory import Inventory
-from restart.rules.limits import DomainTable, Slot, SlotTable, limits
+from restart.rules.limits import DomainTable, Slot, SlotTable, Take, fits
+
+_ORDER = ("booted", "ready", "gate", "all")
 
 
 class Slots:
     """The slots held by each host's move. A failed move keeps its own (design: section 2)."""
 
     def __init__(self, inventory: Inventory, services_of: Mapping[str, tuple[str, ...]]) -> None:
-        self._hosts = inventory.hosts
-        self._services_of = services_of
         self._table = SlotTable(inventory)
         self._domains = DomainTable(inventory)
-        self._fleet_wide = tuple(
-            Slot(limit=f"limits.{limit.name}")
-            for limit in limits(inventory)
-            if limit.max_in_flight is not None and limit.per is None and limit.hosts is None
-        )
-        self._held: dict[Slot, dict[str, float | None]] = {}  # slot -> host -> run seconds when the clock frees it
+        taken = {host: self._table.takes(inventory.hosts[host], services) for host, services in services_of.items()}
+        self._takes = {
+            host: tuple(take for take in takes if not self._rated(take.slot)) for host, takes in taken.items()
+        }
+        self._rates = {
+            host: tuple(take.slot for take in takes if self._rated(take.slot)) for host, takes in taken.items()
+        }
+        self._domains_of = {host: self._domains.domains(inventory.hosts[host]) for host in services_of}
+        self._fleet_wide = tuple(Slot(limit=key) for key in self._table.fleet_wide())
+        self._held: dict[Slot, dict[str, float]] = {}  # slot -> host -> how much of it
+        self._sum: dict[Slot, float] = {}  # of what is held of each slot
+        self._clock: dict[tuple[Slot, str], float] = {}  # run seconds when the clock frees it
+        self._acts: dict[Slot, deque[float]] = {}  # of each rate: when the acts within its span were
+        self._starting: dict[
+            Slot, set[str]
+        ] = {}  # of each rate: hosts whose start is counted and that have not acted yet
         self._touched: dict[str, dict[str, set[str]]] = {}  # limit -> domain -> hosts in flight or failed there
 
     def full(self, host: str) -> str | None:
-        """Why the move of `host` may not begin: the limit, its numbers and who holds it; None: there is room."""
-        for slot in self._table.slots(self._hosts[host], self._services_of[host]):
-            held = self._held.get(slot, {})
-            if host not in held and len(held) >= self._table.cap(slot):
-                return f"{slot}: {len(held)} of {self._table.cap(slot)} held by {_names(held)}"
-        for slot in self._domains.domains(self._hosts[host]):
-            touched = self._touched.get(slot.limit, {})
-            others = [value for value in touched if value != slot.value]
+        """Why the move of `host` may not begin or act: the limit, its numbers and who holds it; None: there is room."""
+        for take in self._short(host):
+            held = self._held.get(take.slot, {})
+            more = "" if take.amount == 1 else f", {take.amount:g} more are needed"
+            by = f" by {_names(held)}" if held else ""
+            return f"{take.slot}: {self._table.held_of(take.slot, self._sum.get(take.slot, 0))}{by}{more}"
+        for slot in self._rates_short(host):
+            return f"{slot}: {self._table.held_of(slot, self._counted(slot))}"
+        for slot in self._domains_of[host]:
+            others = self._other_domains(slot)
             if len(others) >= self._domains.cap(slot):
                 return f"{slot.limit}: {', '.join(sorted(others))} touched, at most {self._domains.cap(slot)} at once"
         return None
 
+    def never(self, host: str) -> bool:
+        """Whether `host` needs more of a limit than there is of it."""
+        return any(not fits(0, take.amount, self._table.cap(take.slot)) for take in self._takes[host])
+
     def lacking(self, host: str) -> bool:
         """Whether the move of `host` has given up slots that it needs for another act."""
-        return any(
-            host not in self._held.get(slot, {})
-            for slot in self._table.slots(self._hosts[host], self._services_of[host])
+        return any(host not in self._held.get(take.slot, ()) for take in self._takes[host]) or any(
+            host not in self._starting.get(slot, ()) for slot in self._rates[host]
         )
 
     def holders(self, host: str) -> frozenset[str]:
         """The hosts whose moves hold the slots, or touch the domains, that stand in the way of `host`."""
         found: set[str] = set()
-        for slot in self._table.slots(self._hosts[host], self._services_of[host]):
-            held = self._held.get(slot, {})
-            if host not in held and len(held) >= self._table.cap(slot):
-                found.update(held)
-        for slot in self._domains.domains(self._hosts[host]):
-            others = {name: held for name, held in self._touched.get(slot.limit, {}).items() if name != slot.value}
+        for take in self._short(host):
+            found.update(self._held.get(take.slot, ()))
+        for slot in self._domains_of[host]:
+            others = self._other_domains(slot)
             if len(others) >= self._domains.cap(slot):
                 found.update(*others.values())
         return frozenset(found)
 
     def fleet_full(self) -> bool:
-        """A fleet-wide limit is used up: no further candidate needs to be looked at."""
+        """A fleet-wide limit is used up until a move has come further: no further candidate needs to be looked at."""
         return any(len(self._held.get(slot, ())) >= self._table.cap(slot) for slot in self._fleet_wide)
 
     def holding(self, host: str) -> bool:
         """Whether the move of `host` holds any slot still."""
-        return any(host in held for held in self._held.values())
+        return any(host in self._held.get(take.slot, ()) for take in self._takes[host])
 
-    def take(self, host: str, now_s: float) -> None:
-        """The move of `host` begins. A later rung of its ladder takes its slots anew by taking again."""
-        for slot in self._table.slots(self._hosts[host], self._services_of[host]):
-            _, held_s = self._table.held_until[slot.limit]
-            self._held.setdefault(slot, {})[host] = None if held_s is None else now_s + held_s
-        for slot in self._domains.domains(self._hosts[host]):
+    def take(self, host: str) -> None:
+        """The move of `host` begins, or a later rung of its ladder takes its slots anew: no clock frees them until it has acted."""
+        for take in self._takes[host]:
+            held = self._held.setdefault(take.slot, {})
+            if host not in held:
+                held[host] = take.amount
+                self._sum[take.slot] = self._sum.get(take.slot, 0) + take.amount
+            self._clock.pop((take.slot, host), None)
+        for slot in self._rates[host]:
+            self._starting.setdefault(slot, set()).add(host)
+        for slot in self._domains_of[host]:
             self._touched.setdefault(slot.limit, {}).setdefault(slot.value, set()).add(host)
 
-    def free(self, host: str, reached: str) -> None:
+    def spend(self, host: str, now_s: float) -> None:
+        """The start of `host` has led to an act, or will lead to none: from now on rates let its span pass, and another act is another start."""
+        for slot in self._rates[host]:
+            starting = self._starting.get(slot, set())
+            if host in starting:
+                starting.remove(host)
+                self._acts.setdefault(slot, deque()).append(now_s)
+
+    def acted(self, host: str, now_s: float) -> None:
+        """The host has taken the command that restarts it."""
+        self._wind(host, now_s, ("act",))
+        self.spend(host, now_s)
+
+    def free(self, host: str, reached: str, now_s: float) -> None:
         """The move of `host` has `reached` `booted`, `ready` or `gate` (each implies those before it), or `all` of them."""
-        order = ("booted", "ready", "gate", "all")
-        for slot in self._table.slots(self._hosts[host], self._services_of[host]):
-            until, held_s = self._table.held_until[slot.limit]
-            if reached == "all" or (held_s is None and order.index(until) <= order.index(reached)):
-                self._held.get(slot, {}).pop(host, None)
+        for take in self._takes[host]:
+            term = self._table.terms[take.slot.limit]
+            by_evidence = term.clock_s is None and _ORDER.index(term.until) <= _ORDER.index(reached)
+            if reached == "all" or by_evidence:
+                self._release(take.slot, host)
+        # An act is known at the latest by its consequence.
+        self._wind(host, now_s, ("act", "booted"))
+        self.spend(host, now_s)
         if reached in ("ready", "gate", "all"):
-            for slot in self._domains.domains(self._hosts[host]):
+            for slot in self._domains_of[host]:
                 domains = self._touched.get(slot.limit, {})
                 domains.get(slot.value, set()).discard(host)
                 if not domains.get(slot.value, True):
@@ -89,15 +131,59 @@ class Slots:
 
     def expire(self, now_s: float) -> None:
         """Free what the engine's clock frees."""
-        for held in self._held.values():
-            for host in [host for host, until_s in held.items() if until_s is not None and until_s <= now_s]:
-                del held[host]
+        for slot, host in [key for key, at_s in self._clock.items() if at_s <= now_s]:
+            self._release(slot, host)
+        for slot, acts in self._acts.items():
+            while acts and acts[0] + self._span_s(slot) <= now_s:
+                acts.popleft()
 
     def next_expiry_s(self) -> float | None:
-        """When, in run seconds, the clock next frees a slot."""
-        return min((at_s for held in self._held.values() for at_s in held.values() if at_s is not None), default=None)
+        """When, in run seconds, the clock next frees a slot or a rate lets one more start."""
+        rates = (acts[0] + self._span_s(slot) for slot, acts in self._acts.items() if acts)
+        return min((*self._clock.values(), *rates), default=None)
+
+    def _rated(self, slot: Slot) -> bool:
+        return self._table.terms[slot.limit].rate
+
+    def _span_s(self, slot: Slot) -> float:
+        return self._table.terms[slot.limit].clock_s or 0.0
+
+    def _short(self, host: str) -> Iterator[Take]:
+        """What the move of `host` needs and does not hold, and there is no room for."""
+        for take in self._takes[host]:
+            held = self._held.get(take.slot, {})
+            if host not in held and not fits(self._sum.get(take.slot, 0), take.amount, self._table.cap(take.slot)):
+                yield take
+
+    def _rates_short(self, host: str) -> Iterable[Slot]:
+        return (
+            slot
+            for slot in self._rates[host]
+            if host not in self._starting.get(slot, ()) and self._counted(slot) >= self._table.cap(slot)
+        )
+
+    def _counted(self, slot: Slot) -> int:
+        return len(self._acts.get(slot, ())) + len(self._starting.get(slot, ()))
+
+    def _other_domains(self, slot: Slot) -> dict[str, set[str]]:
+        return {name: held for name, held in self._touched.get(slot.limit, {}).items() if name != slot.value}
+
+    def _release(self, slot: Slot, host: str) -> None:
+        held = self._held.get(slot, {})
+        if host in held:
+            amount = held.pop(host)
+            # Nothing held is nothing, whatever fractions have added up to.
+            self._sum[slot] = self._sum[slot] - amount if held else 0
+        self._clock.pop((slot, host), None)
+
+    def _wind(self, host: str, now_s: float, since: tuple[str, ...]) -> None:
+        """Start the clocks of what `host` holds that run from one of `since`, where they do not run yet."""
+        for take in self._takes[host]:
+            term = self._table.terms[take.slot.limit]
+            if term.clock_s is not None and term.clock_from in since and host in self._held.get(take.slot, ()):
+                self._clock.setdefault((take.slot, host), now_s + term.clock_s)
 
 
-def _names(hosts: Mapping[str, object]) -> str:
+def _names(hosts: Iterable[str]) -> str:
     names = sorted(hosts)
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -122,14 +122,21 @@ class Starts:
 
     def take_slots(self, state: MoveState) -> Hold | None:
         """Take the slots for the rung at hand: a later rung takes anew what a boot, or the clock, has freed. None: it has them."""
-        if not self._slots.lacking(state.host):
-            return None
-        full = self._slots.full(state.host)
+        if state.acted_s is not None:
+            self._slots.spend(state.host, self._now_s())
+        hold = self._full(state.host) if self._slots.lacking(state.host) else None
+        if hold is None:
+            self._slots.take(state.host)
+        return hold
+
+    def _full(self, host: str) -> Hold | None:
+        """The limit that has no room for an act of `host`."""
+        full = self._slots.full(host)
         if full is None:
-            self._slots.take(state.host, self._now_s())
             return None
-        lasting = self.lost(self._slots.holders(state.host))
-        return Hold(rule="slots", why=full, waits="slot", lasting=lasting)
+        rule, _, why = full.partition(": ")
+        lasting = self._slots.never(host) or self.lost(self._slots.holders(host))
+        return Hold(rule=rule, why=why, waits="slot", lasting=lasting)
 
     def forgive(self, state: MoveState) -> None:
         """An operator decided on the host: it contains its services no longer."""
@@ -152,11 +159,7 @@ class Starts:
         if (why_pace := self._pace.closed(host)) is not None:
             rule, _, rest = why_pace.partition(": ")
             return Hold(rule=rule, why=rest, waits="pace", lasting=self._pace.closed_for_good(host))
-        if (why_full := self._slots.full(host)) is not None:
-            rule, _, rest = why_full.partition(": ")
-            lasting = self.lost(self._slots.holders(host))
-            return Hold(rule=rule, why=rest, waits="slot", lasting=lasting)
-        return self._on_path(state) or self._beside_its_drain(state) or self._order(state)
+        return self._full(host) or self._on_path(state) or self._beside_its_drain(state) or self._order(state)
 
     def _on_path(self, state: MoveState) -> Hold | None:
         if state.host in self._path:

@@ -108,7 +108,7 @@ class Words:
         self._pace.forgive(state.host)
         self._starts.forgive(state)
         if sign is not Sign.TOLD_DONE:
-            self._slots.free(state.host, "all")
+            self._slots.free(state.host, "all", self._outbox.now_s)
         if sign is Sign.TOLD_RETRY:
             state.reset()
         if sign is Sign.TOLD_DONE:

@@ -5,7 +5,7 @@ Five things are capped by time, each as a slot with a cap, an amount that a move
 * moves in flight (`max_in_flight`) and a provider's `admission`: 1 each, or what the host `uses`;
 * a server that n clients share (`shared`): 1 each for the transfer, at most as many as saturate it. Predictions count the transfer's
   work; a run frees the place on proof (`held_until`, as ever: `ready` where nothing is said, since a transfer may follow the boot);
-* starts (`max_rate`): 1 each, for the rate's span from the start, whatever becomes of the move;
+* starts (`max_rate`): 1 each, until the rate's span has passed since the act, whatever becomes of the move;
 * a capacity in a unit: what a start draws above what the host draws anyway, out of what all of them up leave over.
 
 Capacity errs to the safe side at every instant of a rolling restart. Every host under the limit counts as up and drawing
@@ -250,11 +250,6 @@ class SlotTable:
                         found[slot] = (hosts + 1, drawn + (part.limit.running or 0.0))
         return found
 
-    @property
-    def held_until(self) -> dict[str, tuple[str, float | None]]:
-        """When a slot of each limit is free: what its move must have reached, or the seconds."""
-        return {key: (term.until, term.clock_s) for key, term in self.terms.items()}
-
     def cap(self, slot: Slot) -> float:
         """How much of `slot` may be held at once; of a capacity, what is left over while all its hosts run (may be negative)."""
         if slot in self._running:
@@ -287,6 +282,14 @@ class SlotTable:
     def slots(self, host: Host, services: Iterable[str]) -> tuple[Slot, ...]:
         """Every slot that the move of `host`, a member of `services`, must hold."""
         return tuple(take.slot for take in self.takes(host, services))
+
+    def fleet_wide(self) -> tuple[str, ...]:
+        """The limits that every host takes 1 of, and that only a move's progress frees."""
+        return tuple(
+            part.key
+            for part in self.parts
+            if part.plain and part.members is None and part.limit.per is None and part.term.clock_s is None
+        )
 
     def up(self, slot: Slot) -> tuple[int, float]:
         """How many hosts are under the slot of a capacity, and what they draw while all run."""
