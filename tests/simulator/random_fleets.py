@@ -151,6 +151,8 @@ def _service(chance: Random, name: str, hosts: tuple[str, ...], before: list[Ser
         gate=(ask("group", "controller", healthy_for_s=chance.choice([0.0, 12.0])),) if chance.random() < 0.4 else (),
         settle_s=chance.choice([0.0, 0.0, 30.0]),
         admission=chance.choice([None, None, 1, 2]),
+        admission_held_until=chance.choice(["gate", "gate", "ready", "booted"]),
+        path=chance.random() < 0.08,
     )
 
 

@@ -1,4 +1,23 @@
-"""The referee: judges a run from outside the engine, on the true state of the world (design: section 7)."""
+"""The referee: judges a run from outside the engine, on the true state of the world (design: section 7).
+
+It knows the rules by heart (`restated`) and may not import the shared ones: one bug must not blind both. What it calls is what a run
+could have known; the allowances, all of them:
+
+* **Readiness may be as old as `ready_fresh`** (30 s) when the run decides on a move, and is judged anew where claim and drain took
+  longer than that before the command went out (`Record.decided_s`). A member that is truly down is not counted where its last
+  answer by then was a PASS no older; an answer lasts no crash. So lying checks are the inventory's fault, not the run's.
+* **The way of a command is free**: what changed between its beginning and its arrival is no fault of who sent it.
+* **Between two events** a member counts as not ready only where it was so at both.
+* **A restarted host is back** once all its checks have been told PASS for their `healthy_for`, each answer counting until the next
+  one is due. Until then it is down and holds its slots; given up, it holds them until an operator decides.
+* **A gate is fresh** for `gate_fresh` (30 s), or for two beats of its checks where that is longer, when the move begins. One that
+  never passed does not guard the repair of a member of its own service that is not ready.
+* **A drain under way** when a controller died or a stop came may be gone on with; the restart after it is judged as a first act.
+* **Order** leaves out hosts on the path, and hosts of one ring (rules 3 and 10).
+* **A run that waits** for a person, or for a watch that does not pass, is not stuck.
+
+Not judged: capacities, rates and shared servers among the limits, and other modes than rolling.
+"""
 
 from restart.simulator.referee.referee import Referee
 

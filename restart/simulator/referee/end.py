@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from restart.errors import Exit
+from restart.model.check import Verdict
 from restart.model.event import Outcome
 from restart.simulator.referee.record import Record, some
 
@@ -10,8 +11,10 @@ from restart.simulator.referee.record import Record, some
 def judge_end(record: Record, outcome: Outcome | None, why: str = "") -> None:
     """Judge how the run ended; None: it did not, and `why` says how that was found out."""
     if outcome is None:
-        # A person who does not come is no fault of the run, where it has said that it waits for one.
-        if "pause" not in record.closings and not record.wanted:
+        # A person who does not come is no fault of the run, where it has said that it waits for one; nor is a watch that does
+        # not pass: faults have not stopped.
+        watched = all(verdict is Verdict.PASS for verdict in record.told.watches)
+        if "pause" not in record.closings and not record.wanted and watched:
             record.call(10, f"the run makes no progress: {why or 'it has no outcome'}")
         return
     if not outcome.why:
