@@ -22,6 +22,7 @@ COMMANDS = {
     "plan": "planning",
     "explain": "planning",
     "schema": "planning",
+    "simulate": "simulating",
     "run": "running",
     "resume": "running",
     "status": "watching",

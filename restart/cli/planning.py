@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +12,10 @@ from restart.cli import rooms
 from restart.cli.options import INVENTORY, formats, shaping
 from restart.cli.rooms import Shape
 from restart.errors import UsageMistake
+
+if TYPE_CHECKING:
+    from restart.model.plan import Plan
+    from restart.model.world import Gate
 
 
 @click.command("init", short_help="Write a commented starter inventory and playbook.")
@@ -123,7 +128,8 @@ def plan_command(inventory: str | None, compare_barriers: bool, output: str | No
     if compare_barriers:
         _compare(path, shaped, form)
         return
-    plan = rooms.plan_of(path, shaped, click.get_current_context().obj)
+    shelf = rooms.gates() if form == "text" or not rooms.is_plan(path) else {}
+    plan = rooms.plan_of(path, shaped, click.get_current_context().obj, shelf)
     if output:
         if Path(output).suffix != ".json":
             raise UsageMistake(f"a saved plan is named FILE.json, not {output}", remedy=f"-o {output}.json")
@@ -135,9 +141,9 @@ def plan_command(inventory: str | None, compare_barriers: bool, output: str | No
 
         click.echo(plan_markdown(plan), nl=False)
     else:
-        from restart.reports.plan_text import plan_text
+        from restart.reports.plan_text import WIDTH, plan_text
 
-        rooms.show(plan_text(plan))
+        rooms.show(plan_text(plan, verdict=_verdict(plan, shelf, WIDTH)))
         if output:
             click.echo(f"\nSaved. To carry out exactly this: restart run {output} --reason '...'")
 
@@ -166,8 +172,14 @@ def explain_command(plan: str, host: str, form: str, **shape: Any) -> None:
 
 
 @click.command("schema", short_help="Print the JSON Schema of inventories, for editors.")
-def schema_command() -> None:
-    """Print the JSON Schema of inventories, for editors."""
+@click.option("--scenario", is_flag=True, help="That of the simulator's scenarios instead.")
+def schema_command(scenario: bool) -> None:
+    """Print the JSON Schema of inventories and playbooks, or of scenarios, for editors."""
+    if scenario:
+        from restart.simulator.scenario_schema import scenario_schema
+
+        rooms.show_json(scenario_schema(rooms.gates()))
+        return
     from restart.inventory import schema
 
     rooms.show_json(schema(rooms.gates()))
@@ -177,6 +189,18 @@ def _plan_json(plan: Any) -> str:
     from restart.planner import plan_json
 
     return rooms.document_text(plan_json(plan))
+
+
+def _verdict(plan: Plan, shelf: Mapping[str, Gate], width: int) -> list[str]:
+    """Whether the plan survives the loss of any one host, in lines; none where finding out would take long."""
+    from restart.cli.rehearsing import loss_verdict
+
+    losses = loss_verdict(plan, shelf)
+    if losses is None:
+        return []
+    from restart.reports.losses_text import verdict_lines
+
+    return verdict_lines(losses, width=width - 2)
 
 
 def _compare(path: Path, shape: Shape, form: str) -> None:

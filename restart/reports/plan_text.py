@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from restart.model.check import Verdict
 from restart.model.plan import Impact, Move, Plan, Wave
@@ -16,12 +16,17 @@ CHAIN_MAX = 8
 """Hosts of the longest chain that are written out before its last."""
 
 
-def plan_text(plan: Plan, *, width: int = WIDTH) -> str:
-    """The whole plan. Ends with a newline; no line is wider than `width`, save for a name that is."""
+def plan_text(plan: Plan, *, width: int = WIDTH, verdict: Sequence[str] = ()) -> str:
+    """The whole plan; `verdict`: lines about what becomes of it when a host is lost.
+
+    Ends with a newline; no line is wider than `width`, save for a name that is.
+    """
     lines = [*_head(plan, width)]
     for wave in plan.waves:
         lines += ["", *_wave(plan, wave, width)]
     lines += ["", *_impact(plan.impact)]
+    if verdict:
+        lines += ["", "If any one host is lost, when it can be spared least", *(f"  {line}" for line in verdict)]
     if plan.left_alone:
         lines += ["", "Left alone", *_left_alone(plan, width)]
     if plan.notes:

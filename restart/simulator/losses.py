@@ -7,21 +7,17 @@ at each moment a copy of the process goes on with that host lost (`restart.simul
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from restart.model.inventory import Service
 from restart.model.plan import Plan
 from restart.model.rehearsal import NO_PROGRESS, Fate, Loss, Losses
 from restart.model.simulation import Result
-from restart.model.world import Gate
-from restart.rules.budgets import budget
 from restart.simulator.branches import Branches, Progress, can_branch, each
 from restart.simulator.clock import Rank, micros
 from restart.simulator.faults import Fault, Faults
-from restart.simulator.physics.figures import Physics
-from restart.simulator.play import Prepare, play
-from restart.simulator.referee import Referee
+from restart.simulator.rehearsal import Rehearsal, needed
 from restart.simulator.score import Steps, intervals_below, sum_s
 from restart.simulator.story import Story
 from restart.simulator.world import SimulatedWorld
@@ -43,31 +39,6 @@ class Moment:
     def fault(self) -> Fault:
         """What happens, at once."""
         return Fault(kind="goes_down" if self.how == DOWN else "never_returns", hosts=(self.host,))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rehearsal:
-    """What the losses are played on."""
-
-    plan: Plan
-    physics: Physics
-    gates: Mapping[str, Gate]
-    seed: int = 0
-    faults: Sequence[Fault] = ()
-
-    def play(self, story: Story, prepare: Prepare | None = None) -> Result:
-        """One play of it, told to `story`."""
-        return play(
-            self.plan,
-            self.physics,
-            self.seed,
-            gates=self.gates,
-            faults=self.faults,
-            referee=Referee,
-            watchers=(story,),
-            keep_rows=False,
-            prepare=prepare,
-        )
 
 
 def losses(
@@ -98,7 +69,7 @@ def losses_after(
     else:
         results = each(lambda moment: _from_the_start(rehearsal, moment), found, at_once=at_once, progress=progress)
     return Losses(
-        name=rehearsal.plan.fleet,
+        name=base.name,
         seed=rehearsal.seed,
         base=base.outcome,
         base_s=base.duration_s,
@@ -115,14 +86,6 @@ def moments(plan: Plan, base: Result, story: Story) -> tuple[Moment, ...]:
             for host in service.hosts:
                 services_of[host].append(service)
     return tuple(_moment(host, services_of[host], base, story) for host in plan.inventory.hosts)
-
-
-def needed(service: Service) -> int | None:
-    """Members that must be left: the budget; where none is stated, one of several. None: nothing is asked of a single host."""
-    stated = budget(service)
-    if stated is not None:
-        return stated
-    return 1 if len(service.hosts) > 1 else None
 
 
 def _moment(host: str, services: Sequence[Service], base: Result, story: Story) -> Moment:
@@ -182,7 +145,7 @@ def _branched(rehearsal: Rehearsal, found: Sequence[Moment], at_once: int, progr
             world.site.agenda.at(micros(moment.at_s), lambda number=number: strike(number), Rank.ARRIVAL)  # type: ignore[misc]
 
     with Branches(at_once, told) as branches:
-        result = rehearsal.play(story, prepare)
+        result = rehearsal.play(story, prepare=prepare)
         if branches.is_copy:
             branches.send(_loss(rehearsal.plan, lost[0], result, story))
     # A run that is over before it has begun (nothing to restart) reaches no moment at all.
@@ -198,7 +161,7 @@ def _from_the_start(rehearsal: Rehearsal, moment: Moment) -> Loss:
     def prepare(world: SimulatedWorld, faults: Faults) -> None:
         world.site.agenda.at(micros(moment.at_s), lambda: faults.add(moment.fault), Rank.ARRIVAL)
 
-    return _loss(rehearsal.plan, moment, rehearsal.play(story, prepare), story)
+    return _loss(rehearsal.plan, moment, rehearsal.play(story, prepare=prepare), story)
 
 
 def _loss(plan: Plan, moment: Moment, result: Result, story: Story) -> Loss:

@@ -2,68 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from restart.model.plan import Plan
 from restart.model.rehearsal import NO_PROGRESS, Trial, Trials
 from restart.model.simulation import Result
-from restart.model.world import Gate
 from restart.simulator.branches import Progress, each
-from restart.simulator.faults import Fault
-from restart.simulator.physics.figures import Physics
-from restart.simulator.play import play
-from restart.simulator.referee import Referee
+from restart.simulator.rehearsal import Rehearsal
 from restart.simulator.story import Story
 from restart.simulator.takes import what_took
 
 
 def trials(
-    plan: Plan,
-    physics: Physics,
-    *,
-    gates: Mapping[str, Gate],
-    seed: int,
+    rehearsal: Rehearsal,
     runs: int,
-    faults: Sequence[Fault] = (),
+    *,
     assumed: Sequence[str] = (),
     at_once: int = 1,
     progress: Progress | None = None,
 ) -> Trials:
-    """`runs` plays with the seeds from `seed` on, `at_once` processes at a time: the same for any number of processes."""
-    first: list[Result] = []
+    """`runs` plays with the rehearsal's seed and those that follow it, `at_once` processes at a time: the same for any number."""
+    plan, seed = rehearsal.plan, rehearsal.seed
 
     def one(own_seed: int) -> Trial:
         story = Story()
-        result = play(
-            plan,
-            physics,
-            own_seed,
-            gates=gates,
-            faults=faults,
-            referee=Referee,
-            watchers=(story,),
-            keep_rows=False,
-        )
-        if own_seed == seed:
-            first.append(result)
-        return trial_of(plan, result, story)
-
-    # The first play stays in this process: its availability is what is drawn.
-    done = [one(seed)]
+        return trial_of(plan, rehearsal.play(story, seed=own_seed), story)
 
     def told(number: int, of: int) -> None:
         if progress is not None:
             progress(number + 1, of + 1)
 
-    done += each(one, range(seed + 1, seed + runs), at_once=at_once, progress=told)
+    # The first play stays in this process: its availability is what is drawn.
+    story = Story()
+    first = rehearsal.play(story)
+    rest = each(one, range(seed + 1, seed + runs), at_once=at_once, progress=told)
     return Trials(
-        name=plan.fleet,
+        name=first.name,
         seed=seed,
         planned_s=plan.estimate.makespan_s,
-        trials=tuple(done),
+        trials=(trial_of(plan, first, story), *rest),
         assumed=tuple(assumed),
-        availability=first[0].availability,
-        members=first[0].members,
+        availability=first.availability,
+        members=first.members,
     )
 
 
@@ -74,7 +54,7 @@ def trial_of(plan: Plan, result: Result, story: Story) -> Trial:
         seed=result.seed,
         state=NO_PROGRESS if outcome is None else outcome.state,
         exit_code=10 if outcome is None else outcome.exit_code,
-        why="" if outcome is None else outcome.why,
+        why=result.no_progress if outcome is None else outcome.why,
         rule=story.halted_by,
         reached=result.score.reached,
         duration_s=result.duration_s,

@@ -130,6 +130,9 @@ class Replies:
         if host is not None and not self._fleet.truth[host].up:
             return NoAnswer(reason="timeout", detail=f"{parts.netloc} after {question.timeout_s:g}s")
         service = self._service_at(host, parts.port, request)
+        if host is not None and service not in self._fleet.services_of[host]:
+            # A page on another host, such as a status page, tells of the group.
+            host = None
         if host is not None and service is not None and not self._members.running(service, host):
             return NoAnswer(reason="refused")
         if self._well(question.url, host, service, request):

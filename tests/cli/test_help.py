@@ -11,7 +11,7 @@ import pytest
 from restart.cli.main import COMMANDS, cli
 
 DESIGNED = (
-    "init validate graph plan explain schema run resume status attach report history pause go stop approve resolve demo"
+    "init validate graph plan explain schema simulate run resume status attach report history pause go stop approve resolve demo"
 )
 
 
