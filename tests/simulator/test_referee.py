@@ -362,6 +362,17 @@ def test_an_end_needs_a_reason_that_is_true(exit_code: int) -> None:
     assert told.called() == []
 
 
+@pytest.mark.parametrize(("booted", "expected"), [(False, []), (True, [10])])
+def test_not_rebooted_must_be_so_when_it_is_said(booted: bool, expected: list[int]) -> None:
+    table = Table(fleet(DB, policy=fixed()))
+    if booted:
+        table.comes_up("db-1", 5.0)
+    table.happen(Woke(at_s=6.0), facts=(Fact(at_s=6.0, fact="not_rebooted", host="db-1"),))
+    table.comes_up("db-1", 7.0)
+    table.referee.end(Outcome(state="ended", exit_code=9, why="not restarted: db-1"))
+    assert table.called() == expected
+
+
 def test_a_boot_that_was_waited_for_and_came_is_no_reason_to_halt() -> None:
     table = Table(fleet(DB, policy=fixed()))
     table.happen(Woke(at_s=2.0), AwaitBoot(id="w", host="db-1", boot_id="b", down_within_s=1.0, back_within_s=2.0))

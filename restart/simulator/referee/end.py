@@ -21,9 +21,6 @@ def judge_end(record: Record, outcome: Outcome | None, why: str = "") -> None:
         record.call(10, f"the run ended {outcome.state} (exit {outcome.exit_code}) without a reason")
     if outcome.exit_code == Exit.DONE:
         _judge_done(record)
-    elif outcome.exit_code == Exit.NOT_REBOOTED:
-        if all(restarted(record, host) for host in record.grounds.moves):
-            record.call(10, f"the run ended with exit 9 ({outcome.why}), and every host was restarted")
     elif outcome.exit_code not in record.reasons:
         record.call(
             10,

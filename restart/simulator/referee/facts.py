@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import floor
 
 from restart.model.event import Fact
+from restart.simulator.referee.end import restarted
 from restart.simulator.referee.record import Closing, Record
 
 GIVEN_UP = frozenset({"quarantined", "untouched"})
@@ -59,7 +60,9 @@ def _ended(record: Record, fact: Fact, host: str) -> None:
     record.grounds.finished(host)
     record.ended(host, fact.at_s)
     if fact.fact == "not_rebooted":
-        record.reason(9, f"{host} was not rebooted")
+        # It must be so when it is said; the host may well boot by itself later.
+        if not restarted(record, host):
+            record.reason(9, f"{host} was not rebooted")
         return
     if fact.fact == "skipped":
         record.reason(9, f"{host} was skipped")

@@ -79,7 +79,8 @@ class Grounds:
         if not left or edge.needs is None:
             return left
         members = self.members[edge.provider]
-        unfinished = len(self.unfinished[edge.provider])
+        # Members on the path go last, and nobody waits for them: they count as finished.
+        unfinished = sum(other not in self.path for other in self.unfinished[edge.provider])
         outside = sum(self.ring.get(other) != self.ring.get(host) or other not in self.moves for other in members)
         enough = len(members) - unfinished >= edge.needs or outside - len(left) >= min(edge.needs, outside)
         return [] if enough else left
