@@ -25,6 +25,8 @@ from restart.simulator.physics.members import Members
 Measure = Callable[[str], float | None]
 """The value of a quantity such as `demand db`; None: nothing of that name is measured."""
 
+_TELL_UPTIME = frozenset({"ssh", "boot"})
+"""Checks whose replies are never the same twice."""
 _EXPECT = re.compile(r"\s*(==|!=|<=|>=|<|>)\s*([-+.0-9eE]+)")
 _PROBE = probe.text()
 _SYSTEM = units.system_state()
@@ -54,6 +56,8 @@ class Replies:
         self._measure = measure
         self._troubled = troubled
         self._by_address = {host.address: name for name, host in fleet.inventory.hosts.items()}
+        self._judged: dict[tuple[int, tuple[Reply, ...]], tuple[Check, Finding]] = {}
+        self._owners: dict[tuple[tuple[str, ...], int, str | None], tuple[str, ...]] = {}
         self._questions: dict[tuple[int, str | None, str | None], tuple[Check, tuple[Question, ...]]] = {}
 
     def findings(self, request: Ask) -> tuple[Finding, ...]:
@@ -71,7 +75,15 @@ class Replies:
             questions = self._ask(gate, check, request)
         except ValueError as error:
             return Finding(verdict=Verdict.UNKNOWN, evidence=f"{check.kind}: cannot be asked: {error}")
-        return gate.judge(check, [self._reply(question, check, request) for question in questions])
+        replies = tuple([self._reply(question, check, request) for question in questions])
+        if check.kind in _TELL_UPTIME:
+            return gate.judge(check, replies)
+        # Judging is pure, and the same few replies come again and again.
+        key = (id(check), replies)
+        found = self._judged.get(key)
+        if found is None or found[0] is not check:
+            found = self._judged[key] = (check, gate.judge(check, replies))
+        return found[1]
 
     def _ask(self, gate: Gate, check: Check, request: Ask) -> Sequence[Question]:
         """The gate's questions; the same check asked of the same host makes the same ones."""
@@ -110,10 +122,15 @@ class Replies:
         services = self._fleet.services_of[host]
         if port == 22 or not services:
             return True
-        owners = [service for service in services if port in self._ports(service)]
-        if not owners and asked_for in services:
-            owners = [asked_for or ""]
-        return any(self._members.running(service, host) for service in owners or services)
+        key = (services, port, asked_for)
+        owners = self._owners.get(key)
+        if owners is None:
+            owners = tuple(service for service in services if port in self._ports(service))
+            if not owners:
+                owners = (asked_for,) if asked_for is not None and asked_for in services else services
+            self._owners[key] = owners
+        running = self._members.running
+        return any(running(service, host) for service in owners)
 
     @cache  # noqa: B019 - one fleet, one run
     def _ports(self, service: str) -> frozenset[int]:
