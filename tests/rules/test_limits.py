@@ -60,7 +60,7 @@ def test_admission_counts_direct_consumers_of_both_kinds() -> None:
     assert admitted in table.slots(fleet.hosts["b"], ("log",))
     assert admitted not in table.slots(fleet.hosts["bare"], ("db",))
     assert table.cap(admitted) == 4
-    assert table.held_until["services.db.admission"] == ("gate", None)
+    assert table.terms["services.db.admission"].until == "gate"
 
 
 def test_a_host_of_two_consumers_takes_one_admission() -> None:
