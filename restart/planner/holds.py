@@ -36,7 +36,12 @@ class HoldTable:
         services_of: Mapping[str, tuple[str, ...]],
         durations_s: Mapping[str, float],
         booted_s: Mapping[str, float],
+        *,
+        proved: bool = False,
     ) -> None:
+        """`proved`: as a run holds the places of shared servers, until the end of a transfer is proved, not predicted."""
+        self._given = (inventory, guards, services_of, durations_s, booted_s)
+        self._proved = proved
         self._inventory = inventory
         self._guards = guards
         self._services_of = services_of
@@ -49,7 +54,7 @@ class HoldTable:
         self._later: dict[str, tuple[Hold, ...]] = {}
         self.caps: list[float] = []
         self.slots: list[Slot] = []
-        self.any_later = any(term.held_from == "booted" for term in self.table.terms.values())
+        self.any_later = not proved and any(term.held_from == "booted" for term in self.table.terms.values())
         """Whether some limit is held only from when the host has booted."""
 
     def holds(self, host: str) -> tuple[Hold, ...]:
@@ -73,6 +78,10 @@ class HoldTable:
             inf if slot.limit == limit else cap for slot, cap in zip(self.slots, self.caps, strict=True)
         ]  # fmt: skip
         return relaxed
+
+    def proved(self) -> HoldTable:
+        """The same, as a run holds what a prediction frees sooner."""
+        return HoldTable(*self._given, proved=True)
 
     def cap(self, slot: int) -> float:
         """How much of the slot may be held at once."""
@@ -109,12 +118,13 @@ class HoldTable:
         """From and until how many milliseconds after its start the move of `host` holds `slot`."""
         term = self.table.terms[slot.limit]
         from_s = self._booted_s[host] if term.held_from == "booted" else 0.0
-        return ms(from_s), ms(self._until_s(host, slot, term, from_s))
+        until_s = self._until_s(host, slot, term, from_s)
+        return (0 if self._proved else ms(from_s)), ms(until_s)
 
     def _until_s(self, host: str, slot: Slot, term: Term, from_s: float) -> float:
         """How many seconds after the move's start its slot is predicted to be free again."""
         whole_s = self._durations_s[host]
-        if term.planned_s is not None:
+        if term.planned_s is not None and not self._proved:
             return from_s + term.planned_s
         if term.clock_s is not None:
             return (self._booted_s[host] if term.clock_from == "booted" else 0.0) + term.clock_s

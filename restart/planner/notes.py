@@ -29,7 +29,7 @@ def notes(
     found += _approvals(fleet)
     found += _path(fleet)
     found += tightest(pieces, timeline)
-    found += sharing(pieces)
+    found += sharing(pieces, timeline)
     if bound.at_least_ms:
         found.append(f"no schedule takes less than {spoken(bound.at_least_ms / 1000)}: set by {bound.by}")
     return tuple(found)

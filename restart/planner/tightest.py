@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from restart.model.inventory import Limit
 from restart.planner.timeline import Pieces, Timeline
 from restart.planner.timing import time_plan
 from restart.rules.durations import spoken
@@ -45,38 +46,39 @@ def _without(pieces: Pieces, limit: str) -> int:
     return time_plan(relaxed, pieces.scope.inventory.policy.barrier).makespan_ms
 
 
-def sharing(pieces: Pieces) -> list[str]:
-    """What is planned of each shared server that moves of the plan use, and where a run frees its places later than predicted."""
+def _predicted(limit: Limit) -> bool:
+    """Whether a prediction may count less of the limit than a run holds of it."""
+    return limit.shared is not None or limit.held_from == "booted"
+
+
+def sharing(pieces: Pieces, timeline: Timeline) -> list[str]:
+    """What is planned of each shared server that moves of the plan use, and what it costs to wait for proof where a prediction does not."""
     found = []
-    inventory, scope = pieces.scope.inventory, pieces.scope
-    for limit in inventory.limits.values():
-        if limit.shared is None:
-            continue
-        key = f"limits.{limit.name}"
-        under = [
-            host
-            for host in scope.moving
-            if any(
-                slot.limit == key for slot in pieces.holds.table.slots(inventory.hosts[host], scope.services_of[host])
-            )
-        ]
-        if not under:
+    limits, table = pieces.scope.inventory.limits, pieces.holds.table
+    used = {
+        slot.limit
+        for host in (pieces.scope.moving if any(_predicted(limit) for limit in limits.values()) else ())
+        for slot in table.slots(pieces.scope.inventory.hosts[host], pieces.scope.services_of[host])
+    }
+    reserved = any(table.terms[key].held_from == "booted" for key in used)
+    predicted = reserved or any(table.terms[key].planned_s is not None for key in used)
+    for limit in limits.values():
+        if limit.shared is None or f"limits.{limit.name}" not in used:
             continue
         at_once, shared = saturating(limit), limit.shared
-        more = limit.max_in_flight or 2 * shared.at_once
+        more = max(limit.max_in_flight or 0, 2 * shared.at_once)
         why = f"more would not be sooner: {more} would each take {spoken(transfer_s(shared, more))}"
         if at_once < shared.at_once:
             why = f"{shared.at_once} would saturate it"
-        found.append(f"{key}: {at_once} transfers of {spoken(transfer_s(shared, at_once))} at once, {why}")
-        term = pieces.holds.table.terms[key]
-        if term.planned_s is None:
-            continue
-        proved_s = max(
-            pieces.durations_s[host] if term.until == "ready" else pieces.holds.booted_s(host) for host in under
+        found.append(
+            f"limits.{limit.name}: {at_once} transfers of {spoken(transfer_s(shared, at_once))} at once, {why}"
         )
-        if proved_s > term.planned_s:
+    if predicted and len(timeline.start_ms) <= REPLAYED_MOVES_MAX:
+        waiting = replace(pieces, holds=pieces.holds.proved())
+        waiting_ms = time_plan(waiting, pieces.scope.inventory.policy.barrier).makespan_ms
+        if waiting_ms > timeline.makespan_ms:
             found.append(
-                f"{key}: the times count {spoken(term.planned_s)} for a transfer, but a run frees its place when the host is proved "
-                f"{term.until}, after {spoken(proved_s)}, so it may take longer (held_until: {spoken(term.planned_s)} frees it by the clock)"
+                "the times count each transfer as it is predicted, but a run frees its place only on proof that it has ended: then it takes "
+                f"{spoken(waiting_ms / 1000)} (held_until: booted, or a duration, frees places sooner)"
             )
     return found
