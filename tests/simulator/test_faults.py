@@ -1,0 +1,139 @@
+"""Every kind of fault, one at a time: no rule is broken while it strikes, and the run ends, well or with a true reason why not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from restart.model.inventory import Amount, Dependency, Inventory, Service
+from restart.model.simulation import Result
+from restart.planner import make_plan
+from restart.simulator.faults import KINDS, Fault
+from restart.simulator.physics.figures import HostFigures, Physics
+from restart.simulator.play import play
+from restart.simulator.referee import Referee
+from tests.inventory.reading import GATES
+from tests.simulator.random_fleets import ask, fixed, fleet
+
+
+def site() -> Inventory:
+    db = Service(
+        name="db",
+        hosts=("db-1", "db-2", "db-3"),
+        min_available=Amount(quorum=True),
+        ready=(ask(),),
+        gate=(ask("all", "controller"),),
+    )
+    web = Service(
+        name="web",
+        hosts=("web-1", "web-2", "web-3", "web-4"),
+        depends_on=(Dependency(provider="db"),),
+        max_unavailable=Amount(number=2),
+        ready=(ask(),),
+    )
+    return fleet(db, web, policy=fixed(max_failures=1))
+
+
+def played(*faults: Fault, seed: int = 1) -> Result:
+    inventory = site()
+    hosts = {name: HostFigures(boot_s=60.0) for name in inventory.hosts}
+    physics = Physics(hosts=hosts, latency_s=0.05, strikes_after_s=1.0)
+    plan = make_plan(inventory, made_at="")
+    return play(plan, physics, seed, gates=GATES, faults=faults, referee=Referee, horizon_s=86400.0)
+
+
+FAULTS = {
+    "never_returns": (Fault(kind="never_returns", hosts=("db-2",)), 5),
+    "returns_late": (Fault(kind="returns_late", hosts=("db-2",), by_s=300.0), 0),
+    "returns_too_late": (Fault(kind="returns_late", hosts=("db-2",), by_s=1200.0), 5),
+    "same_boot_id": (Fault(kind="same_boot_id", hosts=("db-2",)), 9),
+    "ignores_reboot": (Fault(kind="ignores_reboot", hosts=("web-3",)), 9),
+    "goes_down": (Fault(kind="goes_down", hosts=("db-3",), at_s=10.0, for_s=100.0), 0),
+    "someone_reboots": (Fault(kind="someone_reboots", hosts=("web-2",), at_s=120.0), 0),
+    "lies": (Fault(kind="lies", hosts=("db-1",), at_s=30.0, for_s=120.0), 0),
+    "flaps": (Fault(kind="flaps", hosts=("db-1",), at_s=30.0, for_s=120.0, by_s=7.0), 0),
+    "ssh_hangs": (Fault(kind="ssh_hangs", hosts=("web-1",), at_s=1.0, for_s=100.0, phase="auth"), 0),
+    "unknown": (Fault(kind="unknown", services=("db",), at_s=0.0, for_s=100.0), 0),
+    "answers_lost": (Fault(kind="answers_lost", hosts=("db-1",), at_s=1.0, for_s=100.0), 5),
+    "foreign_claim": (Fault(kind="foreign_claim", hosts=("web-4",)), 7),
+    "lease_lost": (Fault(kind="lease_lost", at_s=100.0), 7),
+    "says": (Fault(kind="says", word="stop", at_s=100.0), 6),
+    "clock_steps": (Fault(kind="clock_steps", by_s=-3600.0, at_s=50.0), 0),
+    "controller_dies": (Fault(kind="controller_dies", at_s=77.0), 0),
+    "disk_full": (Fault(kind="disk_full", at_s=50.0, for_s=30.0), 0),
+    "step_fails": (Fault(kind="step_fails", hosts=("web-1",)), 0),
+}
+
+
+def test_every_kind_of_fault_is_here() -> None:
+    assert {fault.kind for fault, _ in FAULTS.values()} == set(KINDS)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_single_fault_breaks_no_rule_and_ends_as_it_should(name: str) -> None:
+    fault, exit_code = FAULTS[name]
+    result = played(fault)
+    assert result.violations == ()
+    assert result.outcome is not None, result.no_progress
+    assert result.outcome.exit_code == exit_code, result.outcome
+    assert max(result.restarts.values(), default=0) <= 1
+
+
+def test_a_stepped_wall_clock_changes_no_decision() -> None:
+    still, stepped = played(), played(Fault(kind="clock_steps", by_s=-3600.0, at_s=50.0))
+    without = [{key: value for key, value in row.items() if key != "at"} for row in still.rows]
+    assert without == [{key: value for key, value in row.items() if key != "at"} for row in stepped.rows]
+    assert [row["at"] for row in still.rows] != [row["at"] for row in stepped.rows]
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 400), st.sampled_from(["appending", "appended", "begun"])),
+        min_size=1,
+        max_size=4,
+        unique=True,
+    )
+)
+def test_a_controller_may_die_between_any_two_events(deaths: list[tuple[int, str]]) -> None:
+    faults = [Fault(kind="controller_dies", event=event, moment=moment) for event, moment in deaths]
+    result = played(*faults)
+    assert result.violations == ()
+    assert result.outcome is not None
+    assert result.outcome.exit_code == 0, result.outcome
+    assert set(result.restarts.values()) == {1}
+
+
+TRANSIENT = (
+    "goes_down",
+    "someone_reboots",
+    "lies",
+    "flaps",
+    "ssh_hangs",
+    "unknown",
+    "answers_lost",
+    "disk_full",
+    "controller_dies",
+)
+
+
+@st.composite
+def transient(draw: st.DrawFn) -> Fault:
+    """A fault that stops by itself."""
+    kind = draw(st.sampled_from(TRANSIENT))
+    host = draw(st.sampled_from(sorted(site().hosts)))
+    return Fault(
+        kind=kind, hosts=(host,), at_s=float(draw(st.integers(1, 300))), for_s=float(draw(st.integers(5, 90))), by_s=5.0
+    )
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(transient(), min_size=1, max_size=3), st.integers(0, 1000))
+def test_when_faults_have_stopped_the_run_ends_with_a_reason(faults: list[Fault], seed: int) -> None:
+    result = played(*faults, seed=seed)
+    assert result.violations == ()
+    assert result.outcome is not None, result.no_progress
+    assert result.outcome.exit_code == 0 or result.outcome.why
+    if result.outcome.exit_code == 0:
+        assert result.score.reached
