@@ -83,7 +83,10 @@ def _head(playing: Playing, width: int) -> list[str]:
         took += f" of a planned {spoken(round(playing.planned_s))}"
     score = result.score
     text = f"{took}; {_ready(result)}"
-    if score.under_floor_s:
+    if score.under_floor_s > result.duration_s:
+        # Nothing more will happen: what is below its budget then stays there.
+        text += "; a service stays below its budget for good"
+    elif score.under_floor_s:
         text += f"; {spoken(round(score.under_floor_s))} with a service below its budget"
     if result.resumes:
         text += f"; the controller died and was resumed {count(result.resumes, 'time')}"
@@ -197,13 +200,18 @@ def _chart(result: Result, needed: Mapping[str, int | None], title: str, blocks:
 
 
 def _happened(result: Result, width: int) -> Iterator[str]:
-    if result.happenings:
+    """What befell the fleet, in the order of time; the same at the same second is told once, with all its hosts."""
+    found: dict[tuple[int, str, str], list[str]] = {}
+    for at_s, told in result.happenings:
+        head, _, detail = told.partition(": ")
+        what, _, where = head.rpartition(" ")
+        found.setdefault((round(at_s), what, detail), []).append(where)
+    if found:
         yield "What befell the fleet"
-    for at_s, told in result.happenings[:SHOWN_MAX]:
-        yield from wrapped(
-            printable(f"{spoken(round(at_s)):>7}  {told.replace('_', ' ', 1)}"), width=width, first="  ", rest=" " * 11
-        )
-    more = len(result.happenings) - SHOWN_MAX
+    for (at, what, detail), hosts in tuple(found.items())[:SHOWN_MAX]:
+        text = f"{spoken(at):>7}  {what.replace('_', ' ')} {listed(hosts)}: {detail}"
+        yield from wrapped(printable(text.removesuffix(": ")), width=width, first="  ", rest=" " * 11)
+    more = len(found) - SHOWN_MAX
     if more > 0:
         yield f"  and {count(more, 'thing')} more: --format json"
 

@@ -99,8 +99,10 @@ def _lengths(trials: Trials, blocks: bool) -> Iterator[str]:
     yield f"How long they took (planned {spoken(round(trials.planned_s))})"
     if well:
         half, most = quantile(well, 0.5), quantile(well, 0.9)
-        yield (
-            f"  of those that ended well: half within {spoken(round(half))}, 9 of 10 within {spoken(round(most))}, "
-            f"all within {spoken(round(well[-1]))}"
+        yield from wrapped(
+            f"Of those that ended well: half within {spoken(round(half))}, 9 of 10 within {spoken(round(most))}, "
+            f"all within {spoken(round(well[-1]))}.",
+            width=WIDTH,
+            first="  ",
         )
     yield from distribution([(trial.duration_s, trial.succeeded) for trial in trials.trials], blocks=blocks)

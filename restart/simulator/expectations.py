@@ -33,9 +33,9 @@ def _bound(measure: str, bound: Bound) -> str:
     low, high = bound.at_least, bound.at_most
     if low is not None and low == high:
         return _value(measure, low)
-    parts = [f"at least {_value(measure, low)}"] if low is not None else []
-    parts += [f"at most {_value(measure, high)}"] if high is not None else []
-    return " and ".join(parts)
+    if low is not None and high is not None:
+        return f"{_value(measure, low)} to {_value(measure, high)}"
+    return f"at least {_value(measure, low)}" if low is not None else f"at most {_value(measure, high or 0.0)}"
 
 
 def _value(measure: str, value: float) -> str:
