@@ -12,8 +12,8 @@ from restart.simulator.physics.figures import Physics
 
 CAPABILITIES: Mapping[str, bool] = {
     "rolling": True,
-    "shared-limits": False,
-    "capacity-limits": False,
+    "shared-limits": True,
+    "capacity-limits": True,
     "cold-start": False,
     "co-start": False,
     "recover": False,
@@ -21,7 +21,7 @@ CAPABILITIES: Mapping[str, bool] = {
     "break": False,
     "seed": False,
     "power-rungs": False,
-    "max-rate": False,
+    "max-rate": True,
 }
 """What a planned run may need, and whether planner and engine have it. Flip one with the issue that delivers it."""
 

@@ -1,6 +1,6 @@
 """The scenario format, version 1, as a JSON Schema: what editors use and what scenario files are held against.
 
-A scenario is one YAML file (docs/scenarios.md tells the whole format with an example). `fleet` is an inventory as it would stand in
+A scenario is one YAML file (inventories/scenarios/README.md tells the format, and every card there is an example). `fleet` is an inventory as it would stand in
 a file of its own, or `inventory` names one; `physics` says how it behaves (rules R1 to R9), `faults` what goes wrong, `naive` what is done
 without a plan and what comes of it, `staged` what a planned run must reach.
 """

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from restart.model.inventory import Shared
+from restart.model.simulation import Result
 from restart.simulator.naive import naive
 from restart.simulator.referee import Referee
 from restart.simulator.scenario import CAPABILITIES, Scenario, mismatches
@@ -21,6 +25,12 @@ def card(path: Path) -> Scenario:
     return read_scenario(path, GATES)
 
 
+@cache
+def judged(path: Path) -> Result:
+    """The staged side, played once with the referee."""
+    return staged(card(path), gates=GATES, referee=Referee)
+
+
 PLAYABLE = [path for path in CARDS if card(path).staged and not card(path).not_yet()]
 WAITING = [path for path in CARDS if card(path).not_yet()]
 
@@ -32,9 +42,13 @@ def stem(path: Path) -> str:
 def test_every_card_of_the_issue_is_there() -> None:
     numbers = {path.stem.split("-")[1] for path in CARDS}
     assert {"01", "02", "03", "05", "07a", "07b", "07c", "08", "09", "11"} <= numbers
-    assert {"card-05-in-flight-20", "card-07a-quorum-rolling", "card-11-never-rebooted-config", "card-11-control"} <= {
-        path.stem for path in PLAYABLE
-    }
+    assert {
+        "card-05-mesh-rejoin",
+        "card-05-in-flight-20",
+        "card-07a-quorum-rolling",
+        "card-11-never-rebooted-config",
+        "card-11-control",
+    } <= {path.stem for path in PLAYABLE}
 
 
 @pytest.mark.parametrize("path", CARDS, ids=stem)
@@ -47,7 +61,7 @@ def test_the_naive_side_fails_as_the_card_says(path: Path) -> None:
 @pytest.mark.parametrize("path", PLAYABLE, ids=stem)
 def test_the_staged_side_reaches_what_the_card_says_and_breaks_no_rule(path: Path) -> None:
     scenario = card(path)
-    result = staged(scenario, gates=GATES, referee=Referee)
+    result = judged(path)
     assert result.violations == ()
     assert result.not_yet == ()
     assert scenario.expected_staged
@@ -65,8 +79,24 @@ def test_a_card_that_needs_more_than_there_is_says_so_and_is_not_played(path: Pa
 
 
 def test_with_the_same_image_a_loss_of_two_canaries_halts_where_a_base_rate_is_borne() -> None:
-    trap, control = (card(FOLDER / f"card-11-{name}.yml") for name in ("never-rebooted-config", "control"))
-    halted, went_on = staged(trap, gates=GATES), staged(control, gates=GATES)
+    halted, went_on = (judged(FOLDER / f"card-11-{name}.yml") for name in ("never-rebooted-config", "control"))
     assert halted.score.lost != went_on.score.lost
     assert len(halted.restarts) == 4
     assert len(went_on.restarts) == 40
+
+
+def test_the_shared_server_is_saturated_by_ten_and_no_more_are_ever_on_it() -> None:
+    result = judged(FOLDER / "card-05-mesh-rejoin.yml")
+    lowest = min(number for _, number in result.availability["fe"])
+    assert lowest == 110
+    assert result.score.all_ready_s == 720.0
+
+
+def test_a_shared_server_without_margin_is_refused_with_its_numbers() -> None:
+    scenario = card(FOLDER / "card-05-mesh-rejoin.yml")
+    limits = dict(scenario.inventory.limits)
+    limits["map"] = replace(limits["map"], shared=Shared(work_s=60.0, at_once=10, timeout_s=60.0))
+    result = staged(replace(scenario, inventory=replace(scenario.inventory, limits=limits)), gates=GATES)
+    assert len(result.refused) == 1
+    assert "exactly its time-out: unsafe, no margin" in result.refused[0]
+    assert result.outcome is None
