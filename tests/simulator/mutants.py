@@ -52,6 +52,12 @@ def without_domains(inventory: Inventory) -> Inventory:
     return replace(inventory, limits=limits)
 
 
+def without_the_cap(inventory: Inventory) -> Inventory:
+    """All the limits but the one called `cap`."""
+    limits = {name: limit for name, limit in inventory.limits.items() if name != "cap"}
+    return replace(inventory, limits=limits)
+
+
 def held_until_booted(inventory: Inventory) -> Inventory:
     """Every slot is given back too early."""
     limits = {name: replace(limit, held_until="booted") for name, limit in inventory.limits.items()}

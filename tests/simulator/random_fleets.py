@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from restart.model.check import Check
-from restart.model.inventory import Amount, Dependency, Expect, Host, Inventory, Limit, Policy, Service
+from restart.model.inventory import Amount, Dependency, Expect, Host, Inventory, Limit, Policy, Service, Shared
 from restart.model.playbook import Playbook, Rung, Step
 from restart.simulator.faults import Fault
 from restart.simulator.physics.figures import HostFigures, Physics, ServiceFigures
@@ -92,6 +92,8 @@ def _inventory(chance: Random) -> Inventory:
         limits["fleet"] = Limit(name="fleet", max_in_flight=chance.randint(1, 6))
     if chance.random() < 0.2:
         limits["image"] = Limit(name="image", per="image", max_domains=1)
+    if chance.random() < 0.5:
+        limits["more"] = _more(chance)
     drain = (Step(run="drain {host}", undo="undrain {host}"),) if chance.random() < 0.4 else ()
     ladder = chance.choice(
         [
@@ -116,6 +118,28 @@ def _inventory(chance: Random) -> Inventory:
         watch=(Check(kind="prometheus", params=_QUERY, within_s=120.0),) if chance.random() < 0.2 else (),
         expect=Expect(boot_s=60.0),
     )
+
+
+def _more(chance: Random) -> Limit:
+    """A limit that counts something else than moves in flight, or from another moment on."""
+    per = chance.choice([None, "rack"])
+    match chance.choice(["shared", "rate", "capacity", "booted"]):
+        case "shared":
+            shared = Shared(work_s=20.0, at_once=chance.randint(1, 3), timeout_s=400.0)
+            return Limit(name="more", per=per, shared=shared, held_until=chance.choice(["ready", "booted"]))
+        case "rate":
+            return Limit(name="more", per=per, max_rate=chance.randint(1, 3), max_rate_per_s=60.0)
+        case "capacity":
+            starting_for_s = chance.choice([None, 15.0, 60.0])
+            return Limit(
+                name="more",
+                capacity=80.0,
+                starting=chance.choice([8.0, 16.0]),
+                starting_for_s=starting_for_s,
+                running=3.0,
+            )
+    held_s = chance.choice([None, 30.0])
+    return Limit(name="more", per=per, max_in_flight=chance.randint(1, 3), held_from="booted", held_s=held_s)
 
 
 _QUERY = {"url": "http://prom:9090", "query": "errors", "expect": "< 5", "alive": None, "empty": "unknown"}

@@ -13,7 +13,7 @@ import pytest
 
 from restart.engine import Engine
 from restart.model.check import Check
-from restart.model.inventory import Amount, Dependency, Inventory, Limit, Service
+from restart.model.inventory import Amount, Dependency, Inventory, Limit, Service, Shared
 from restart.model.plan import Plan
 from restart.model.playbook import Playbook, Rung, Step
 from restart.model.simulation import Result
@@ -186,6 +186,31 @@ def test_the_referee_catches_an_engine_that_touches_two_zones_at_once(monkeypatc
     case = Case(limited(per="zone", max_domains=1))
     careless = replace(make_plan(mutants.without_domains(case.inventory), made_at=""), inventory=case.inventory)
     assert caught(monkeypatch, case, mutants.blind_to(mutants.without_domains), plan=careless) == {3}
+
+
+OTHER_LIMITS = {
+    "shared": {"shared": Shared(work_s=20.0, at_once=2, timeout_s=400.0)},
+    "rate": {"max_rate": 2, "max_rate_per_s": 60.0},
+    "capacity": {"capacity": 100.0, "starting": 30.0, "starting_for_s": 10.0, "running": 10.0},
+    "from the boot on": {"max_in_flight": 2, "held_from": "booted"},
+    "per use": {"max_in_flight": 2, "uses": {"w1": 2.0}},
+}
+
+
+@pytest.mark.parametrize("what", OTHER_LIMITS)
+def test_the_referee_catches_an_engine_that_ignores_every_kind_of_limit(
+    monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    fields = dict(OTHER_LIMITS[what])
+    uses = fields.pop("uses", {})
+    inventory = limited(**fields)
+    hosts = {
+        name: replace(host, uses={"cap": uses[name]} if name in uses else {}) for name, host in inventory.hosts.items()
+    }  # type: ignore[attr-defined, operator, index]
+    inventory = replace(
+        inventory, hosts=hosts, limits={**inventory.limits, "fleet": Limit(name="fleet", max_in_flight=6)}
+    )
+    assert caught(monkeypatch, Case(inventory), mutants.blind_to(mutants.without_the_cap)) == {3}
 
 
 # --- 4: nothing new starts --------------------------------------------------------------------------------------------

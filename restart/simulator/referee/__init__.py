@@ -16,7 +16,9 @@ could have known; the allowances, all of them:
 * **Order** leaves out hosts on the path, and hosts of one ring (rules 3 and 10).
 * **A run that waits** for a person, or for a watch that does not pass, is not stuck.
 
-Not judged: capacities, rates and shared servers among the limits, and other modes than rolling.
+* **A capacity** is counted with every host under it as running, and with a restarting one as starting until `starting_for` after its boot.
+
+Not judged: other modes than rolling.
 """
 
 from restart.simulator.referee.referee import Referee

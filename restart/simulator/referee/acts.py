@@ -10,9 +10,11 @@ Allowances, each because nobody could know better:
 from __future__ import annotations
 
 from restart.model.request import RunStep
-from restart.simulator.referee.away import Away
+from restart.simulator.referee.away import Away, Place
 from restart.simulator.referee.grounds import REBOOTING_RUNGS
 from restart.simulator.referee.record import Begun, Record, some
+from restart.simulator.referee.restated import Cap
+from restart.simulator.referee.told import HAIR_S
 from restart.simulator.truth import Act
 
 
@@ -58,6 +60,7 @@ def _judge_restart(record: Record, act: Act, host: str) -> None:
         return
     _judge_claim(record, act, host)
     _judge_times(record, act, host)
+    _judge_rates(record, act, host, begun)
     away = record.aways.get(host)
     if away is None or not away.acted:
         _judge_order(record, act, host, begun)
@@ -66,7 +69,8 @@ def _judge_restart(record: Record, act: Act, host: str) -> None:
         _judge_limits(record, act, host)
         away = _away(record, host, begun)
         record.aways.add(away)
-    away.acted, away.acted_s, away.booted = True, act.at_s, act.kind == "units"
+    away.acted, away.acted_s = True, act.at_s
+    away.booted, away.booted_s = act.kind == "units", act.at_s
     away.boots_before = record.boots.get(host, 0)
     away.streaks.clear()
     if act.kind != "units":
@@ -167,12 +171,9 @@ def _judge_order(record: Record, act: Act, host: str, begun: Begun) -> None:
 
 def _judge_limits(record: Record, act: Act, host: str) -> None:
     """Rule 3: at the cap is allowed, above it is not."""
-    for place, cap, _, _ in record.aways.places(host, record.grounds.services_of[host]):
-        held = [name for name in record.aways.holders(place, act.at_s, record.gates_held_s) if name != host]
-        if len(held) + 1 > cap:
-            where = " ".join(part for part in place if part)
-            what = f"{act.kind} on {host}: {len(held) + 1} hold {where}, at most {cap} may (held by {some(held)})"
-            record.call(3, what, host=host, at_s=act.at_s)
+    for place, cap in record.aways.places(host, record.grounds.services_of[host]):
+        if cap.kind != "rate" and not cap.from_booted:
+            _judge_place(record, place, cap, host, act.kind, act.at_s)
     for limit, value in record.aways.domains(host):
         touched = record.aways.touched(limit) | {value}
         if len(touched) > (limit.max_domains or 0):
@@ -181,3 +182,33 @@ def _judge_limits(record: Record, act: Act, host: str) -> None:
                 f"at most {limit.max_domains} may be"
             )
             record.call(3, what, host=host, at_s=act.at_s)
+
+
+def judge_booted(record: Record, host: str) -> None:
+    """Rule 3 for limits that hold from the end of a boot: `host` has just booted."""
+    for place, cap in record.aways.places(host, record.grounds.services_of[host]):
+        if cap.from_booted:
+            _judge_place(record, place, cap, host, "the boot", record.at_s)
+
+
+def _judge_place(record: Record, place: Place, cap: Cap, host: str, how: str, at_s: float) -> None:
+    held = [name for name in record.aways.holders(place, at_s, record.gates_held_s) if name != host]
+    taken = record.aways.anyway(place, cap) + sum(cap.amount(name) for name in (*held, host))
+    if taken > cap.most + HAIR_S:
+        where = " ".join(part for part in place if part)
+        what = f"{how} on {host}: {taken:g} of {where} are taken, at most {cap.most:g} may be (held by {some(held)})"
+        record.call(3, what, host=host, at_s=at_s)
+
+
+def _judge_rates(record: Record, act: Act, host: str, begun: Begun) -> None:
+    """Rule 3 for rates: restarts begin no faster."""
+    for place, cap in record.aways.places(host, record.grounds.services_of[host]):
+        if cap.kind == "rate":
+            span_s = cap.held_s or 0.0
+            count = record.aways.start(place, begun.at_s, span_s)
+            if count > cap.most:
+                where = " ".join(part for part in place if part)
+                what = (
+                    f"{act.kind} on {host}: {count} starts of {where} within {span_s:g}s, at most {cap.most:g} may be"
+                )
+                record.call(3, what, host=host, at_s=act.at_s)

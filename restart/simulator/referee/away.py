@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from restart.model.inventory import Inventory, Limit
-from restart.simulator.referee.restated import caps
+from restart.simulator.referee.restated import Cap, caps
 from restart.simulator.referee.told import HAIR_S, Streak
 from restart.simulator.truth import HostTruth
 
@@ -30,6 +31,7 @@ class Away:
     acted: bool = False
     acted_s: float = 0.0
     booted: bool = False
+    booted_s: float = 0.0
     held_s: float | None = None
     freed: bool = False
     troubled: str = ""
@@ -46,10 +48,20 @@ class Aways:
 
     def __init__(self, inventory: Inventory) -> None:
         self._inventory = inventory
-        self._limits = caps(inventory)
-        self._admissions = {
-            service.name: service for service in inventory.services.values() if service.admission is not None
-        }
+        self._caps = caps(inventory)
+        self._admissions = [
+            (
+                service.name,
+                Cap(
+                    name=f"services.{service.name}.admission",
+                    kind="count",
+                    most=service.admission,
+                    until=service.admission_held_until,
+                ),
+            )
+            for service in inventory.services.values()
+            if service.admission is not None
+        ]
         self._domains = tuple(limit for limit in inventory.limits.values() if limit.max_domains is not None)
         self._hosts = {
             limit.name: frozenset(limit.hosts) for limit in inventory.limits.values() if limit.hosts is not None
@@ -57,8 +69,15 @@ class Aways:
         self._now: dict[str, Away] = {}
         self._of: dict[str, dict[str, Away]] = {name: {} for name in inventory.services}
         self._held: dict[Place, dict[str, Away]] = {}
-        self._until: dict[Place, tuple[str, float | None]] = {}
+        self._cap_of: dict[Place, Cap] = {}
         self._touched: dict[str, dict[str, dict[str, Away]]] = {limit.name: {} for limit in self._domains}
+        self._starts: dict[Place, deque[float]] = {}
+        self._under: dict[Place, int] = {}
+        for cap in self._caps if any(cap.kind == "capacity" for cap in self._caps) else ():
+            for host in inventory.hosts.values():
+                value = cap.value(host)
+                if value is not None:
+                    self._under[cap.name, value] = self._under.get((cap.name, value), 0) + 1
 
     def get(self, host: str) -> Away | None:
         """The host, where it is away; None: it is not."""
@@ -73,9 +92,10 @@ class Aways:
         self._now[away.host] = away
         for service in away.services:
             self._of[service][away.host] = away
-        for place, _, until, held_s in self.places(away.host, away.services):
-            self._held.setdefault(place, {})[away.host] = away
-            self._until[place] = (until, held_s)
+        for place, cap in self.places(away.host, away.services):
+            if cap.kind != "rate":
+                self._held.setdefault(place, {})[away.host] = away
+                self._cap_of[place] = cap
         for limit, value in self.domains(away.host):
             self._touched[limit.name].setdefault(value, {})[away.host] = away
 
@@ -93,35 +113,45 @@ class Aways:
             if not held:
                 self._touched[limit.name].pop(value, None)
 
-    def saw(self, truth: HostTruth) -> None:
-        """The truth of one host has changed."""
+    def saw(self, truth: HostTruth, at_s: float) -> bool:
+        """The truth of one host at `at_s`; True where it has just booted after our act."""
         away = self._now.get(truth.name)
-        if away is not None and away.acted and truth.up and truth.boots > away.boots_before:
-            away.booted = True
+        if away is None or away.booted or not away.acted or not truth.up or truth.boots <= away.boots_before:
+            return False
+        away.booted, away.booted_s = True, at_s
+        return True
 
-    def places(self, host: str, services: tuple[str, ...]) -> Iterator[tuple[Place, int, str, float | None]]:
-        """Every limit that a move of `host` falls under: its place, its cap, until when it is held, or for how many seconds."""
-        for limit in self._limits:
-            value = self._value(limit, host)
+    def places(self, host: str, services: tuple[str, ...]) -> Iterator[tuple[Place, Cap]]:
+        """Every limit that a move of `host` falls under, and its place there."""
+        for cap in self._caps:
+            value = cap.value(self._inventory.hosts[host])
             if value is not None:
-                yield (f"limits.{limit.name}", value), limit.max_in_flight or 0, limit.held_until, limit.held_s
-        for provider in self._admissions.values():
+                yield (cap.name, value), cap
+        for provider, cap in self._admissions:
             if any(
-                edge.provider == provider.name
-                for name in services
-                for edge in self._inventory.services[name].depends_on
+                edge.provider == provider for name in services for edge in self._inventory.services[name].depends_on
             ):
-                until = provider.admission_held_until
-                yield (f"services.{provider.name}.admission", ""), provider.admission or 0, until, None
+                yield (cap.name, ""), cap
 
     def holders(self, place: Place, now_s: float, gates_held_s: Callable[[Away], float | None]) -> list[str]:
         """Who holds `place` at `now_s`. `gates_held_s` says when the gates of a move's services had last held."""
         found = self._held.get(place, {})
-        until, held_s = self._until.get(place, ("ready", None))
         for host, away in list(found.items()):
-            if self._is_free(away, until, held_s, now_s, gates_held_s):
+            if self._is_free(away, self._cap_of[place], now_s, gates_held_s):
                 del found[host]
-        return list(found)
+        return [host for host, away in found.items() if away.booted or not self._cap_of[place].from_booted]
+
+    def anyway(self, place: Place, cap: Cap) -> float:
+        """What all hosts under a capacity draw together while they run; one that is down may come up at any moment."""
+        return cap.running * self._under.get(place, 0) if cap.kind == "capacity" else 0.0
+
+    def start(self, place: Place, at_s: float, span_s: float) -> int:
+        """One more start under a rate; how many there were in the span that ends now, this one too."""
+        starts = self._starts.setdefault(place, deque())
+        while starts and starts[0] <= at_s - span_s + HAIR_S:
+            starts.popleft()
+        starts.append(at_s)
+        return len(starts)
 
     def let_go(self, now_s: float, gates_held_s: Callable[[Away], float | None]) -> None:
         """Forget what is free by now everywhere: what was told is about to be forgotten, and freed it."""
@@ -147,21 +177,16 @@ class Aways:
             return None
         return "" if limit.per is None else self._inventory.hosts[host].labels.get(limit.per)
 
-    def _is_free(
-        self,
-        away: Away,
-        until: str,
-        held_s: float | None,
-        now_s: float,
-        gates_held_s: Callable[[Away], float | None],
-    ) -> bool:
+    def _is_free(self, away: Away, cap: Cap, now_s: float, gates_held_s: Callable[[Away], float | None]) -> bool:
         if away.freed:
             return True
-        if held_s is not None:
-            return now_s >= away.decided_s + held_s - HAIR_S
-        if until == "booted":
+        if cap.held_s is not None:
+            since_s = away.booted_s if cap.from_booted else away.acted_s
+            begun = away.booted if cap.from_booted or cap.kind == "capacity" else away.acted
+            return (begun and now_s >= since_s + cap.held_s - HAIR_S) or (away.held_s is not None and not away.booted)
+        if cap.until == "booted":
             return away.booted or away.held_s is not None
-        if away.held_s is None or until != "gate":
+        if away.held_s is None or cap.until != "gate":
             return away.held_s is not None
         passed_s = gates_held_s(away)
         return passed_s is None or passed_s >= away.held_s - HAIR_S

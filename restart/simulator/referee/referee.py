@@ -28,7 +28,7 @@ from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resum
 from restart.model.plan import Plan
 from restart.model.request import Ask, AwaitBoot, Claim, Request, RestartUnits
 from restart.model.simulation import Violation
-from restart.simulator.referee.acts import judge_act
+from restart.simulator.referee.acts import judge_act, judge_booted
 from restart.simulator.referee.away import Aways
 from restart.simulator.referee.begins import judge_begin
 from restart.simulator.referee.end import judge_end, restarted
@@ -245,7 +245,8 @@ class Referee:
             record.foreign.discard(host)
         if truth.boots != record.boots.get(host):
             record.boots[host] = truth.boots
-        record.aways.saw(truth)
+        if record.aways.saw(truth, record.at_s):
+            judge_booted(record, host)
         if not truth.restarts_by_us:
             return
         counted = record.restarts[host].ever if host in record.restarts else 0

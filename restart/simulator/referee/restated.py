@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from restart.model.check import SSH_CHECK, Check
@@ -98,19 +99,83 @@ def gate_checks(service: Service) -> tuple[Check, ...]:
     return tuple(check for check in service.gate if check.kind != "approve")
 
 
-def caps(inventory: Inventory) -> tuple[Limit, ...]:
-    """Limits on moves in flight, the default one where none is fleet-wide."""
-    written = [limit for limit in inventory.limits.values() if limit.max_in_flight is not None]
-    if not any(limit.per is None and limit.hosts is None for limit in written):
-        written.append(Limit(name="(default)", max_in_flight=IN_FLIGHT_WITHOUT_LIMIT))
-    return tuple(written)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cap:
+    """One thing that a limit caps (rule 7): `kind` is `count` (in flight, a shared server, an admission), `rate` or `capacity`.
+
+    A place is held from the first act (`from_booted`: from the end of the boot) until `until`, or for `held_s` from the restart (from
+    the end of the boot). `running` and `starting` are what a host draws of a capacity; `uses` is what single hosts take instead.
+    """
+
+    name: str
+    kind: str
+    most: float
+    per: str | None = None
+    hosts: frozenset[str] | None = None
+    until: str = "ready"
+    held_s: float | None = None
+    from_booted: bool = False
+    running: float = 0.0
+    starting: float = 0.0
+    uses: Mapping[str, float] = field(default_factory=dict)
+
+    def value(self, host: Host) -> str | None:
+        """Where `host` counts: its label's value, "" where the limit has no label; None: it is outside."""
+        if self.hosts is not None and host.name not in self.hosts:
+            return None
+        return "" if self.per is None else host.labels.get(self.per)
+
+    def amount(self, host: str) -> float:
+        """What a start of `host` takes: of a capacity what it draws above what it draws anyway."""
+        if self.kind == "capacity":
+            return max(0.0, self.uses.get(host, self.starting) - self.running)
+        return self.uses.get(host, 1.0) if self.kind == "count" else 1.0
 
 
-def place(limit: Limit, host: Host) -> str | None:
-    """Where `host` counts under `limit`: its label's value, "" where the limit has no label; None: it is outside (rule 7)."""
-    if limit.hosts is not None and host.name not in limit.hosts:
-        return None
-    return "" if limit.per is None else host.labels.get(limit.per)
+def caps(inventory: Inventory) -> tuple[Cap, ...]:
+    """All that limits cap, admissions left out; with the default one where no limit says how many may be at it fleet-wide."""
+    found = [cap for limit in inventory.limits.values() for cap in _caps_of(limit, inventory)]
+    if not any(cap.kind == "count" and cap.per is None and cap.hosts is None for cap in found):
+        found.append(Cap(name="limits.(default)", kind="count", most=IN_FLIGHT_WITHOUT_LIMIT))
+    return tuple(found)
+
+
+def _caps_of(limit: Limit, inventory: Inventory) -> Iterator[Cap]:
+    uses = {host.name: host.uses[limit.name] for host in inventory.hosts.values() if limit.name in host.uses}
+    from_booted = limit.held_from == "booted"
+    common = Cap(
+        name=f"limits.{limit.name}",
+        kind="count",
+        most=0.0,
+        per=limit.per,
+        hosts=None if limit.hosts is None else frozenset(limit.hosts),
+        until="ready" if from_booted and limit.held_until == "booted" else limit.held_until,
+        held_s=limit.held_s,
+        from_booted=from_booted,
+        uses={} if limit.capacity is not None else uses,
+    )
+    if limit.shared is not None:
+        # More at once than saturate the server only slow each other down.
+        yield replace(common, most=min(limit.shared.at_once, limit.max_in_flight or limit.shared.at_once))
+    elif limit.max_in_flight is not None:
+        yield replace(common, most=limit.max_in_flight)
+    if limit.max_rate is not None:
+        yield replace(
+            common, name=f"{common.name}.max_rate", kind="rate", most=limit.max_rate, held_s=limit.max_rate_per_s
+        )
+    if limit.capacity is not None:
+        running = limit.running or 0.0
+        yield replace(
+            common,
+            name=f"{common.name}.capacity",
+            kind="capacity",
+            most=limit.capacity * (1 - limit.headroom),
+            held_s=limit.held_s if limit.starting_for_s is None else limit.starting_for_s,
+            from_booted=False,
+            running=running,
+            starting=running if limit.starting is None else limit.starting,
+            uses=uses,
+        )
 
 
 def on_the_path(inventory: Inventory) -> frozenset[str]:
