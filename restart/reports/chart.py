@@ -116,13 +116,27 @@ def lowest(steps: Steps, end_s: float, columns: int) -> list[int]:
     slice_s = max(end_s, 1e-9) / columns
     found, at, now = [], 0, steps[0][1]
     for column in range(columns):
-        least, until_s = now, (column + 1) * slice_s
+        until_s = (column + 1) * slice_s
+        while at < len(steps) and steps[at][0] <= column * slice_s:
+            now = steps[at][1]
+            at += 1
+        least = now
         while at < len(steps) and steps[at][0] < until_s:
             now = steps[at][1]
             least = min(least, now)
             at += 1
         found.append(least)
     return found
+
+
+def below_s(steps: Steps, floor: int, end_s: float) -> float:
+    """For how many seconds, until `end_s`, the number was below `floor`."""
+    ends_s = [at_s for at_s, _ in steps[1:]] + [end_s]
+    return sum(
+        max(0.0, min(until_s, end_s) - from_s)
+        for (from_s, number), until_s in zip(steps, ends_s, strict=True)
+        if number < floor
+    )
 
 
 def _column(number: int, of: int, needed: int | None, *, blocks: bool) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from restart.model.rehearsal import Fate, Loss, Losses, Playing, Trial, Trials
 from restart.model.simulation import Result, Violation
+from restart.reports.chart import below_s
 
 
 def playing_json(playing: Playing, *, naive: Playing | None = None, journal: bool = True) -> dict[str, Any]:
@@ -118,7 +119,7 @@ def _service(result: Result, name: str, needed: int | None) -> dict[str, Any]:
         "hosts": result.members.get(name, 0),
         "needed": needed,
         "lowest_available": min((number for _, number in steps), default=0),
-        "short_s": result.score.floors_s.get(name, 0.0),
+        "short_s": round(below_s(steps, 1 if needed is None else needed, result.duration_s), 6),
         "available": [list(step) for step in steps],
     }
 

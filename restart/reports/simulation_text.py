@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from restart.model.rehearsal import Expectation, Playing
 from restart.model.simulation import Result, Violation
-from restart.reports.chart import availability, bar
+from restart.reports.chart import availability, bar, below_s
 from restart.reports.prose import aligned, count, listed, printable, wrapped
 from restart.rules.durations import spoken
 
@@ -83,11 +83,8 @@ def _head(playing: Playing, width: int) -> list[str]:
         took += f" of a planned {spoken(round(playing.planned_s))}"
     score = result.score
     text = f"{took}; {_ready(result)}"
-    if score.under_floor_s > result.duration_s:
-        # Nothing more will happen: what is below its budget then stays there.
-        text += "; a service stays below its budget for good"
-    elif score.under_floor_s:
-        text += f"; {spoken(round(score.under_floor_s))} with a service below its budget"
+    if score.under_floor_s:
+        text += f"; a service was below its budget {_under_floor(result)}"
     if result.resumes:
         text += f"; the controller died and was resumed {count(result.resumes, 'time')}"
     lines += wrapped(text + ".", width=width, first="  ")
@@ -139,10 +136,7 @@ def _beside(naive: Playing, staged: Playing) -> Iterator[str]:
 
 _MEASURES: tuple[tuple[str, Callable[[Result], str]], ...] = (
     ("every host functions", lambda result: _since(result)),
-    (
-        "below a budget",
-        lambda result: spoken(round(result.score.under_floor_s)) if result.score.under_floor_s else "never",
-    ),
+    ("below a budget", lambda result: _under_floor(result)),
     ("hosts that do not function", lambda result: str(len(result.score.failed))),
     ("collapses", lambda result: str(result.score.collapses)),
     ("breakers opened", lambda result: str(result.score.trips)),
@@ -151,6 +145,14 @@ _MEASURES: tuple[tuple[str, Callable[[Result], str]], ...] = (
     ("transfers timed out", lambda result: str(result.score.timeouts)),
     ("writes lost", lambda result: str(result.score.writes_lost)),
 )
+
+
+def _under_floor(result: Result) -> str:
+    """How long any service was below its budget."""
+    if result.score.under_floor_s > result.duration_s:
+        # Nothing more will happen: what is below its budget then stays there.
+        return "for good"
+    return f"for {spoken(round(result.score.under_floor_s))}" if result.score.under_floor_s else "never"
 
 
 def _since(result: Result) -> str:
@@ -166,11 +168,11 @@ def _services(playing: Playing) -> Iterator[str]:
     for name, steps in result.availability.items():
         least, needed = min(number for _, number in steps), playing.needed.get(name)
         if least < result.members[name]:
-            short_s = result.score.floors_s.get(name, 0.0)
-            rows.append(
-                (name, str(result.members[name]), "-" if needed is None else str(needed), str(least),
-                 spoken(round(short_s)) if short_s else "never")
-            )  # fmt: skip
+            short_s = round(below_s(steps, 1 if needed is None else needed, result.duration_s))
+            short = spoken(short_s) if short_s else "never"
+            if short_s and result.members[name] == 1:
+                short += " (it has one host)"
+            rows.append((name, str(result.members[name]), "-" if needed is None else str(needed), str(least), short))
     if len(rows) > 1:
         yield "What each service went through"
         yield from aligned(rows)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_ALARM = re.compile(r"\b(OUTAGE|HALTED|QUARANTINED|IN DOUBT|INTERRUPTED|FAIL|UNKNOWN|DRIFT)\b")
+_ALARM = re.compile(
+    r"\b(OUTAGE|HALTED|QUARANTINED|IN DOUBT|INTERRUPTED|FAIL|UNKNOWN|DRIFT|UNSAFE|NOT HELD|NOT MET|NOT AS EXPECTED)\b"
+)
 BOLD, RED, OFF = "\x1b[1m", "\x1b[31m", "\x1b[0m"
 
 
