@@ -15,6 +15,7 @@ until `starting_for` after it has booted (it may have been switched on a moment 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import floor
@@ -242,12 +243,10 @@ class SlotTable:
         found: dict[Slot, tuple[int, float]] = {}
         for part in self.parts if self._units else ():
             if part.key in self._units:
-                for host in inventory.hosts.values():
-                    value = part.value(host)
-                    if value is not None:
-                        slot = Slot(limit=part.key, value=value)
-                        hosts, drawn = found.get(slot, (0, 0.0))
-                        found[slot] = (hosts + 1, drawn + (part.limit.running or 0.0))
+                values = (part.value(host) for host in inventory.hosts.values())
+                for value, hosts in Counter(value for value in values if value is not None).items():
+                    drawn = draw(part.limit, up=hosts, starting=0)
+                    found[Slot(limit=part.key, value=value)] = (hosts, drawn)
         return found
 
     def cap(self, slot: Slot) -> float:
