@@ -19,7 +19,7 @@ from restart.planner import make_plan
 from restart.rules.moves import ready_checks
 from restart.simulator.faults import Fault
 from restart.simulator.journal import DAWN
-from restart.simulator.physics.figures import HostFigures, Physics
+from restart.simulator.physics.figures import Physics
 from restart.simulator.play import MakeJudge, play
 from restart.simulator.scenario import Scenario
 from restart.simulator.world import SimulatedWorld
@@ -76,25 +76,6 @@ def observe(inventory: Inventory, physics: Physics, seed: int, gates: Mapping[st
     """What a survey sees of the simulated fleet before anything happens."""
     world = SimulatedWorld(inventory, physics, gates=gates, seed=seed)
     return Observation(at=MADE_AT, hosts={name: _seen(world, inventory, name) for name in inventory.hosts})
-
-
-def default_physics(inventory: Inventory) -> Physics:
-    """Physics for a plan of which nobody has said how its fleet behaves: hosts boot as expected, give or take 20 %.
-
-    Boot and warm-up are the inventory's `expect` or its defaults; providers are awaited at boot as its edges say.
-    """
-    hosts: dict[str, HostFigures] = {}
-    for name in inventory.hosts:
-        hosts[name] = HostFigures(boot_s=_boot_s(inventory, name), spread=0.2)
-    return Physics(hosts=hosts, latency_s=0.02, strikes_after_s=1.0)
-
-
-def _boot_s(inventory: Inventory, host: str) -> float:
-    from restart.rules.moves import expected_s
-
-    services = [service.name for service in inventory.services.values() if host in service.hosts]
-    boot_s, warm_s, _ = expected_s(inventory, inventory.hosts[host], services)
-    return boot_s + warm_s
 
 
 def _seen(world: SimulatedWorld, inventory: Inventory, host: str) -> HostSeen:

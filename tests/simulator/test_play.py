@@ -22,8 +22,9 @@ EXAMPLE = ROOT / "inventories" / "zones.yml"
 PRINT_ROWS = """
 import json, sys
 from restart.simulator.play import play
-from tests.simulator.test_play import GATES, physics, plan
-result = play(plan(), physics(), 7, gates=GATES)
+from restart.simulator.drawn import drawn_faults
+from tests.simulator.test_play import GATES, inventory, physics, plan
+result = play(plan(), physics(), 7, gates=GATES, faults=drawn_faults(inventory(), 7, passing=True))
 sys.stdout.write("\\n".join(json.dumps(row) for row in result.rows))
 """
 
