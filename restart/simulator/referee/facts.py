@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from math import floor
 
 from restart.model.event import Fact
-from restart.simulator.referee.end import restarted
 from restart.simulator.referee.record import Closing, Record
 
 GIVEN_UP = frozenset({"quarantined", "untouched"})
@@ -61,7 +60,7 @@ def _ended(record: Record, fact: Fact, host: str) -> None:
     record.ended(host, fact.at_s)
     if fact.fact == "not_rebooted":
         # It must be so when it is said; the host may well boot by itself later.
-        if not restarted(record, host):
+        if record.truth.hosts[host].boot_id == record.first_boot[host]:
             record.reason(9, f"{host} was not rebooted")
         return
     if fact.fact == "skipped":
@@ -70,6 +69,8 @@ def _ended(record: Record, fact: Fact, host: str) -> None:
         record.failed[host] = None
         if away is not None and away.troubled:
             record.reason(5, away.troubled)
+        if record.truth.hosts[host].boots > record.restarts_of(host).boots:
+            record.reason(5, f"{host} has booted without this run")
         _judge_failures(record)
     if fact.fact == "untouched" and away is not None and not away.acted:
         record.aways.come_back(host, freed=True)
