@@ -83,13 +83,20 @@ class Branches:
         while len(self._alive) >= self._at_once:
             self._hear()
         pipe, out = os.pipe()
-        pid = os.fork()
+        # A Ctrl-C between the copy's birth and its being written down would leave it behind: it waits that long.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            pid = os.fork()
+            if pid:
+                self._alive[pipe] = _Child(number, pid)
+            else:
+                # It reaches the whole group of processes. The one that was started by the operator ends the others.
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         if pid:
             os.close(out)
-            self._alive[pipe] = _Child(number, pid)
             return False
-        # Ctrl-C reaches the whole group of processes. The one that was started by the operator ends the others.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         for other in self._alive:
             os.close(other)
         os.close(pipe)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -190,7 +191,17 @@ def deaf() -> Iterator[Fleet]:
             started.fault(f"h-{phase}", hang=phase)
             started.crash(f"h-{phase}")
         started.wait_for(lambda: all(len(started.boots(f"h-{phase}")) == 2 for phase in phases), "all have crashed")
+        started.wait_for(lambda: all(accepts(started, f"h-{phase}") for phase in phases), "all accept connections")
         yield started
+
+
+def accepts(fleet: Fleet, host: str) -> bool:
+    found = inventory(fleet)
+    try:
+        socket.create_connection((found.hosts[host].address, found.ssh_of(host).port or 22), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize(
