@@ -9,7 +9,7 @@ from pathlib import Path
 import nox
 
 nox.options.default_venv_backend = "venv"
-nox.options.sessions = ["lint", "types", "layers", "tests", "e2e"]
+nox.options.sessions = ["lint", "types", "layers", "tests", "simulate", "e2e"]
 
 
 @nox.session
@@ -38,7 +38,14 @@ def layers(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The quick suite: no root, no installed server, under a minute."""
     session.install("-e", ".[test]")
-    session.run("pytest", "-n", "2", "-m", "not e2e and not bench", *session.posargs)
+    session.run("pytest", "-n", "2", "-m", "not e2e and not bench", "--ignore=tests/simulator", *session.posargs)
+
+
+@nox.session
+def simulate(session: nox.Session) -> None:
+    """The simulator: the cards, the physics, the faults, the referee and its mutants."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-n", "2", "-m", "not e2e and not bench", "tests/simulator", *session.posargs)
 
 
 @nox.session
