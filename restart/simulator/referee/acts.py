@@ -71,7 +71,7 @@ def _judge_restart(record: Record, act: Act, host: str) -> None:
         record.aways.add(away)
     away.acted, away.acted_s = True, act.at_s
     away.booted, away.booted_s = act.kind == "units", act.at_s
-    away.boots_before = record.boots.get(host, 0)
+    away.boots_before, away.boot_before = record.boots.get(host, 0), record.boot_ids.get(host, "")
     away.streaks.clear()
     if act.kind != "units":
         record.claimed.discard(host)  # a claim does not outlive the boot

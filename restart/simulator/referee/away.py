@@ -19,15 +19,16 @@ Place = tuple[str, str]
 class Away:
     """One host that this run has begun to take away. Times are run seconds.
 
-    `decided_s`: when the run decided on it; `acted`: it was restarted at `acted_s`, not only drained; `booted`: it has come up in another boot
-    since; `held_s`: since when its checks have held. `freed`: an operator took the matter into their hands. `troubled`: what its checks said
-    that was not PASS.
+    `decided_s`: when the run decided on it; `boots_before` and `boot_before`: its boots and its boot id before that. `acted`: it was
+    restarted at `acted_s`, not only drained; `booted`: it has come up in another boot since; `held_s`: since when its checks have held.
+    `freed`: an operator took the matter into their hands. `troubled`: what its checks said that was not PASS.
     """
 
     host: str
     services: tuple[str, ...]
     decided_s: float
     boots_before: int
+    boot_before: str = ""
     acted: bool = False
     acted_s: float = 0.0
     booted: bool = False

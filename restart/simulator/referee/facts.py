@@ -60,7 +60,8 @@ def _ended(record: Record, fact: Fact, host: str) -> None:
     record.ended(host, fact.at_s)
     if fact.fact == "not_rebooted":
         # It must be so when it is said; the host may well boot by itself later.
-        if record.truth.hosts[host].boot_id == record.first_boot[host]:
+        before = record.first_boot[host] if away is None or not away.acted else away.boot_before
+        if record.truth.hosts[host].boot_id == before:
             record.reason(9, f"{host} was not rebooted")
         return
     if fact.fact == "skipped":

@@ -68,6 +68,7 @@ class Record:
     not_ready: dict[str, set[str]] = field(default_factory=dict)
     foreign: set[str] = field(default_factory=set)
     boots: dict[str, int] = field(default_factory=dict)
+    boot_ids: dict[str, str] = field(default_factory=dict)
     first_boot: dict[str, str] = field(default_factory=dict)
     claimed: set[str] = field(default_factory=set)
     started_s: dict[str, float] = field(default_factory=dict)

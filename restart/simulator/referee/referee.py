@@ -243,8 +243,7 @@ class Referee:
             record.foreign.add(host)
         else:
             record.foreign.discard(host)
-        if truth.boots != record.boots.get(host):
-            record.boots[host] = truth.boots
+        record.boots[host], record.boot_ids[host] = truth.boots, truth.boot_id
         if record.aways.saw(truth, record.at_s):
             judge_booted(record, host)
         if not truth.restarts_by_us:
