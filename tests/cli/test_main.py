@@ -36,7 +36,7 @@ def test_a_bug_is_one_line_and_a_file(
 
 
 def test_ctrl_c_outside_a_run_is_quiet(restart: Restart, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("restart.reports.plan_text.plan_text", interrupted)
