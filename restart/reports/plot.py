@@ -84,7 +84,7 @@ def _bars(plot: Plot, top: int) -> Iterator[str]:
         first_s, last_s = min(first_s, plot.planned_s), max(last_s, plot.planned_s)
     most = max(one.number for one in found)
     floor_y = top + 20 + BARS_HEIGHT
-    yield _label(20, top + 10, f"How long {count(len(plot.durations), 'run')} took", "start")
+    yield _label(20, top + 2, f"How long {count(len(plot.durations), 'run')} took", "start")
 
     def x(at_s: float) -> float:
         return LEFT + (at_s - first_s) / (last_s - first_s) * (WIDTH - LEFT - RIGHT)
@@ -107,7 +107,11 @@ def _bars(plot: Plot, top: int) -> Iterator[str]:
     if plot.planned_s is not None:
         at = x(plot.planned_s)
         yield f'<line class="plan" x1="{at:.1f}" y1="{top + 20}" x2="{at:.1f}" y2="{floor_y}"/>'
-        yield _label(at, top + 14, f"planned {spoken(plot.planned_s)}", "middle")
+        # On the side where there is room for it.
+        is_left = at < WIDTH / 2
+        yield _label(
+            at + (4 if is_left else -4), top + 17, f"planned {spoken(plot.planned_s)}", "start" if is_left else "end"
+        )
 
 
 def _rows(plot: Plot, shown: Sequence[str], top: int) -> Iterator[str]:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -332,3 +337,50 @@ def test_no_progress_is_exit_10(restart: Restart, little: Path, options: tuple[s
     said = restart("simulate", "little.yml", *options)
     assert said.code == 10, said
     assert "no progress" in said.out.lower()
+
+
+# --- on both cores --------------------------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_ends_a_long_rehearsal_at_once_and_leaves_no_process_behind(shop: Path) -> None:
+    simulating = subprocess.Popen(
+        [sys.executable, "-m", "restart", "simulate", "shop.yml", "--runs", "100000", "--processes", "2"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    listing = Path(f"/proc/{simulating.pid}/task/{simulating.pid}/children")
+    try:
+        until_s = time.monotonic() + 60
+        while len(children := listing.read_text().split()) < 2:
+            assert time.monotonic() < until_s, "it never used two processes"
+            time.sleep(0.01)
+        simulating.send_signal(signal.SIGINT)
+        out, err = simulating.communicate(timeout=30)
+    finally:
+        simulating.kill()
+    assert (simulating.returncode, out, err) == (130, "", "restart: interrupted\n")
+    assert not any(Path(f"/proc/{child}").exists() for child in children)
+
+
+def test_a_terminal_sees_how_far_it_is_and_blocks(shop: Path) -> None:
+    terminal, end = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "PYTHONUTF8": "1", "LANG": "C.UTF-8"}
+    simulating = subprocess.Popen(
+        [sys.executable, "-m", "restart", "simulate", "shop.yml", "--runs", "30", "--never-return", "0%"],
+        stdin=end, stdout=end, stderr=end, env=environment,
+    )  # fmt: skip
+    os.close(end)
+    said = b""
+    try:
+        while chunk := os.read(terminal, 65536):
+            said += chunk
+    except OSError:
+        # On Linux the terminal of a process that has ended cannot be read.
+        pass
+    finally:
+        os.close(terminal)
+        simulating.wait(timeout=60)
+    text = said.decode()
+    assert simulating.returncode == 0, text
+    assert "simulating |" in text
+    assert "30 of 30" in text
+    assert "█" in text.split("What took the time")[1]
