@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from restart.engine import facts
 from restart.engine.moving import Moving
 from restart.engine.outbox import Outbox
+from restart.engine.parking import Hold
 from restart.engine.readiness import Readiness
-from restart.engine.starts import Hold, Starts
+from restart.engine.starts import Starts
 from restart.engine.state import MoveState
 from restart.engine.table import Phase, Sign
 
@@ -36,11 +37,19 @@ class Acting:
         self._fresh_s = fresh_s
         self._patience_s = patience_s
         self.until_s: float | None = None
+        self._standing: dict[str, MoveState] = {}  # in phases in which a move may stand waiting
+
+    def entered(self, state: MoveState) -> None:
+        """Keep the moves that may have to be carried on."""
+        if state.phase in (Phase.DRAINING, Phase.JUDGING, Phase.CLIMBING):
+            self._standing[state.host] = state
+        else:
+            self._standing.pop(state.host, None)
 
     def carry_on(self, *, starting: bool, closed: str | None) -> None:
         """On to the next act, or back if the run has been halted or stopped (not `starting`); `closed`: wait."""
         self.until_s = None
-        for host in sorted(self._starts.in_flight):
+        for host in sorted(self._standing):
             state = self._states[host]
             if state.phase is Phase.CLIMBING:
                 self._moving.climb(state)

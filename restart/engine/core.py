@@ -25,12 +25,14 @@ from restart.engine.guards import Guards
 from restart.engine.moving import Moving
 from restart.engine.outbox import Outbox
 from restart.engine.pace import Pace
+from restart.engine.parking import Parking
 from restart.engine.readiness import Readiness
 from restart.engine.slots import Slots
 from restart.engine.stall import STALL_S, Stall
-from restart.engine.starts import Hold, Starts
+from restart.engine.starts import Starts
 from restart.engine.state import MoveState
 from restart.engine.table import COUNTS_AS_DOWN, FINISHED, IN_FLIGHT, Phase, Sign
+from restart.engine.turns import Turns
 from restart.engine.verdict import stopped, verdict
 from restart.engine.watches import Watches
 from restart.engine.waves import Waves
@@ -40,14 +42,11 @@ from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resum
 from restart.model.plan import Plan
 from restart.model.request import Request
 
-ENGINE_VERSION = 3
+ENGINE_VERSION = 4
 """Raised whenever the same events would lead to other requests: a run is resumed only by the version that began it."""
 
 LISTENING_S = 2.0
 """How long a resumed run waits for words before it ends: they are read about once a second."""
-
-ASKING_AT_ONCE_MAX = 50
-"""Moves whose readiness is being asked before further candidates are looked at: no burst of questions without need."""
 
 
 class Engine:
@@ -63,30 +62,45 @@ class Engine:
                 must(move.host not in self.states, f"the plan moves {move.host} twice")
                 self.states[move.host] = MoveState(move, wave.number, inventory.playbooks[move.playbook])
         self._outbox = Outbox()
+        self._parking = Parking(list(self.states))
+        stir = self._parking.stir
         self._readiness = Readiness(
-            inventory, self._outbox, down_for_us=self._down_for_us, noted=lambda *seen: self._available.count(*seen)
-        )
+            inventory, self._outbox,
+            down_for_us=self._down_for_us, noted=self._noted, stirred=lambda service: stir(("ready", service)),
+        )  # fmt: skip
         self._available = Available(inventory, self._outbox, self._down_for_us, self._readiness.last_known)
-        self._guards = Guards(inventory, self._outbox, self._gate_failed)
+        self._guards = Guards(
+            inventory, self._outbox, self._gate_failed, stirred=lambda service: stir(("gate", service))
+        )
         self._watches = Watches(inventory, self._outbox, partial(self._halt, "watch"))
-        self._slots = Slots(inventory, {host: state.move.services for host, state in self.states.items()})
-        self._pace = Pace(inventory, plan.moves(), {host: state.wave for host, state in self.states.items()})
+        services_of = {host: state.move.services for host, state in self.states.items()}
+        self._slots = Slots(
+            inventory, services_of, lambda slot: stir(("slot", slot)), lambda slot: stir(("slot taken", slot))
+        )
+        wave_of = {host: state.wave for host, state in self.states.items()}
+        self._pace = Pace(inventory, plan.moves(), wave_of, lambda stratum: stir(("pace", stratum)))
         self._brakes = Brakes(inventory.policy, inventory.hosts, len(self.states))
         self._starts = Starts(
             inventory, self.states,
             readiness=self._readiness, guards=self._guards, slots=self._slots, pace=self._pace,
-            now_s=lambda: self._outbox.now_s,
+            now_s=lambda: self._outbox.now_s, stir=stir,
         )  # fmt: skip
         self._claims = Claims(self._outbox, hold_s=3600.0 + 2 * plan.estimate.makespan_s)
         self._moving = Moving(
-            inventory, self._outbox, self._claims,
-            noted=self._readiness.note, reached=self._reached, starting=self._starting, slots=self._starts.take_slots,
+            inventory, self.states, self._outbox, self._claims,
+            noted=self._readiness.note, reached=self._reached, starting=self._starting,
+            slots=self._starts.take_slots,
         )  # fmt: skip
         self._acting = Acting(
             self.states, self._outbox, starts=self._starts, readiness=self._readiness, moving=self._moving,
             fresh_s=inventory.policy.ready_fresh_s, patience_s=STALL_S,
         )  # fmt: skip
-        self._stall = Stall(self._outbox, self._starts, self._readiness, self._acting.tell_hold)
+        self._turns = Turns(
+            self.states, self._outbox,
+            parking=self._parking, starts=self._starts, slots=self._slots,
+            begin=self._begin, tell=self._acting.tell_hold,
+        )  # fmt: skip
+        self._stall = Stall(self._outbox, self._starts, self._readiness, self._turns)
         self._waves = Waves(plan, self.states, self._guards, self._outbox)
         self._words = Words(
             self.states, self._outbox,
@@ -96,9 +110,11 @@ class Engine:
         self._ending: Outcome | None = None
         self._running = False
         self._halted: str | None = None
-        self._holds: list[tuple[MoveState, Hold]] = []
         self._listening_s = 0.0
         self._awaiting_gate: dict[str, float] = {}
+        self._settled = (-1, -1)
+        for host in self.states:
+            self._parking.enter(host)
 
     @property
     def facts(self) -> tuple[Fact, ...]:
@@ -111,8 +127,13 @@ class Engine:
         if self.outcome is not None:
             return None
         times = [self._watches.deadline_s(), self._guards.deadline_s(), self._slots.next_expiry_s()]
-        times += [self._moving.deadline_s(self.states[host]) for host in self._starts.in_flight]
-        times += [self._waves.deadline_s(), self._starts.until_s, self._listening_s, self._acting.until_s]
+        times += [
+            self._waves.deadline_s(),
+            self._parking.next_s(self._outbox.now_s),
+            self._listening_s,
+            self._acting.until_s,
+        ]
+        times += [self._moving.deadline_s()]
         times += self._stall.times_s()
         # What is due already has been looked at with this event; only the future is worth waking up for.
         return min((at_s for at_s in times if at_s is not None and at_s > self._outbox.now_s), default=None)
@@ -167,6 +188,7 @@ class Engine:
         self._readiness.forget()
         self._guards.forget()
         self._watches.forget()
+        self._parking.wake_all(len(self.states))
         if self._waves.reached_last():
             self._waves.last = None
         # Words that were said while nobody led the run come with the next event: it does not end before.
@@ -193,19 +215,22 @@ class Engine:
                 if state.phase in IN_FLIGHT:
                     self._moving.settle(state)
             self._words.hear_kept()
+        self._readiness.age()
+        self._guards.wake_due()
         self._free_slots()
         if self._starting():
             self._watches.look()
-        for host in self._starts.in_flight:
-            if self.states[host].phase is Phase.CHECKING:
-                self._moving.look(self.states[host])
+        for host in sorted(self._moving.due(), key=self._starts.begun):
+            self._moving.look(self.states[host])
         self._acting.carry_on(starting=self._starting(), closed=self._closed())
         while self._waves.advance(self._outbox.now_s, asking=self._starting()):
             pass
-        self._stall.blocked, self._holds = (), []
+        self._turns.rest()
         if self._starting():
             self._begin_moves()
-        self._guards.settle()
+        settled = self._turns.changed()
+        self._guards.settle(self._turns.wait_for_gate, changed=settled != self._settled)
+        self._settled = settled
         self._conclude()
 
     def _free_slots(self) -> None:
@@ -236,18 +261,8 @@ class Engine:
             )
             return
         self._outbox.tell_change(facts.HELD, None, about="run", why="nothing holds the run", rule="")
-        holds, asking = self._holds, 0
-        self._starts.until_s = None
-        for state in self._waves.candidates():
-            hold = self._starts.hold(state)
-            if hold is None:
-                self._begin(state)
-                continue
-            holds.append((state, hold))
-            asking += hold.waits == "asking"
-            if asking >= ASKING_AT_ONCE_MAX or self._slots.fleet_full():
-                break
-        stalled = self._stall.judge(holds)
+        self._turns.walk(self._waves.until())
+        stalled = self._stall.judge()
         if stalled is not None:
             self._halt(*stalled)
 
@@ -274,11 +289,18 @@ class Engine:
     def _down_for_us(self, host: str) -> bool:
         return host in self.states and self.states[host].phase in COUNTS_AS_DOWN
 
+    def _noted(self, service: str, host: str, turned: bool) -> None:
+        self._available.count(service, host)
+        if turned and host in self.states:
+            self._parking.wake(host)
+
     def _reached(self, state: MoveState, phase: Phase) -> None:
+        (self._parking.enter if phase is Phase.WAITING else self._parking.leave)(state.host)
         self._starts.entered(state)
+        self._acting.entered(state)
         self._waves.entered(state)
         for service in state.move.services:
-            self._readiness.touched(service)
+            self._readiness.touched(service, state.host)
             self._available.count(service, state.host)
         if phase is Phase.AWAITING and state.taken:
             self._slots.acted(state.host, self._outbox.now_s)
@@ -317,6 +339,7 @@ class Engine:
         elif braking.action == "contain":
             for service in state.move.services:
                 self._starts.contained.setdefault(service, {})[state.host] = braking.why
+                self._parking.stir(("contained", service))
                 self._outbox.tell(facts.CONTAINED, service=service, why=braking.why)
 
     def _tell_done(self, state: MoveState) -> None:
@@ -343,9 +366,7 @@ class Engine:
             # Met before anything was settled: whatever is in flight stays as it is, for a later resume.
             self._release("held", Exit.HELD, self._claims.foreign)
             return
-        moving = [self.states[host] for host in self._starts.in_flight]
-        parked = [state for state in moving if state.approval is not None]
-        if len(moving) > len(parked):
+        if any(self.states[host].approval is None for host in self._starts.in_flight):
             return
         if self._claims.foreign is not None:
             self._release("held", Exit.HELD, self._claims.foreign)
@@ -353,7 +374,7 @@ class Engine:
             self._release("halted", Exit.HALTED, self._halted)
         elif self._words.stopping is not None:
             self._release("stopped", stopped(self.states), f"stopped by {self._words.stopping}")
-        elif parked or self._outbox.now_s < self._listening_s:
+        elif self._starts.in_flight or self._outbox.now_s < self._listening_s:
             return
         elif self._waves.finished():
             self._release(*verdict(self.states))
@@ -367,12 +388,13 @@ class Engine:
     def _conclude_blocked(self) -> None:
         """Nothing is in flight: end the run, unless something but an operator's word may lead on."""
         # With nothing in flight, a move that waits for its turn waits for one of those that only an operator can let go.
-        if not all(hold.lasting or hold.waits in ("order", "pace") for _, hold in self._holds):
+        holds = self._turns.holds()
+        if not all(hold.lasting or hold.waits in ("order", "pace") for _, hold in holds):
             return
         state, exit_code, why = verdict(self.states)
-        if self._holds:
-            first, hold = next((found for found in self._holds if found[1].lasting), self._holds[0])
-            why = f"{why}; {len(self._holds)} moves are held, first {first.host} by {hold.rule}: {hold.why}"
+        if holds:
+            first, hold = next((found for found in holds if found[1].lasting), holds[0])
+            why = f"{why}; {len(holds)} moves are held, first {first.host} by {hold.rule}: {hold.why}"
         self._release("halted" if exit_code is Exit.HALTED else state, exit_code, why)
 
     def _release(self, state: str, exit_code: Exit, why: str) -> None:

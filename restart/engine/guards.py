@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from heapq import heappop, heappush
+from math import inf, nextafter
 
 from restart.engine import facts
 from restart.engine.outbox import Outbox
@@ -92,19 +94,34 @@ class GateState:
     wanted_s: float | None = None
     next_s: float = 0.0
     asking: bool = False
-    wanted_now: bool = False
     verdict: Verdict | None = None
     evidence: str = "not asked yet"
     ever_passed: bool = False
+    due_s: float = inf
+    stale_s: float = inf
 
 
 class Guards:
-    """The gates of all services that have one."""
+    """The gates of all services that have one. Only those that somebody waits for are looked at, and only when their time has come."""
 
-    def __init__(self, inventory: Inventory, outbox: Outbox, failed: Callable[[str, str], None]) -> None:
-        """`failed(service, why)` is called when a gate did not pass within its time."""
+    def __init__(
+        self,
+        inventory: Inventory,
+        outbox: Outbox,
+        failed: Callable[[str, str], None],
+        stirred: Callable[[str], None],
+    ) -> None:
+        """`failed(service, why)` is called when a gate did not pass within its time, `stirred(service)` when it may open or close."""
         self._outbox = outbox
         self._failed = failed
+        self._stirred = stirred
+        self._dues: list[
+            tuple[float, str]
+        ] = []  # heaps of the gates' `due_s` and `stale_s`, and of such as count no longer
+        self._stales: list[tuple[float, str]] = []
+        self._wanted: dict[str, GateState] = {}
+        self._asked_for: dict[str, GateState] = {}  # of this event
+        self._asked_before: dict[str, GateState] = {}  # of the last one
         self._gates: dict[str, GateState] = {}
         for service in inventory.services.values():
             checks = tuple(check for check in service.gate if check.kind != "approve")
@@ -125,6 +142,30 @@ class Guards:
             gate.streaks.reset()
             gate.passed_s = gate.wanted_s = gate.verdict = None
             gate.next_s, gate.asking = 0.0, False
+            gate.due_s = gate.stale_s = inf
+        self._dues.clear()
+        self._stales.clear()
+        self._wanted.clear()
+        self._asked_for.clear()
+        self._asked_before.clear()
+
+    def wake_due(self) -> None:
+        """Stir the gates that are to be asked, that have had their time, or that passed too long ago."""
+        now_s = self._outbox.now_s
+        while self._dues and self._dues[0][0] <= now_s:
+            at_s, service = heappop(self._dues)
+            gate = self._gates[service]
+            if at_s == gate.due_s:
+                gate.due_s = inf
+                self._stirred(service)
+        while self._stales and self._stales[0][0] <= now_s:
+            at_s, service = heappop(self._stales)
+            gate = self._gates[service]
+            if at_s == gate.stale_s:
+                gate.stale_s = inf
+                self._schedule(gate)
+                if gate.stale_s == inf:
+                    self._stirred(service)
 
     def passed(self, service: str, since_s: float, *, patient: bool = False) -> bool:
         """Whether the gate of `service` passed, asked at or after `since_s`, and recently enough; ask it where not.
@@ -139,6 +180,7 @@ class Guards:
             and gate.passed_asked_s >= since_s
             and self._outbox.now_s - gate.passed_s <= gate.fresh_s
         ):
+            self._schedule(gate)
             return True
         if since_s > gate.since_s:
             # What passed before the last move near it ended says nothing of now: it has to hold its time anew.
@@ -160,27 +202,53 @@ class Guards:
             return f"gate of {service}: passes, and has to keep passing for {spoken(must_s)} ({gate.evidence})"
         return f"gate of {service}: {gate.verdict or 'not asked yet'} ({gate.evidence})"
 
-    def settle(self) -> None:
-        """End of one event: a gate that nobody wanted this time is no longer waited for."""
-        for gate in self._gates.values():
-            if not gate.wanted_now:
+    def settle(self, waits: Callable[[str], bool], *, changed: bool) -> None:
+        """End of one event: a gate that nobody wanted this time is no longer waited for.
+
+        `waits(service)`: a parked move waits for the gate; not `changed`: no other than after the event before.
+        """
+        asked_for = self._asked_for
+        for service, gate in list(self._wanted.items()) if changed else self._asked_before.items():
+            if service not in asked_for and gate.wanted_s is not None and not waits(service):
                 gate.wanted_s = None
-            gate.wanted_now = False
+                self._wanted.pop(service, None)
+                self._schedule(gate)
+                # Moves that wait for it, but that the walk did not reach, are to want it anew once it does.
+                self._stirred(service)
+        self._asked_before, self._asked_for = asked_for, {}
 
     def deadline_s(self) -> float | None:
         """When a wanted gate is next to be asked or given up, in run seconds."""
-        times = []
-        for gate in self._gates.values():
-            if gate.wanted_s is not None:
-                if gate.wanted_s + gate.within_s > self._outbox.now_s:
-                    times.append(gate.wanted_s + gate.within_s)
-                if not gate.asking:
-                    times.append(gate.next_s)
-        return min(times, default=None)
+        while self._dues and self._dues[0][0] != self._gates[self._dues[0][1]].due_s:
+            heappop(self._dues)
+        if self._dues and self._dues[0][0] <= self._outbox.now_s:
+            # What is due is looked at with the next event, whenever that is.
+            later = (due for due in self._dues if due[0] > self._outbox.now_s)
+            return min((at_s for at_s, service in later if at_s == self._gates[service].due_s), default=None)
+        return self._dues[0][0] if self._dues else None
+
+    def _schedule(self, gate: GateState) -> None:
+        """Say when the gate is to be looked at again: by those who wait for it, and by those who rely on its having passed."""
+        now_s, due_s, stale_s = self._outbox.now_s, inf, inf
+        if gate.wanted_s is not None:
+            if gate.wanted_s + gate.within_s > now_s:
+                due_s = gate.wanted_s + gate.within_s
+            if not gate.asking:
+                due_s = min(due_s, gate.next_s)
+        if gate.passed_s is not None and now_s - gate.passed_s <= gate.fresh_s:
+            stale_s = max(gate.passed_s + gate.fresh_s, nextafter(now_s, inf))
+        if due_s != gate.due_s:
+            gate.due_s = due_s
+            if due_s < inf:
+                heappush(self._dues, (due_s, gate.service))
+        if stale_s != gate.stale_s:
+            gate.stale_s = stale_s
+            if stale_s < inf:
+                heappush(self._stales, (stale_s, gate.service))
 
     def _want(self, gate: GateState) -> None:
         now_s = self._outbox.now_s
-        gate.wanted_now = True
+        self._asked_for[gate.service] = self._wanted[gate.service] = gate
         if gate.wanted_s is None:
             gate.wanted_s = now_s
         elif now_s >= gate.wanted_s + gate.within_s and not gate.streaks.passing():
@@ -188,6 +256,7 @@ class Guards:
             self._failed(
                 gate.service, f"gate of {gate.service} did not pass within {gate.within_s:g}s: {gate.evidence}"
             )
+            self._schedule(gate)
             return
         if not gate.asking and now_s >= gate.next_s:
             gate.asking, gate.asked_s = True, now_s
@@ -195,6 +264,7 @@ class Guards:
                 lambda id: Ask(id=id, subject="gate", checks=gate.streaks.checks, service=gate.service),
                 partial(self._heard, gate),
             )
+        self._schedule(gate)
 
     def _heard(self, gate: GateState, answer: Answer) -> None:
         gate.asking = False
@@ -207,6 +277,8 @@ class Guards:
                 gate.passed_s, gate.passed_asked_s = now_s, gate.asked_s
                 gate.wanted_s, gate.ever_passed = None, True
             gate.next_s = gate.streaks.next_s(now_s)
+        self._schedule(gate)
+        self._stirred(gate.service)
         self._outbox.tell_change(
             facts.GATE, gate.verdict, service=gate.service, verdict=gate.verdict, evidence=gate.evidence
         )  # fmt: skip

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from heapq import heappop, heappush
 from math import inf
 
 from restart.engine import facts
@@ -11,8 +12,8 @@ from restart.engine.claims import Claims
 from restart.engine.drains import TRIES_MAX, Drains
 from restart.engine.guards import Streaks
 from restart.engine.outbox import Outbox
+from restart.engine.parking import Hold
 from restart.engine.readiness import asked_after, asked_before, summed_up
-from restart.engine.starts import Hold
 from restart.engine.state import MoveState
 from restart.engine.table import TABLE, Phase, Sign
 from restart.errors import must
@@ -43,6 +44,7 @@ class Moving:
     def __init__(
         self,
         inventory: Inventory,
+        states: Mapping[str, MoveState],
         outbox: Outbox,
         claims: Claims,
         *,
@@ -56,11 +58,13 @@ class Moving:
         `starting`: nothing has halted or stopped the run. `slots` takes the slots that a rung needs; None: it has them.
         """
         self._inventory = inventory
+        self._states = states
         self._outbox = outbox
         self._claims = claims
         self._noted = noted
         self._reached = reached
         self._slots = slots
+        self._looks: list[tuple[float, str]] = []  # a heap of the moves' `look_s`, and of such as count no longer
         self._drains = Drains(inventory, outbox, self.sign, starting)
         self._enter: dict[Phase, Callable[[MoveState], None]] = {
             Phase.CLAIMING: self._claim,
@@ -135,6 +139,7 @@ class Moving:
     def look(self, state: MoveState) -> None:
         """In CHECKING: ask what is due, and give up what has taken too long. What passes by then may go on to hold."""
         now_s = self._outbox.now_s
+        state.look_s = inf
         if now_s >= state.check_until_s and not all(streaks.passing() for streaks in state.streaks.values()):
             state.why = f"not ready within {self._within_s(state):g}s: {state.why or 'checks did not hold'}"
             self._rung_failed(state)
@@ -148,15 +153,39 @@ class Moving:
                     ),
                     lambda answer, service=service: self._heard_check(state, service, answer),  # type: ignore[misc]
                 )
-
-    def deadline_s(self, state: MoveState) -> float | None:
-        """When this move wants to be looked at, in run seconds."""
-        if state.phase is not Phase.CHECKING:
-            return None
         times = [at_s for service, at_s in state.next_s.items() if service not in state.asking]
-        if state.check_until_s > self._outbox.now_s:
+        if state.check_until_s > now_s:
             times.append(state.check_until_s)
-        return min(times, default=None)
+        self._look_at(state, min(times, default=inf))
+
+    def due(self) -> list[str]:
+        """The hosts in CHECKING that are to be looked at now."""
+        found = []
+        while self._looks and self._looks[0][0] <= self._outbox.now_s:
+            at_s, host = heappop(self._looks)
+            if self._counts(at_s, host):
+                self._states[host].look_s = inf
+                found.append(host)
+        return found
+
+    def deadline_s(self) -> float | None:
+        """When a move in CHECKING is next to be looked at, in run seconds."""
+        while self._looks and not self._counts(*self._looks[0]):
+            heappop(self._looks)
+        if self._looks and self._looks[0][0] <= self._outbox.now_s:
+            # What is due could not be looked at yet, and will be with the next event whenever that is.
+            later = (look for look in self._looks if look[0] > self._outbox.now_s)
+            return min((at_s for at_s, host in later if self._counts(at_s, host)), default=None)
+        return self._looks[0][0] if self._looks else None
+
+    def _look_at(self, state: MoveState, at_s: float) -> None:
+        if at_s != state.look_s:
+            state.look_s = at_s
+            heappush(self._looks, (at_s, state.host))
+
+    def _counts(self, at_s: float, host: str) -> bool:
+        state = self._states[host]
+        return state.look_s == at_s and state.phase is Phase.CHECKING
 
     # --- what each phase does on entry -------------------------------------------------------------------------------
 
@@ -387,6 +416,7 @@ class Moving:
             return
         now_s = self._outbox.now_s
         streaks = state.streaks[service]
+        self._look_at(state, now_s)
         verdict, evidence = summed_up(answer)
         before = all(found.since_s and None not in found.since_s for found in state.streaks.values())
         streaks.hear(answer, now_s)

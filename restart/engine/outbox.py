@@ -75,6 +75,10 @@ class Outbox:
             )
         )  # fmt: skip
 
+    def known(self, fact: str, *, host: str | None = None, service: str | None = None, about: str = "") -> Any:
+        """The value that `tell_change` was given last for this; None: none."""
+        return self._known.get((fact, host, service, about))
+
     def tell_change(
         self,
         fact: str,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from restart.model.inventory import Inventory
@@ -30,8 +30,14 @@ class Stratum:
 class Pace:
     """Says whether the strata of a host let its move begin."""
 
-    def __init__(self, inventory: Inventory, moves: Iterable[Move], wave_of: Mapping[str, int]) -> None:
-        """`wave_of`: a canary leads those of its own wave and of later ones, never of earlier ones that it waits for."""
+    def __init__(
+        self, inventory: Inventory, moves: Iterable[Move], wave_of: Mapping[str, int], stirred: Callable[[str], None]
+    ) -> None:
+        """`wave_of`: a canary leads those of its own wave and of later ones, never of earlier ones that it waits for.
+
+        `stirred(stratum)` hears where more may begin.
+        """
+        self._stirred = stirred
         self._wave_of = wave_of
         self._strata: dict[str, Stratum] = {}
         self._of: dict[str, tuple[Stratum, ...]] = {}
@@ -77,6 +83,10 @@ class Pace:
             for found in self._of[host]
         )
 
+    def of(self, host: str) -> tuple[tuple[str, bool], ...]:
+        """The strata of `host`, and of each whether the plan chose it to lead: those alike in this and in their wave wait for the same."""
+        return tuple((found.name, host in found.chosen) for found in self._of[host])
+
     def begin(self, host: str) -> None:
         """The move of `host` is under way."""
         for found in self._of[host]:
@@ -97,9 +107,11 @@ class Pace:
                 found.good = found.good // 2 if found.good >= found.canaries * 2 else found.good
             elif found.good < found.canaries:
                 found.chosen.discard(host)
+            self._stirred(found.name)
         return was_canary
 
     def forgive(self, host: str) -> None:
         """An operator wants the move of `host` tried again."""
         for found in self._of[host]:
             found.lost.discard(host)
+            self._stirred(found.name)

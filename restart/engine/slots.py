@@ -10,7 +10,8 @@ begins until its span has passed since the act: neither moves nor restarts ever 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from heapq import heappop, heappush
 
 from restart.model.inventory import Inventory
 from restart.rules.limits import DomainTable, Slot, SlotTable, Take, fits
@@ -21,7 +22,16 @@ _ORDER = ("booted", "ready", "gate", "all")
 class Slots:
     """The slots held by each host's move. A failed move keeps its own (design: section 2)."""
 
-    def __init__(self, inventory: Inventory, services_of: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        services_of: Mapping[str, tuple[str, ...]],
+        stirred: Callable[[Slot], None] = lambda slot: None,
+        took: Callable[[Slot], None] = lambda slot: None,
+    ) -> None:
+        """`stirred(slot)` hears where a place has become free, or only an operator can free it; `took(slot)` where one was taken."""
+        self._stirred = stirred
+        self._took = took
         self._table = SlotTable(inventory)
         self._domains = DomainTable(inventory)
         taken = {host: self._table.takes(inventory.hosts[host], services) for host, services in services_of.items()}
@@ -36,6 +46,7 @@ class Slots:
         self._held: dict[Slot, dict[str, float]] = {}  # slot -> host -> how much of it
         self._sum: dict[Slot, float] = {}  # of what is held of each slot
         self._clock: dict[tuple[Slot, str], float] = {}  # run seconds when the clock frees it
+        self._times: list[tuple[float, Slot, str]] = []  # a heap of these, and of such as count no longer
         self._acts: dict[Slot, deque[float]] = {}  # of each rate: when the acts within its span were
         self._starting: dict[
             Slot, set[str]
@@ -56,6 +67,25 @@ class Slots:
             if len(others) >= self._domains.cap(slot):
                 return f"{slot.limit}: {', '.join(sorted(others))} touched, at most {self._domains.cap(slot)} at once"
         return None
+
+    def in_the_way(self, host: str) -> tuple[tuple[Slot, float], ...]:
+        """All that `host` needs and there is no room for, each with how much of it: those alike in this wait for the same."""
+        return (
+            *((take.slot, take.amount) for take in self._short(host)),
+            *((slot, 1) for slot in self._rates_short(host)),
+            *(
+                (slot, 0)
+                for slot in self._domains_of[host]
+                if len(self._other_domains(slot)) >= self._domains.cap(slot)
+            ),
+        )
+
+    def stir(self, host: str) -> None:
+        """Whether an operator alone can free what `host` holds has changed."""
+        for take in self._takes[host]:
+            self._stirred(take.slot)
+        for slot in self._domains_of[host]:
+            self._stirred(Slot(limit=slot.limit))
 
     def never(self, host: str) -> bool:
         """Whether `host` needs more of a limit than there is of it."""
@@ -92,10 +122,12 @@ class Slots:
             held = self._held.setdefault(take.slot, {})
             if host not in held:
                 held[host] = take.amount
+                self._took(take.slot)
                 self._sum[take.slot] = self._sum.get(take.slot, 0) + take.amount
             self._clock.pop((take.slot, host), None)
         for slot in self._rates[host]:
             self._starting.setdefault(slot, set()).add(host)
+            self._took(slot)
         for slot in self._domains_of[host]:
             self._touched.setdefault(slot.limit, {}).setdefault(slot.value, set()).add(host)
 
@@ -128,19 +160,25 @@ class Slots:
                 domains.get(slot.value, set()).discard(host)
                 if not domains.get(slot.value, True):
                     del domains[slot.value]
+                    self._stirred(Slot(limit=slot.limit))
 
     def expire(self, now_s: float) -> None:
         """Free what the engine's clock frees."""
-        for slot, host in [key for key, at_s in self._clock.items() if at_s <= now_s]:
-            self._release(slot, host)
+        while self._times and self._times[0][0] <= now_s:
+            at_s, slot, host = heappop(self._times)
+            if self._clock.get((slot, host)) == at_s:
+                self._release(slot, host)
         for slot, acts in self._acts.items():
             while acts and acts[0] + self._span_s(slot) <= now_s:
                 acts.popleft()
+                self._stirred(slot)
 
     def next_expiry_s(self) -> float | None:
         """When, in run seconds, the clock next frees a slot or a rate lets one more start."""
+        while self._times and self._clock.get(self._times[0][1:]) != self._times[0][0]:
+            heappop(self._times)
         rates = (acts[0] + self._span_s(slot) for slot, acts in self._acts.items() if acts)
-        return min((*self._clock.values(), *rates), default=None)
+        return min((*(at_s for at_s, _, _ in self._times[:1]), *rates), default=None)
 
     def _rated(self, slot: Slot) -> bool:
         return self._table.terms[slot.limit].rate
@@ -174,6 +212,7 @@ class Slots:
             amount = held.pop(host)
             # Nothing held is nothing, whatever fractions have added up to.
             self._sum[slot] = self._sum[slot] - amount if held else 0
+            self._stirred(slot)
         self._clock.pop((slot, host), None)
 
     def _wind(self, host: str, now_s: float, since: tuple[str, ...]) -> None:
@@ -181,7 +220,10 @@ class Slots:
         for take in self._takes[host]:
             term = self._table.terms[take.slot.limit]
             if term.clock_s is not None and term.clock_from in since and host in self._held.get(take.slot, ()):
-                self._clock.setdefault((take.slot, host), now_s + term.clock_s)
+                key = (take.slot, host)
+                if key not in self._clock:
+                    self._clock[key] = now_s + term.clock_s
+                    heappush(self._times, (now_s + term.clock_s, *key))
 
 
 def _names(hosts: Iterable[str]) -> str:

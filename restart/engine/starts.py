@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from heapq import nsmallest
+from itertools import chain
 
 from restart.engine.guards import Guards
 from restart.engine.pace import Pace
+from restart.engine.parking import Hold, Topic
 from restart.engine.readiness import Readiness
 from restart.engine.slots import Slots
 from restart.engine.state import MoveState
@@ -14,23 +17,11 @@ from restart.engine.table import COUNTS_AS_DOWN, FINISHED, IN_FLIGHT, Phase
 from restart.model.check import Verdict
 from restart.model.inventory import Dependency, Inventory
 from restart.rules.budgets import may_be_down, ready_enough
+from restart.rules.limits import Slot
 from restart.rules.moves import gate_s
 from restart.rules.path import path_hosts
 
 ONLY_AN_OPERATOR = frozenset({Phase.QUARANTINED, Phase.IN_DOUBT})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
-    """Why a move does not begin: the rule by the name an operator knows, the numbers, and whether only an operator can lift it.
-
-    `waits` says for what: `slot`, `order`, `settle`, `pace`, `ready` (readiness and budgets), `gate`, or `asking` (answers are on their way).
-    """
-
-    rule: str
-    why: str
-    waits: str
-    lasting: bool = False
 
 
 @dataclass(slots=True)
@@ -39,6 +30,16 @@ class WaveProgress:
 
     unfinished: set[str] = field(default_factory=set)
     ended_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What the hosts of the same services look at: their own services and required providers, the gates near them, and the topics of it all."""
+
+    wanted: tuple[str, ...]
+    near: tuple[str, ...]
+    gates: tuple[str, ...]
+    topics: tuple[Topic, ...]
 
 
 class Starts:
@@ -54,7 +55,10 @@ class Starts:
         slots: Slots,
         pace: Pace,
         now_s: Callable[[], float],
+        stir: Callable[[Topic], None],
     ) -> None:
+        """`stir` hears the topics of which something has changed (see `restart.engine.parking`)."""
+        self._stir = stir
         self._inventory = inventory
         self._states = states
         self._readiness = readiness
@@ -63,7 +67,13 @@ class Starts:
         self._pace = pace
         self._now_s = now_s
         self._path = frozenset(path_hosts(inventory))
-        self._in_flight: dict[str, None] = {}  # in order: what goes over a set differs from process to process
+        self._in_flight: dict[str, int] = {}  # in order: what goes over a set differs from process to process
+        self._begun = 0
+        self._path_in_flight: dict[str, None] = {}
+        self._drained_on: dict[str, dict[str, None]] = {}  # host -> those in flight whose drains run on it
+        self._lost: dict[str, None] = {}
+        self._lost_in: dict[str, dict[str, None]] = {name: {} for name in inventory.services}
+        self._around: dict[tuple[str, ...], Around] = {}
         self.contained: dict[str, dict[str, str]] = {}  # service -> failed host -> why
         self._off_path = {host: state.wave for host, state in states.items() if host not in self._path}
         self.last_end_s: dict[str, float] = {}
@@ -74,7 +84,6 @@ class Starts:
         self._edges = {name: _running_edges(service.depends_on) for name, service in inventory.services.items()}
         self._near: dict[str, tuple[str, ...]] = _neighbours(inventory)
         self._service_barrier = inventory.policy.barrier == "service"
-        self.until_s: float | None = None
         self._progress: dict[str, dict[int, WaveProgress]] = {}
         for state in states.values():
             for service in state.move.services:
@@ -88,29 +97,85 @@ class Starts:
                 self._off_path.pop(state.host, None)
             else:
                 self._off_path[state.host] = state.wave
-        if state.phase in IN_FLIGHT:
-            self._in_flight[state.host] = None
-        else:
-            self._in_flight.pop(state.host, None)
+        self._flies(state.host, state.phase in IN_FLIGHT)
+        self._loses(state, state.phase in ONLY_AN_OPERATOR)
         for service in state.move.services:
             wave = self._progress[service][state.wave]
             if state.phase not in FINISHED:
-                wave.unfinished.add(state.host)
+                if state.host not in wave.unfinished:
+                    wave.unfinished.add(state.host)
+                    self._stir(("unfinished", service))
             elif state.host in wave.unfinished:
                 wave.unfinished.discard(state.host)
                 wave.ended_s = self.last_end_s[service] = self._now_s()
+                self._stir(("unfinished", service))
+                self._stir(("ended", service))
+        if self._path and (state.phase in FINISHED or state.phase in ONLY_AN_OPERATOR or state.phase is Phase.WAITING):
+            self._stir(("off path",))
+
+    def _flies(self, host: str, flies: bool) -> None:
+        """Keep the moves in flight."""
+        if flies == (host in self._in_flight):
+            return
+        if flies:
+            self._begun += 1
+            self._in_flight[host] = self._begun
+            if host in self._path:
+                self._path_in_flight[host] = None
+            for on in self._drains_on[host]:
+                self._drained_on.setdefault(on, {})[host] = None
+        else:
+            del self._in_flight[host]
+            self._path_in_flight.pop(host, None)
+            for on in self._drains_on[host]:
+                self._drained_on[on].pop(host, None)
+            self._stir(("in flight",))
+            self._stir(("in flight", host))
+
+    def _loses(self, state: MoveState, lost: bool) -> None:
+        """Keep the hosts that only an operator can let go."""
+        if lost == (state.host in self._lost):
+            return
+        for lost_in in (self._lost, *(self._lost_in[service] for service in state.move.services)):
+            lost_in.pop(state.host, None)
+            if lost:
+                lost_in[state.host] = None
+        for service in state.move.services:
+            self._stir(("unfinished", service))
+        self._slots.stir(state.host)
+
+    def begun(self, host: str) -> int:
+        """The number of the move of `host`, in flight, in the order in which they began."""
+        return self._in_flight[host]
 
     @property
-    def in_flight(self) -> tuple[str, ...]:
+    def in_flight(self) -> Collection[str]:
         """Hosts whose moves are in flight, in the order in which they began."""
-        return tuple(self._in_flight)
+        return self._in_flight.keys()
 
     def wanted(self, state: MoveState) -> tuple[str, ...]:
         """The services whose members must be freshly known before `state` may begin: its own and its required providers."""
-        names = dict.fromkeys(state.move.services)
-        for service in state.move.services:
-            names.update(dict.fromkeys(edge.provider for edge in self._edges[service] if edge.kind == "requires"))
-        return tuple(names)
+        return self._around_of(state.move.services).wanted
+
+    def _around_of(self, services: tuple[str, ...]) -> Around:
+        found = self._around.get(services)
+        if found is None:
+            wanted = dict.fromkeys(services)
+            for service in services:
+                wanted.update(dict.fromkeys(edge.provider for edge in self._edges[service] if edge.kind == "requires"))
+            near = tuple(dict.fromkeys(name for service in services for name in self._near[service]))
+            gates = tuple(name for name in near if self._guards.has(name))
+            found = self._around[services] = Around(
+                wanted=tuple(wanted),
+                near=near,
+                gates=gates,
+                topics=(
+                    *(("ready", name) for name in wanted),
+                    *(("gate", name) for name in gates),
+                    *(("ended", name) for name in near if gates),
+                ),
+            )
+        return found
 
     def hold(self, state: MoveState) -> Hold | None:
         """Why the move may not begin now; None: it may. Asks what is stale along the way."""
@@ -135,13 +200,21 @@ class Starts:
         if full is None:
             return None
         rule, _, why = full.partition(": ")
-        lasting = self._slots.never(host) or self.lost(self._slots.holders(host))
-        return Hold(rule=rule, why=why, waits="slot", lasting=lasting)
+        never = self._slots.never(host)
+        lasting = never or self.lost(self._slots.holders(host))
+        shut = self._slots.in_the_way(host)
+        topics = tuple(("slot", Slot(limit=slot.limit) if not amount else slot) for slot, amount in shut)
+        if lasting:
+            topics = (*topics, *(("slot taken", slot) for slot, _ in shut))  # its reason is told, with who holds it
+        return Hold(
+            rule=rule, why=why, waits="slot", lasting=lasting, queue=("slots", never, *shut), topics=topics
+        )  # fmt: skip
 
     def forgive(self, state: MoveState) -> None:
         """An operator decided on the host: it contains its services no longer."""
         for service in state.move.services:
             self.contained.get(service, {}).pop(state.host, None)
+            self._stir(("contained", service))
 
     def sick_in(self, state: MoveState) -> frozenset[str]:
         """The services of which a fresh FAIL proves the host not ready: its restart takes nothing from their budgets."""
@@ -150,41 +223,62 @@ class Starts:
         )
 
     def _static(self, state: MoveState) -> Hold | None:
+        """What can be told without asking anybody."""
+        return self.hold_early(state) or self._on_path(state) or self._beside_its_drain(state) or self._order(state)
+
+    def hold_early(self, state: MoveState) -> Hold | None:
+        """What comes before everything else: a failure that is contained, the pace, the limits."""
         host = state.host
         for service in state.move.services:
             for edge in self._inventory.services[service].depends_on:
                 if reasons := self.contained.get(edge.provider):
                     why = f"held: its provider {edge.provider} is contained ({next(iter(reasons.values()))})"
-                    return Hold(rule="contain", why=why, waits="order", lasting=True)
+                    topic = ("contained", edge.provider)
+                    return Hold(rule="contain", why=why, waits="order", lasting=True, queue=topic, topics=(topic,))
         if (why_pace := self._pace.closed(host)) is not None:
             rule, _, rest = why_pace.partition(": ")
-            return Hold(rule=rule, why=rest, waits="pace", lasting=self._pace.closed_for_good(host))
-        return self._full(host) or self._on_path(state) or self._beside_its_drain(state) or self._order(state)
+            strata = self._pace.of(host)
+            return Hold(
+                rule=rule,
+                why=rest,
+                waits="pace",
+                lasting=self._pace.closed_for_good(host),
+                queue=("pace", state.wave, strata),
+                topics=tuple(("pace", name) for name, _ in strata),
+            )
+        return self._full(host)
 
     def _on_path(self, state: MoveState) -> Hold | None:
-        if state.host in self._path:
-            before = [host for host, wave in self._off_path.items() if wave < state.wave]
+        if not self._path:
+            return None
+        host, on_path = state.host, state.host in self._path
+        if on_path:
+            before = [name for name, wave in self._off_path.items() if wave < state.wave]
             if before:
                 why = f"path hosts go last; {len(before)} moves before it are not finished: {', '.join(before[:5])}"
-                lasting = all(self._states[host].phase is Phase.IN_DOUBT for host in before)
-                return Hold(rule="path", why=why, waits="order", lasting=lasting)
-        others = self._in_flight.keys() - {state.host}
-        if others and (state.host in self._path or not self._path.isdisjoint(others)):
-            names = ", ".join(sorted(others)[:5])
-            return Hold(rule="path", why=f"path hosts go alone; in flight: {names}", waits="slot")
+                lasting = all(self._states[name].phase is Phase.IN_DOUBT for name in before)
+                queue = ("off path", state.wave)
+                return Hold(
+                    rule="path", why=why, waits="order", lasting=lasting, queue=queue, topics=(("off path",),)
+                )  # fmt: skip
+        others = self._in_flight.keys() - {host} if on_path or self._path_in_flight else frozenset()
+        if others and (on_path or self._path_in_flight.keys() - {host}):
+            why = f"path hosts go alone; in flight: {', '.join(sorted(others)[:5])}"
+            return Hold(rule="path", why=why, waits="slot", queue=("path", on_path), topics=(("in flight",),))
         return None
 
     def _beside_its_drain(self, state: MoveState) -> Hold | None:
         """A host on which another's drain runs is not restarted meanwhile, nor is drained on while it restarts."""
         away = self._drains_on[state.host] & self._in_flight.keys()
-        users = [host for host in self._in_flight if state.host in self._drains_on[host]]
+        users = self._drained_on.get(state.host)
         if not away and not users:
             return None
         if away:
             why = f"its drain runs on {', '.join(sorted(away))}, which is in flight"
         else:
-            why = f"the drain of {', '.join(sorted(users)[:5])}, in flight, runs on it"
-        return Hold(rule="drain", why=why, waits="slot")
+            why = f"the drain of {', '.join(sorted(users or ())[:5])}, in flight, runs on it"
+        queue, topics = ("drain", state.host), tuple(("in flight", host) for host in sorted({*away, *(users or ())}))
+        return Hold(rule="drain", why=why, waits="slot", queue=queue, topics=topics)
 
     def _order(self, state: MoveState) -> Hold | None:
         """Own services' and providers' moves of earlier waves are finished and settled (the plan's waves hold the order)."""
@@ -200,18 +294,20 @@ class Starts:
 
     def _finished_before(self, state: MoveState, service: str, rule: str, needs: int | None) -> Hold | None:
         waves = [wave for number, wave in self._progress.get(service, {}).items() if number < state.wave]
-        left = {host for wave in waves for host in wave.unfinished}
+        left = sum(len(wave.unfinished) for wave in waves)
+        queue, topics = ("order", state.wave, state.move.services), (("unfinished", service),)
         if left and (needs is None or self._finished_or_outside(service) < needs):
-            names = ", ".join(sorted(left)[:5])
-            lasting = all(self._states[host].phase is Phase.IN_DOUBT for host in left)
-            why = f"{len(left)} moves of {service} before it are not finished: {names}"
-            return Hold(rule=rule, why=why, waits="order", lasting=lasting)
+            names = ", ".join(nsmallest(5, chain.from_iterable(wave.unfinished for wave in waves)))
+            lasting = all(self._states[host].phase is Phase.IN_DOUBT for wave in waves for host in wave.unfinished)
+            why = f"{left} moves of {service} before it are not finished: {names}"
+            return Hold(rule=rule, why=why, waits="order", lasting=lasting, queue=queue, topics=topics)
         found = self._inventory.services[service]
         settled_s = max((wave.ended_s for wave in waves), default=0.0) + gate_s(found) + found.settle_s
         if self._service_barrier and waves and self._now_s() < settled_s:
-            self.until_s = settled_s if self.until_s is None else min(self.until_s, settled_s)
             why = f"{service} settles for {settled_s - self._now_s():.0f}s more"
-            return Hold(rule=f"services.{service}.settle", why=why, waits="settle")
+            return Hold(
+                rule=f"services.{service}.settle", why=why, waits="settle", queue=queue, topics=topics, until_s=settled_s
+            )  # fmt: skip
         return None
 
     def _finished_or_outside(self, service: str) -> int:
@@ -221,25 +317,42 @@ class Starts:
 
     def _asked(self, state: MoveState) -> Hold | None:
         """What only fresh answers can tell. Readiness and gates are asked side by side."""
-        complete = self._readiness.refresh(self.wanted(state))
-        gate = self._gates(state)
-        if not complete:
-            return _ASKING
-        return self._budget(state) or self._providers(state) or gate
+        around = self._around_of(state.move.services)
+        complete = self._readiness.refresh(around.wanted)
+        wanted: list[str] = []
+        gate = self._gates(state, around, wanted)
+        found = (self._budget(state) or self._providers(state) or gate) if complete else _ASKING
+        if found is None:
+            return None
+        # Hosts of the same services are told the same, but for those that are not ready themselves.
+        own = () if self._well(state) else (state.host,)
+        return replace(
+            found,
+            queue=("asked", state.move.services, *own),
+            topics=around.topics,
+            gates=tuple(wanted),
+            services=around.wanted,
+        )
 
-    def _gates(self, state: MoveState) -> Hold | None:
-        near = dict.fromkeys(name for service in state.move.services for name in self._near[service])
-        since_s = max((self.last_end_s.get(name, 0.0) for name in near), default=0.0)
+    def _well(self, state: MoveState) -> bool:
+        """Nothing but what all members of its services share stands in its way."""
+        return all(self._readiness.last_known(name, state.host) in (None, Verdict.PASS) for name in state.move.services)
+
+    def _gates(self, state: MoveState, around: Around, wanted: list[str]) -> Hold | None:
+        """The first gate that has not passed; all of them are `wanted`."""
+        if not around.gates:
+            return None
+        since_s = max((self.last_end_s.get(name, 0.0) for name in around.near), default=0.0)
         sick = self._sick(state)
         found = None
-        for service in near:
-            if not self._guards.has(service):
-                continue
+        for service in around.gates:
             excused = self._guards.excused(service)
             repairing = excused and any(service in self._states[host].sick_in for host in self._in_flight)
-            if self._guards.passed(service, since_s, patient=repairing) or (service in sick and excused):
+            if self._guards.passed(service, since_s, patient=repairing):
                 continue
-            found = found or Hold(rule=f"services.{service}.gate", why=self._guards.story(service), waits="gate")
+            wanted.append(service)
+            if not (service in sick and excused):
+                found = found or Hold(rule=f"services.{service}.gate", why=self._guards.story(service), waits="gate")
         return found
 
     def _sick(self, state: MoveState) -> frozenset[str]:
@@ -252,13 +365,18 @@ class Starts:
                 continue
             service = self._inventory.services[name]
             allowed = may_be_down(service)
-            down = self._readiness.down(name)
-            would = {*down, state.host}
-            if len(would) > allowed:
-                lost = {host for host in down if self._lost(host)} | {state.host}
-                others = ", ".join(f"{host} ({self._reason(name, host)})" for host in down[:4] if host != state.host)
-                why = f"{len(would)} of {len(service.hosts)} would be not ready, at most {allowed} may be; not ready: {others}"
-                return Hold(rule=f"services.{name}.budget", why=why, waits="ready", lasting=len(lost) > allowed)
+            would = self._readiness.down_without(name, state.host) + 1
+            if would > allowed:
+                lost = len(self._lost_in[name].keys() | {state.host})
+                others = ", ".join(
+                    f"{host} ({self._reason(name, host)})"
+                    for host in self._readiness.down(name, 4)
+                    if host != state.host
+                )
+                why = (
+                    f"{would} of {len(service.hosts)} would be not ready, at most {allowed} may be; not ready: {others}"
+                )
+                return Hold(rule=f"services.{name}.budget", why=why, waits="ready", lasting=lost > allowed)
         return None
 
     def _providers(self, state: MoveState) -> Hold | None:
@@ -268,10 +386,9 @@ class Starts:
                     continue
                 provider = self._inventory.services[edge.provider]
                 needed = ready_enough(provider, edge.needs)
-                down = set(self._readiness.down(edge.provider)) - {state.host}
-                ready = len(provider.hosts) - len(down)
+                ready = len(provider.hosts) - self._readiness.down_without(edge.provider, state.host)
                 if ready < needed:
-                    lost = sum(self._lost(host) for host in provider.hosts if host != state.host)
+                    lost = len(self._lost_in[edge.provider].keys() - {state.host})
                     why = f"{name} requires {edge.provider}: {ready} of {len(provider.hosts)} ready, {needed} needed"
                     lasting = len(provider.hosts) - lost < needed
                     return Hold(rule=f"depends_on.{edge.provider}", why=why, waits="ready", lasting=lasting)
@@ -281,9 +398,6 @@ class Starts:
         """Whether only an operator can let any of `hosts` go."""
         found = [self._states[host].phase for host in hosts]
         return bool(found) and all(phase in ONLY_AN_OPERATOR for phase in found)
-
-    def _lost(self, host: str) -> bool:
-        return host in self._states and self._states[host].phase in ONLY_AN_OPERATOR
 
     def _reason(self, service: str, host: str) -> str:
         state = self._states.get(host)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from math import inf
 
 from restart.engine.guards import Streaks
 from restart.engine.table import Phase
@@ -16,6 +17,7 @@ class MoveState:
 
     `taken`: the host has accepted this rung's command; `touched`: some rung's; `rebooted`: an earlier rung brought it into a new boot. `same_rung`: the next climb repeats the rung.
     `stepping`: the drain's step at hand may have been carried out. `held_since_s`: since when it waits to be judged well.
+    `look_s`: when its checks are next to be looked at.
     """
 
     move: Move
@@ -50,6 +52,7 @@ class MoveState:
     streaks: dict[str | None, Streaks] = field(default_factory=dict)
     asking: set[str | None] = field(default_factory=set)
     next_s: dict[str | None, float] = field(default_factory=dict)
+    look_s: float = inf
 
     def reset(self) -> None:
         """As if the move had never begun; its place in the plan stays."""

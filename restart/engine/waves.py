@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from restart.engine import facts
 from restart.engine.guards import Guards
 from restart.engine.outbox import Outbox
 from restart.engine.state import MoveState
-from restart.engine.table import FINISHED, Phase
+from restart.engine.table import FINISHED
 from restart.model.plan import Plan, Wave
 
 
@@ -42,6 +43,8 @@ class Waves:
         ]
         self._number = {wave.wave.number: wave for wave in self._waves}
         self.last: int | None = None
+        counts = accumulate(len(wave.moves) for wave in plan.waves)
+        self._last_index = {wave.number: count - 1 for wave, count in zip(plan.waves, counts, strict=True)}
 
     @property
     def approvals(self) -> Mapping[str, str]:
@@ -56,12 +59,12 @@ class Waves:
                 return True
         return False
 
-    def candidates(self) -> Iterator[MoveState]:
-        """The waiting moves of the open waves, in the plan's order."""
+    def until(self) -> int:
+        """The index in the plan of the last move of the open waves; -1: none is open."""
+        last = -1
         for wave in self._open():
-            for state in wave.states:
-                if state.phase is Phase.WAITING:
-                    yield state
+            last = self._last_index[wave.wave.number]
+        return last
 
     def entered(self, state: MoveState) -> None:
         """Keep the set of moves that are not finished."""
