@@ -123,7 +123,7 @@ class Store:
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """Every row of one query, as tuples, from one moment of the store."""
         with self._lock, _trouble_told(self.path):
-            return self._connection.execute(sql, parameters).fetchall()
+            return self._execute(sql, parameters).fetchall()
 
     @contextmanager
     def writing(self) -> Iterator[Execute]:
@@ -132,13 +132,17 @@ class Store:
             must(not self._connection.in_transaction, "a transaction inside a transaction")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                yield self._connection.execute
+                yield self._execute
                 self._connection.execute("COMMIT")
             except BaseException:
                 # SQLite has undone it already where the disk was full.
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def _execute(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Words of a command line may hold bytes that are no text. SQLite takes none such, so they become `?`."""
+        return self._connection.execute(sql, [_as_text(value) for value in parameters])
 
     def close(self) -> None:
         """Close the connection. Twice does nothing."""
@@ -232,3 +236,7 @@ def _trouble_told(place: Path) -> Iterator[None]:
                 "mend what keeps it from being read and written, then `restart resume`",
             )
         raise Held(what, remedy=remedy) from error
+
+
+def _as_text(value: Any) -> Any:
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value

@@ -185,3 +185,9 @@ def test_processes_that_make_the_same_store_at_once_all_get_it(tmp_path: Path) -
         process.stdin.flush()
     said = [process.communicate(timeout=60)[0] for process in started]
     assert said == ["[(1,)]\n"] * 4
+
+
+def test_bytes_of_a_command_line_that_are_no_text_do_not_stop_an_operator(store: Store) -> None:
+    with store.writing() as execute:
+        execute("INSERT INTO word (run, at, word, by, reason) VALUES ('r1', '', 'stop', 'ann', ?)", ("now \udcff",))
+    assert store.read("SELECT reason FROM word WHERE reason = ?", ("now \udcff",)) == [("now ?",)]
