@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from restart.cli.rehearsing import is_scenario
 from restart.model.event import Event, Fact, Outcome
 from restart.model.plan import Plan
 from restart.model.request import Request
@@ -286,6 +287,23 @@ def test_with_other_faults_a_scenario_expects_nothing(restart: Restart, little: 
     data = json.loads(restart("simulate", "little.yml", "--what-if", "web-2 never returns", "--format", "json").out)
     assert [side["as_expected"] for side in data["sides"]] == [None, None]
     assert data["sides"][1]["score"]["failed"] == ["web-2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("version: 1\nscenario: a\n", True),
+        ('"scenario" : a\n', True),
+        ("{version: 1, scenario: a}", True),
+        ("fleet: a\nhosts: {a: {labels: {scenario: night}}}\n", False),
+        ("fleet: a\nhosts:\n  scenario: {}\n", False),
+        ("{fleet: a, hosts: {a: {labels: {scenario: night}}}}", False),
+    ],
+)
+def test_a_scenario_is_known_by_its_key_at_the_top(tmp_path: Path, text: str, is_one: bool) -> None:
+    file = tmp_path / "file.yml"
+    file.write_text(text, encoding="utf-8")
+    assert is_scenario(file) is is_one
 
 
 def test_the_schema_of_scenarios_is_printed_and_takes_the_shipped_ones(restart: Restart, little: Path) -> None:
