@@ -42,7 +42,7 @@ from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resum
 from restart.model.plan import Plan
 from restart.model.request import Request
 
-ENGINE_VERSION = 4
+ENGINE_VERSION = 5
 """Raised whenever the same events would lead to other requests: a run is resumed only by the version that began it."""
 
 LISTENING_S = 2.0
@@ -88,7 +88,7 @@ class Engine:
         self._claims = Claims(self._outbox, hold_s=3600.0 + 2 * plan.estimate.makespan_s)
         self._moving = Moving(
             inventory, self.states, self._outbox, self._claims,
-            noted=self._readiness.note, reached=self._reached, starting=self._starting,
+            noted=self._readiness.note, reached=self._reached, starting=self._starting, closed=self._closed,
             slots=self._starts.take_slots,
         )  # fmt: skip
         self._acting = Acting(

@@ -51,11 +51,12 @@ class Moving:
         noted: Callable[[str, str, Verdict, str], None],
         reached: Callable[[MoveState, Phase], None],
         starting: Callable[[], bool],
+        closed: Callable[[], str | None],
         slots: Callable[[MoveState], Hold | None],
     ) -> None:
         """`noted` hears each verdict learnt (service, host, verdict, evidence); `reached` each phase that a move enters.
 
-        `starting`: nothing has halted or stopped the run. `slots` takes the slots that a rung needs; None: it has them.
+        `starting`: nothing has halted or stopped the run. `closed`: what holds it for now, a pause or a watch. `slots` takes the slots that a rung needs; None: it has them.
         """
         self._inventory = inventory
         self._states = states
@@ -64,6 +65,8 @@ class Moving:
         self._noted = noted
         self._reached = reached
         self._slots = slots
+        self._starting = starting
+        self._closed = closed
         self._looks: list[tuple[float, str]] = []  # a heap of the moves' `look_s`, and of such as count no longer
         self._drains = Drains(inventory, outbox, self.sign, starting)
         self._enter: dict[Phase, Callable[[MoveState], None]] = {
@@ -105,6 +108,9 @@ class Moving:
         elif state.phase is Phase.REBOOTING:
             state.lost_with_process = True
             self.sign(state, Sign.SENT)
+        elif state.phase is Phase.RESTARTING:
+            state.lost_with_process = True
+            self.sign(state, Sign.AGAIN)
         elif state.phase is Phase.CHECKING:
             for streaks in state.streaks.values():
                 streaks.reset()
@@ -304,6 +310,8 @@ class Moving:
 
     def _measured(self, state: MoveState, answer: Answer) -> None:
         if isinstance(answer, Claimed) and answer.boot_id == state.boot_id:
+            if self._held_back(state):
+                return
             state.uptime_s = answer.uptime_s
             self.sign(state, Sign.MEASURED)
         elif isinstance(answer, Claimed):
@@ -311,6 +319,16 @@ class Moving:
         else:
             state.why = state.declined if isinstance(answer, HeldBy) else f"not reached: {silence(answer)}"
             self._rung_failed(state)
+
+    def _held_back(self, state: MoveState) -> bool:
+        """While its first act was being prepared the run was halted or stopped (called off), or is held (judged again)."""
+        if state.acted_s is not None or (self._starting() and not self._closed()):
+            return False
+        if self._starting():
+            self._judge_again(state)
+        else:
+            self._drains.call_off(state)
+        return True
 
     def _confirmed(self, state: MoveState, answer: Answer) -> None:
         if isinstance(answer, HeldBy) or (isinstance(answer, Claimed) and answer.boot_id == state.boot_id_now):
@@ -384,11 +402,31 @@ class Moving:
 
     def _units_read(self, state: MoveState, answer: Answer) -> None:
         if isinstance(answer, Units):
+            before = state.invocations
             state.invocations = tuple(answer.invocations.get(unit, "") for unit in self._rung(state).units)
-            self.sign(state, Sign.READ)
+            if state.lost_with_process:
+                self._proved_by_units(state, before)
+            elif not self._held_back(state):
+                self.sign(state, Sign.READ)
         else:
+            state.lost_with_process = False
             state.why = f"units could not be read: {silence(answer)}"
             self._rung_failed(state)
+
+    def _proved_by_units(self, state: MoveState, before: tuple[str, ...]) -> None:
+        """The controller died over a service restart: was it carried out? If not, what allowed it then allows nothing now."""
+        state.lost_with_process = False
+        if all(now and now != was for now, was in zip(state.invocations, before, strict=True)):
+            self._units_are_new(state)
+        else:
+            state.acted_s, state.sick_in, state.invocations = None, frozenset(), ()
+            self._judge_again(state)
+
+    def _units_are_new(self, state: MoveState) -> None:
+        state.booted_s = self._outbox.now_s
+        state.why = ""
+        state.streaks.clear()
+        self.sign(state, Sign.RESTARTED)
 
     def _units_restarted(self, state: MoveState, answer: Answer) -> None:
         if isinstance(answer, NoAnswer) and state.tries < TRIES_MAX:
@@ -405,10 +443,7 @@ class Moving:
             state.why = f"service restart failed: {why}"
             self._rung_failed(state)
         else:
-            state.booted_s = self._outbox.now_s
-            state.why = ""
-            state.streaks.clear()
-            self.sign(state, Sign.RESTARTED)
+            self._units_are_new(state)
 
     def _heard_check(self, state: MoveState, service: str | None, answer: Answer) -> None:
         state.asking.discard(service)

@@ -12,7 +12,7 @@ from restart.model.check import Check, Verdict
 from restart.model.event import Word
 from restart.model.inventory import Amount, Dependency, Limit, Policy, Service
 from restart.model.playbook import Playbook, Rung, Step
-from restart.model.request import Ask, AwaitBoot, Reboot, Request
+from restart.model.request import Ask, AwaitBoot, Reboot, Request, RestartUnits
 from tests.engine.toy import Played, Toy, drive_on, fixed, fleet, plan_of, play, resumed
 
 DB = Service(name="db", hosts=("db-1", "db-2", "db-3"), min_available=Amount(quorum=True))
@@ -398,3 +398,49 @@ def test_a_stop_with_hosts_quarantined_is_exit_5_and_with_hosts_not_rebooted_9()
         drive_on(played)
         assert played.exit_code == code
         assert played.engine.outcome.state == "stopped"
+
+
+# --- what the referee found ---------------------------------------------------------------------------------------------
+
+SERVICE_FIRST = Playbook(
+    name="reboot",
+    drain=(Step(run="drain {host}", undo="undrain {host}"),),
+    restart=(Rung(kind="service_restart", units=("db.service",)), Rung(kind="reboot")),
+)
+
+
+@pytest.mark.parametrize("said", ["stop", "pause"])
+@pytest.mark.parametrize("playbook", [DRAINED, SERVICE_FIRST])
+def test_no_first_act_goes_out_after_a_word_that_came_while_it_was_prepared(said: str, playbook: Playbook) -> None:
+    inventory = fleet(DB, policy=fixed(), playbooks={"reboot": playbook})
+    for more in range(8):
+        toy = Toy(inventory)
+        played = begun(toy, plan_of(inventory, "db-1", "db-2", "db-3"))
+        drive_on(played, until=lambda played=played: played.told(facts.DRAINING) != [], more=more)
+        if played.told(facts.REBOOTING):
+            break
+        toy.words = [(toy.now_s, word(said)), (toy.now_s + 500.0, word("go")), (toy.now_s + 500.0, word("stop"))]
+        said_s = toy.now_s
+        drive_on(played)
+        acts = [fact.at_s for fact in played.told(facts.REBOOTING) if said_s < fact.at_s < said_s + 500.0]
+        assert acts == [], f"{said} {more} events after the drain"
+    else:
+        pytest.fail("the run never got as far as its first act")
+
+
+@pytest.mark.parametrize("carried_out", [True, False])
+def test_a_service_restart_that_may_have_been_lost_is_proved_before_it_is_repeated(carried_out: bool) -> None:
+    inventory = fleet(DB, policy=fixed(), playbooks={"reboot": SERVICE_FIRST})
+    toy = Toy(inventory)
+    toy.lose = lambda request: isinstance(request, RestartUnits) and not carried_out
+    played = begun(toy, plan_of(inventory, "db-1", "db-2", "db-3"))
+    drive_on(played, until=lambda: played.told(facts.REBOOTING) != [], more=0)
+    toy.lose = lambda request: False
+    toy.go_down("db-3")
+    toy.hosts["db-3"].up_at_s = toy.now_s + 100.0
+    back_s = toy.now_s + 100.0
+    resumed(played)
+    assert played.exit_code == 0
+    assert {name: host.unit_starts for name, host in toy.hosts.items()} == {"db-1": 2, "db-2": 2, "db-3": 2}
+    again = [fact.at_s for fact in played.told(facts.REBOOTING) if fact.host == "db-1"][1:]
+    assert again == [] if carried_out else again[0] >= back_s

@@ -62,6 +62,7 @@ class ToyHost:
     claim: HeldBy | None = None
     drained: bool = False
     reboots: int = 0
+    unit_starts: int = 1
     ours: bool = False
     cured_by_units: bool = True
 
@@ -235,12 +236,17 @@ class Toy:
                 self.hosts[request.host].drained = not request.undo
                 return self.latency_s, StepRan(exit_status=self.steps.get(request.command, 0))
             case ReadUnits():
-                return self.latency_s, Units(invocations=dict.fromkeys(request.units, "i1"))
+                return self.latency_s, self.units(request)
             case RestartUnits():
                 if self.hosts[request.host].cured_by_units:
                     self.hosts[request.host].sick = False
-                return self.latency_s, Units(invocations=dict.fromkeys(request.units, "i2"))
+                if all(f"i{self.hosts[request.host].unit_starts}" == was for was in request.invocations):
+                    self.hosts[request.host].unit_starts += 1
+                return self.latency_s, self.units(request)
         raise AssertionError(request)
+
+    def units(self, request: ReadUnits | RestartUnits) -> Units:
+        return Units(invocations=dict.fromkeys(request.units, f"i{self.hosts[request.host].unit_starts}"))
 
     def late(self, request: object) -> Answer:
         if isinstance(request, Reboot) and self.unanswered(request):
