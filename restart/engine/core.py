@@ -138,6 +138,11 @@ class Engine:
         # What is due already has been looked at with this event; only the future is worth waking up for.
         return min((at_s for at_s in times if at_s is not None and at_s > self._outbox.now_s), default=None)
 
+    @property
+    def looked_at(self) -> int:
+        """How many times it was asked so far whether a waiting move may begin."""
+        return self._parking.looked_at
+
     def handle(self, event: Event) -> tuple[Request, ...]:
         """Take in one event; the requests that follow from it. After the outcome only `Resumed` is heard, save when all is done."""
         self._outbox.facts = []
