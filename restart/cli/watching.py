@@ -75,11 +75,12 @@ def report_command(store: str | None, run: str | None, form: str) -> None:
 @click.pass_obj
 def history_command(store: str | None, fleet: str | None, last: int, form: str) -> None:
     """List the runs, the latest first, and how long each host usually takes."""
-    from restart.reports.history import PastRun, Sample, history_json, history_text
+    from restart.model.history import Sample
+    from restart.reports.history import PastRun, history_json, history_text
     from restart.runner import history, runs
 
     past: list[PastRun] = []
-    samples: list[Sample] = []
+    samples: dict[str, list[Sample]] = {}
     opened = rooms.existing_store(store)
     if opened is not None:
         with opened:
@@ -100,9 +101,7 @@ def history_command(store: str | None, fleet: str | None, last: int, form: str) 
                 )
             for name in dict.fromkeys(run.fleet for run in found):
                 for host, taken in history.samples(opened, name).items():
-                    samples += [
-                        Sample(host=host, at=one.at, took_s=one.took_s, boot_s=one.boot_s, run=one.run) for one in taken
-                    ]
+                    samples.setdefault(host, []).extend(taken)
     if form == "json":
         rooms.show_json(history_json(past, samples))
     else:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from restart.model.history import Sample
 from restart.reports.prose import aligned, count, printable
 from restart.rules.durations import spoken
 
@@ -25,18 +26,11 @@ class PastRun:
     hosts: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """How long one move took, in seconds, and when it ended."""
-
-    host: str
-    at: str
-    took_s: float
-    boot_s: float | None = None
-    run: str = ""
+Samples = Mapping[str, Sequence[Sample]]
+"""By host, how long its successful moves took."""
 
 
-def history_text(runs: Sequence[PastRun], samples: Sequence[Sample]) -> str:
+def history_text(runs: Sequence[PastRun], samples: Samples) -> str:
     """The runs as a table, then each host's usual time. Ends with a newline."""
     if not runs:
         return "No run yet.\n"
@@ -49,11 +43,15 @@ def history_text(runs: Sequence[PastRun], samples: Sequence[Sample]) -> str:
     if usual:
         table = [("host", "median", "moves")]
         table += [(host, spoken(round(took_s, 1)), str(number)) for host, (took_s, number) in usual.items()]
-        lines += ["", f"How long hosts took ({count(len(samples), 'move')})", *aligned(table)]
+        lines += [
+            "",
+            f"How long hosts took ({count(sum(len(taken) for taken in samples.values()), 'move')})",
+            *aligned(table),
+        ]
     return "\n".join(lines) + "\n"
 
 
-def history_json(runs: Sequence[PastRun], samples: Sequence[Sample]) -> dict[str, Any]:
+def history_json(runs: Sequence[PastRun], samples: Samples) -> dict[str, Any]:
     """The same as plain data, with every sample."""
     return {
         "version": 1,
@@ -63,15 +61,13 @@ def history_json(runs: Sequence[PastRun], samples: Sequence[Sample]) -> dict[str
             for run in runs
         ],
         "samples": [
-            {"host": sample.host, "at": sample.at, "took_s": sample.took_s, "boot_s": sample.boot_s, "run": sample.run}
-            for sample in samples
+            {"host": host, "at": sample.at, "took_s": sample.took_s, "boot_s": sample.boot_s, "run": sample.run}
+            for host, taken in samples.items()
+            for sample in taken
         ],
     }  # fmt: skip
 
 
-def usual_s(samples: Sequence[Sample]) -> dict[str, tuple[float, int]]:
+def usual_s(samples: Samples) -> dict[str, tuple[float, int]]:
     """By host, the median of what its moves took, in seconds, and of how many."""
-    taken: dict[str, list[float]] = {}
-    for sample in samples:
-        taken.setdefault(sample.host, []).append(sample.took_s)
-    return {host: (median(values), len(values)) for host, values in taken.items()}
+    return {host: (median(sample.took_s for sample in taken), len(taken)) for host, taken in samples.items() if taken}

@@ -7,8 +7,9 @@ from typing import Any
 
 from restart.model.document import as_json
 from restart.model.event import Fact
+from restart.model.history import Sample
 from restart.model.plan import Plan
-from restart.reports.history import PastRun, Sample, history_json, history_text
+from restart.reports.history import PastRun, history_json, history_text
 from restart.reports.rows import fact_of
 from restart.reports.summary import RunCard, summary, summary_json
 from restart.reports.summary_text import status_text, summary_markdown, summary_text
@@ -107,7 +108,7 @@ def test_the_history_reads_as_agreed(golden: Golden) -> None:
         PastRun(run="7f3a", fleet="chat-prod", started_at="2026-11-01T00:10:00.123Z", state="done", exit_code=0,
                 by="bo", reason="glibc", hosts=18),
     ]  # fmt: skip
-    samples = [Sample(host="db-1", at="x", took_s=float(took)) for took in (100, 120, 90)]
+    samples = {"db-1": [Sample(at="x", run="r1", took_s=float(took)) for took in (100, 120, 90)]}
     golden("history.txt", history_text(runs, samples))
     assert history_json(runs, samples)["runs"][0]["state"] is None
     assert history_text([], []) == "No run yet.\n"
