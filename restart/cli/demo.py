@@ -50,17 +50,18 @@ def _keep(fleet: DemoFleet) -> int:
     import shlex
 
     inventory, store = shlex.quote(str(fleet.inventory_path)), shlex.quote(str(fleet.folder / "store.db"))
-    rooms.show(
-        f"A chat site of {len(fleet.hosts)} hosts is up. In another terminal:\n\n"
-        f"  export RESTART_STORE={store}\n"
-        f"  restart validate {inventory}\n"
-        f"  restart graph {inventory}\n"
-        f"  restart plan {inventory}\n"
-        f"  restart run {inventory} --reason 'trying it' --yes\n"
-        f"  restart report\n\n"
-        f"How the site is: {fleet.board_url}/site\n\nCtrl-C here ends it and removes its files.\n"
-    )
+    # The Ctrl-C that the text speaks of may come as soon as it can be read.
     try:
+        rooms.show(
+            f"A chat site of {len(fleet.hosts)} hosts is up. In another terminal:\n\n"
+            f"  export RESTART_STORE={store}\n"
+            f"  restart validate {inventory}\n"
+            f"  restart graph {inventory}\n"
+            f"  restart plan {inventory}\n"
+            f"  restart run {inventory} --reason 'trying it' --yes\n"
+            f"  restart report\n\n"
+            f"How the site is: {fleet.board_url}/site\n\nCtrl-C here ends it and removes its files.\n"
+        )
         fleet.wait()
     except KeyboardInterrupt:
         click.echo("\nThe fleet is gone.")
