@@ -15,6 +15,7 @@ A run first claims its hosts, then lets moves begin wave by wave as `restart.eng
 from __future__ import annotations
 
 from functools import partial
+from math import inf
 
 from restart.engine import facts
 from restart.engine.acting import Acting
@@ -134,9 +135,12 @@ class Engine:
             self._acting.until_s,
         ]
         times += [self._moving.deadline_s()]
-        times += self._stall.times_s()
         # What is due already has been looked at with this event; only the future is worth waking up for.
-        return min((at_s for at_s in times if at_s is not None and at_s > self._outbox.now_s), default=None)
+        now_s = self._outbox.now_s
+        first_s = min((at_s for at_s in times if at_s is not None and at_s > now_s), default=inf)
+        stall = (at_s for at_s in self._stall.times_s(first_s) if at_s is not None and at_s > now_s)
+        first_s = min((first_s, *stall))
+        return None if first_s == inf else first_s
 
     @property
     def looked_at(self) -> int:

@@ -271,7 +271,9 @@ class Parking:
         """The first index in the queue, or which it has sent; infinite where there is none."""
         while queue.indexes and self._queue_of.get(queue.indexes[0]) is not queue:
             heappop(queue.indexes)
-        return min((*queue.indexes[:1], *queue.sent), default=inf)
+        if not queue.sent:
+            return queue.indexes[0] if queue.indexes else inf
+        return min((*queue.indexes[:1], *queue.sent))
 
     def _rouse(self, index: int) -> None:
         """Have the move looked at: in this walk where it has not passed it yet, else in the next."""

@@ -177,6 +177,12 @@ class Readiness:
         """When, in run seconds, one of the members of `wanted` is next worth asking again."""
         return min((at_s for name in wanted if (at_s := self._next_s(self._members[name])) < inf), default=None)
 
+    def first_s(self) -> float:
+        """No member is worth asking again before this, in run seconds; infinite where none is."""
+        while self._times and self._members[self._times[0][1]].first_s != self._times[0][0]:
+            heappop(self._times)
+        return self._times[0][0] if self._times else inf
+
     # --- what is kept -------------------------------------------------------------------------------------------------
 
     def _place(self, members: Members, host: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from restart.engine.outbox import Outbox
 from restart.engine.readiness import Readiness
 from restart.engine.starts import Starts
@@ -30,7 +32,7 @@ class Stall:
     def judge(self) -> tuple[str, str] | None:
         """The rule and the reason to halt for, where nothing could begin for `STALL_S`."""
         now_s = self._outbox.now_s
-        if self._starts.in_flight or not self._turns.wait_for("ready", "asking"):
+        if self._starts.in_flight or not any(True for _ in self._turns.wait_for("ready", "asking")):
             self._since_s = None
         elif self._since_s is None:
             self._since_s = now_s
@@ -41,8 +43,10 @@ class Stall:
                 return hold.rule, f"{state.host} could not begin for {STALL_S:g}s: {hold.why}"
         return None
 
-    def times_s(self) -> list[float | None]:
-        """When, in run seconds, it wants to hear of the time."""
-        blocked = self._turns.wait_for("ready")[:LOOKED_AT_MAX]
-        wanted = dict.fromkeys(service for hold in blocked for service in hold.services)
-        return [self._readiness.next_look_s(wanted), None if self._since_s is None else self._since_s + STALL_S]
+    def times_s(self, before_s: float) -> list[float | None]:
+        """When, in run seconds, it wants to hear of the time; what is no sooner than `before_s` may be left out."""
+        look_s = None
+        if self._readiness.first_s() < before_s:
+            blocked = islice(self._turns.wait_for("ready"), LOOKED_AT_MAX)
+            look_s = self._readiness.next_look_s(dict.fromkeys(name for hold in blocked for name in hold.services))
+        return [look_s, None if self._since_s is None else self._since_s + STALL_S]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from restart.engine import facts
 from restart.engine.outbox import Outbox
@@ -67,9 +67,9 @@ class Turns:
         """What holds each of the moves that the last walk reached."""
         return [(self._states[host], hold) for host, hold in self._parking.holds(self.until)]
 
-    def wait_for(self, *waits: str) -> list[Hold]:
+    def wait_for(self, *waits: str) -> Iterator[Hold]:
         """The holds of this kind, each once, of the moves that the last walk reached."""
-        return [hold for kind in waits for hold in self._parking.waiting_for(kind, self.until)]
+        return (hold for kind in waits for hold in self._parking.waiting_for(kind, self.until))
 
     def wait_for_gate(self, service: str) -> bool:
         """Whether one of the moves that the last walk reached waits for the gate of `service`."""
