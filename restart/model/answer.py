@@ -97,8 +97,44 @@ class Units:
     invocations: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WentOff:
+    """The host is off. `how` is the proof, in words for people."""
+
+    how: str
+    took_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerState:
+    """What the host's power control says: `state` is `on`, `off` or `unknown`; `detail` is one line for people."""
+
+    state: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerSwitched:
+    """The power control has carried out the switch. That the host boots must be proved by its boot id."""
+
+    detail: str = ""
+
+
 Answer = (
-    NoAnswer | Checked | Claimed | HeldBy | Released | StepRan | RebootTaken | RebootDeclined | Booted | StillUp | Units
+    NoAnswer
+    | Checked
+    | Claimed
+    | HeldBy
+    | Released
+    | StepRan
+    | RebootTaken
+    | RebootDeclined
+    | Booted
+    | StillUp
+    | Units
+    | WentOff
+    | PowerState
+    | PowerSwitched
 )
 
 

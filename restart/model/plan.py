@@ -11,12 +11,19 @@ from restart.model.observation import Observation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """One host's passage through its playbook. `start_s` and `finish_s` are predicted, in seconds from the run's start."""
+    """One host's passage through its playbook. `start_s` and `finish_s` are predicted, in seconds from the run's start.
+
+    `act` names the playbook's ladder that is climbed: `restart`, `start` or `stop`. `conditional`: the host may still come back by
+    itself, and until `returning_until_s` nothing is done to it (design: rule 17).
+    """
 
     host: str
     services: tuple[str, ...]
     playbook: str
     canary: bool = False
+    act: str = "restart"
+    conditional: bool = False
+    returning_until_s: float | None = None
     start_s: float = 0.0
     finish_s: float = 0.0
     why: tuple[str, ...] = ()
@@ -24,12 +31,20 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wave:
-    """Moves that keep budgets, order and `max_domains` even if all were down at once. `gates`: services asked at its end."""
+    """Moves that keep budgets, order and `max_domains` even if all were down at once. `gates`: services asked at its end.
+
+    A plan may have several stages, each carried out in a mode of its own once the stage before is done: shutdown, then cold start; a
+    cold start, then the second pass that takes its stand-ins out. `stage` counts from 1, `mode` is the stage's (None: the
+    plan's), and `approve` is what a person must agree to before the wave begins. A host moves at most once in a stage.
+    """
 
     number: int
     why: str
     moves: tuple[Move, ...]
     gates: tuple[str, ...] = ()
+    stage: int = 1
+    mode: str | None = None
+    approve: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,7 +69,9 @@ class Reboot:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwaitBoot:
     """Wait until `host` answers with a boot id other than `boot_id`: `Booted`; `StillUp` when the old one still answers
-    after `down_within_s`; `NoAnswer` when nothing answers within `back_within_s`. Repeatable."""
+    after `down_within_s`; `NoAnswer` when nothing answers within `back_within_s`. Repeatable.
+
+    An empty `boot_id` is a host that was off: any boot id will do."""
 
     id: str
     host: str
@@ -101,4 +103,77 @@ class RestartUnits:
     within_s: float
 
 
-Request = Ask | Claim | Release | RunStep | Reboot | AwaitBoot | ReadUnits | RestartUnits
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """Run a command on `host` that changes nothing and read what it prints, for `service`: `StepRan`. Repeatable.
+
+    `about` is `role` (which member leads) or `seed` (which member starts first).
+    """
+
+    id: str
+    host: str
+    service: str
+    about: str
+    command: str
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerOff:
+    """Switch `host` off over SSH, under the conditions of `Reboot`: `RebootTaken` or `RebootDeclined`. A repeated or late one does nothing."""
+
+    id: str
+    host: str
+    boot_id: str
+    not_after_uptime_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitOff:
+    """Wait until `host` is proved off: `WentOff`; `StillUp` when it is not after `within_s`. Repeatable.
+
+    Proved by its power control, or without one by SSH refused or silent for 30 s after the session ended (design: rule 20).
+    """
+
+    id: str
+    host: str
+    boot_id: str
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPower:
+    """Read the state of `host`'s power through its power control: `PowerState`. Repeatable."""
+
+    id: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchPower:
+    """Switch `host`'s power: `PowerSwitched`, or `NoAnswer`. `reset` is `graceful`, `force`, `cycle`, `on` or `off`.
+
+    `cycle` is off, proved off, on. `on` and `off` may be repeated. The others are proved by boot id, never repeated blindly.
+    """
+
+    id: str
+    host: str
+    reset: str
+    within_s: float
+
+
+Request = (
+    Ask
+    | Claim
+    | Release
+    | RunStep
+    | Reboot
+    | AwaitBoot
+    | ReadUnits
+    | RestartUnits
+    | Read
+    | PowerOff
+    | AwaitOff
+    | ReadPower
+    | SwitchPower
+)

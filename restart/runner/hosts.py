@@ -128,6 +128,8 @@ class Hosts:
                 text = units.restart_text(request.units, request.invocations, request.within_s)
                 reply = self._run(request.host, text, _units_s(request))
                 return _or_nothing(reply, lambda ended: units.parse(ended, request.units))
+            case _:
+                return NoAnswer(reason="broken", detail=f"{type(request).__name__} is not carried out by this version")
 
     def _run(self, host: str, command: str, timeout_s: float = COMMAND_S) -> ShellReply | NoAnswer:
         return self._ssh.run(Shell(host=host, command=command, timeout_s=timeout_s))
