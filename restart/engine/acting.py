@@ -52,7 +52,7 @@ class Acting:
         for host in sorted(self._standing):
             state = self._states[host]
             if state.phase is Phase.CLIMBING:
-                self._moving.climb(state)
+                self._moving.ladder.climb(state)
             elif not starting:
                 if state.phase is Phase.JUDGING or (state.phase is Phase.DRAINING and state.approval is not None):
                     self._moving.call_off(state)

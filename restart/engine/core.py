@@ -134,7 +134,7 @@ class Engine:
             self._listening_s,
             self._acting.until_s,
         ]
-        times += [self._moving.deadline_s()]
+        times += [self._moving.checking.deadline_s()]
         # What is due already has been looked at with this event; only the future is worth waking up for.
         now_s = self._outbox.now_s
         first_s = min((at_s for at_s in times if at_s is not None and at_s > now_s), default=inf)
@@ -229,8 +229,8 @@ class Engine:
         self._free_slots()
         if self._starting():
             self._watches.look()
-        for host in sorted(self._moving.due(), key=self._starts.begun):
-            self._moving.look(self.states[host])
+        for host in sorted(self._moving.checking.due(), key=self._starts.begun):
+            self._moving.checking.look(self.states[host])
         self._acting.carry_on(starting=self._starting(), closed=self._closed())
         while self._waves.advance(self._outbox.now_s, asking=self._starting()):
             pass

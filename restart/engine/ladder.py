@@ -1,0 +1,115 @@
+"""The ladder of a move: which rung is at hand, and what it comes to when one has brought the host back or has failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+
+from restart.engine import facts
+from restart.engine.outbox import Outbox
+from restart.engine.parking import Hold
+from restart.engine.state import MoveState
+from restart.engine.table import Phase, Sign
+from restart.model.playbook import Rung
+
+SIGN_OF = {"reboot": Sign.RUNG_REBOOT, "service_restart": Sign.RUNG_UNITS, "approve": Sign.RUNG_APPROVAL}
+"""By which sign a rung of each kind is begun."""
+
+
+class Ladder:
+    """What all kinds of rungs share. `sign` moves on by the table; `call_off` ends a move before its first act."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        *,
+        sign: Callable[[MoveState, Sign], None],
+        call_off: Callable[[MoveState], None],
+        starting: Callable[[], bool],
+        closed: Callable[[], str | None],
+        slots: Callable[[MoveState], Hold | None],
+    ) -> None:
+        """`starting`, `closed` and `slots` are as `Moving` has them."""
+        self.sign = sign
+        self._outbox = outbox
+        self._call_off = call_off
+        self._starting = starting
+        self._closed = closed
+        self._slots = slots
+
+    def next(self, state: MoveState) -> None:
+        """On entry to CLIMBING: the next rung, or the same one again where it was not carried out."""
+        if state.same_rung:
+            state.same_rung = False
+            self.climb(state)
+            return
+        state.rung += 1
+        state.tries = 0
+        ladder = state.playbook.restart
+        if state.rung >= len(ladder):
+            # Past the ladder's end a host in its old boot is checked once, not for ever.
+            if state.still_up and state.rung == len(ladder):
+                self._outbox.tell(facts.NOT_REBOOTED, host=state.host, why=state.why)
+                self.sign(state, Sign.LADDER_ENDED_UP)
+            elif state.declined and not state.touched:
+                self.sign(state, Sign.LADDER_ENDED_UNTOUCHED)
+            else:
+                self.sign(state, Sign.LADDER_ENDED)
+            return
+        self.climb(state)
+
+    def climb(self, state: MoveState) -> None:
+        """In CLIMBING: take the rung at hand once there are slots for it."""
+        hold = self._slots(state)
+        if hold is None:
+            self.sign(state, SIGN_OF[rung_of(state).kind])
+        elif hold.lasting:
+            why = f"no slot for its next rung, {hold.why}"
+            state.why = f"{state.why}; {why}" if state.why else why
+            self.sign(state, Sign.LADDER_ENDED)
+
+    def judge_again(self, state: MoveState) -> None:
+        """Back to where a move waits for its first act to be allowed; then the same rung is taken."""
+        state.same_rung, state.judged_s = True, -inf
+        self.sign(state, Sign.DOUBTED)
+
+    def held_back(self, state: MoveState) -> bool:
+        """While its first act was being prepared the run was halted or stopped (called off), or is held (judged again)."""
+        if state.acted_s is not None or (self._starting() and not self._closed()):
+            return False
+        if self._starting():
+            self.judge_again(state)
+        else:
+            self._call_off(state)
+        return True
+
+    def is_back(self, state: MoveState, boot_id: str, how: str) -> None:
+        """The host answers in the boot `boot_id`, which is not its old one; `how` it came to be, where not by the rung."""
+        state.still_up, state.lost_with_process = False, False
+        state.taken = state.touched = True
+        state.booted_s = self._outbox.now_s
+        took_s = 0.0 if state.acted_s is None else round(state.booted_s - state.acted_s, 3)
+        state.boot_id_now = boot_id
+        state.why = ""
+        self._outbox.tell(
+            facts.BOOTED, host=state.host, evidence=how or f"new boot id {boot_id}", boot_id=boot_id, was=state.boot_id, took_s=took_s
+        )  # fmt: skip
+        state.streaks.clear()
+        self.sign(state, Sign.BOOTED)
+
+    def rung_failed(self, state: MoveState) -> None:
+        """The rung at hand did not bring the host back: the next one is for `next` to find."""
+        self._outbox.tell(
+            facts.RUNG_FAILED, host=state.host, why=state.why, rung=rung_of(state).kind, number=state.rung + 1
+        )
+        state.streaks.clear()
+        if state.phase is Phase.CHECKING and state.boot_id_now != state.boot_id:
+            # The next rung starts from the boot that the host is in now.
+            state.boot_id, state.rebooted = state.boot_id_now, True
+        self.sign(state, Sign.RUNG_FAILED)
+
+
+def rung_of(state: MoveState) -> Rung:
+    """The rung at hand."""
+    ladder = state.playbook.restart
+    return ladder[min(max(state.rung, 0), len(ladder) - 1)]

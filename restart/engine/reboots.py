@@ -1,0 +1,86 @@
+"""The rung `reboot`: compare-and-reboot over SSH, proved by the boot id (phases REBOOTING and AWAITING)."""
+
+from __future__ import annotations
+
+from restart.engine import facts
+from restart.engine.drains import TRIES_MAX
+from restart.engine.ladder import Ladder, rung_of
+from restart.engine.outbox import Outbox
+from restart.engine.state import MoveState
+from restart.engine.table import Sign
+from restart.model.answer import Answer, Booted, RebootDeclined, RebootTaken, StillUp, silence
+from restart.model.request import AwaitBoot, Reboot
+
+NOT_AFTER_S = 60.0
+"""A reboot command may act until this long after the host's uptime was read; a later one does nothing."""
+
+
+class Reboots:
+    """Takes a move through a reboot. Whatever was sent, only a new boot id says that the host rebooted."""
+
+    def __init__(self, outbox: Outbox, ladder: Ladder) -> None:
+        self._outbox = outbox
+        self._ladder = ladder
+
+    def reboot(self, state: MoveState) -> None:
+        """Send the command, bound to the boot id and uptime that were measured."""
+        state.acted_s = self._outbox.now_s
+        state.taken = False  # what an earlier rung was told says nothing of this command
+        self._outbox.tell(
+            facts.REBOOTING, host=state.host, rung=rung_of(state).kind, number=state.rung + 1, boot_id=state.boot_id
+        )
+        not_after_s = state.uptime_s + NOT_AFTER_S
+        self._outbox.send(
+            lambda id: Reboot(id=id, host=state.host, boot_id=state.boot_id, not_after_uptime_s=not_after_s),
+            lambda answer: self._rebooted(state, answer),
+        )
+
+    def await_boot(self, state: MoveState) -> None:
+        """Wait until the host answers in another boot."""
+        rung = rung_of(state)
+        # Without the host's word the command may still act until its not-after; to ask earlier proves nothing.
+        down_within_s = rung.down_within_s if state.taken else max(rung.down_within_s, NOT_AFTER_S + 5.0)
+        if rung.kind == "approve":
+            down_within_s = rung.back_within_s
+        self._outbox.send(
+            lambda id: AwaitBoot(
+                id=id, host=state.host, boot_id=state.boot_id,
+                down_within_s=down_within_s, back_within_s=max(rung.back_within_s, down_within_s),
+            ),
+            lambda answer: self._awaited(state, answer),
+        )  # fmt: skip
+
+    def _rebooted(self, state: MoveState, answer: Answer) -> None:
+        if isinstance(answer, RebootDeclined) and answer.reason == "too-late" and state.tries < TRIES_MAX:
+            state.tries += 1
+            self._ladder.sign(state, Sign.AGAIN)
+        elif isinstance(answer, RebootDeclined) and answer.reason != "boot-id":
+            state.declined = state.why = f"the host declined to reboot: {answer.reason} {answer.detail}".rstrip()
+            self._ladder.rung_failed(state)
+        else:
+            # Taken, or in another boot already, or no word: only the boot id can tell.
+            state.taken = isinstance(answer, RebootTaken | RebootDeclined)
+            state.touched = True
+            self._ladder.sign(state, Sign.SENT)
+
+    def _awaited(self, state: MoveState, answer: Answer) -> None:
+        if isinstance(answer, Booted):
+            self._ladder.is_back(state, answer.boot_id, "")
+        elif isinstance(answer, StillUp):
+            if not state.taken and state.tries < TRIES_MAX:
+                # The command never arrived, and past its not-after it never can: to send it anew is safe.
+                state.tries += 1
+                state.lost_with_process = False
+                self._ladder.judge_again(state)
+                return
+            state.still_up = not state.rebooted
+            state.why = f"still up in the old boot {answer.boot_id} {rung_of(state).down_within_s:g}s after the reboot"
+            self._ladder.rung_failed(state)
+        elif state.lost_with_process and not state.taken:
+            state.why = f"a reboot was under way when the controller died, and the host is silent: {silence(answer)}"
+            self._outbox.tell(facts.IN_DOUBT, host=state.host, why=state.why)
+            self._ladder.sign(state, Sign.LOST)
+        else:
+            state.still_up = False
+            state.why = f"did not come back within {rung_of(state).back_within_s:g}s: {silence(answer)}"
+            self._ladder.rung_failed(state)
