@@ -53,17 +53,21 @@ class HttpReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shell:
-    """Run a POSIX shell command on `host`, or on the controller where None. `stdin` is fed to it."""
+    """Run a POSIX shell command on `host`, or on the controller where None. `stdin` is fed to it.
+
+    At most `output_bytes_max` of each of its two streams are kept; what comes after is read and thrown away.
+    """
 
     host: str | None
     command: str
     timeout_s: float
     stdin: str = ""
+    output_bytes_max: int = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShellReply:
-    """The command ended. `stdout` and `stderr` are at most 64 KiB each."""
+    """The command ended. `stdout` and `stderr` are bounded as the question says."""
 
     exit_status: int
     stdout: str

@@ -23,9 +23,12 @@ _DO = (
 )
 
 # A test host shares its machine with others: its own `reboot` is found before the session is left behind, and never looked
-# for again, because by then its folder may be gone and the machine's own would come next.
+# for again, because by then its folder may be gone and the machine's own would come next. A busybox shell may have
+# a `reboot` of its own and name that: then PATH is searched by hand.
 _OWN_REBOOT = (
     'if [ -n "$RESTART_PROC$RESTART_RUN" ]; then RESTART_REBOOT=$(command -v reboot);'
+    ' [ "$RESTART_REBOOT" != reboot ] || { RESTART_REBOOT=; i=$IFS; IFS=:;'
+    ' for x in $PATH; do [ -x "$x/reboot" ] && { RESTART_REBOOT=$x/reboot; break; }; done; IFS=$i; };'
     ' case "$RESTART_REBOOT" in ""|/sbin/*|/bin/*|/usr/*) say declined failed "boot=$b" why=no-reboot-command;; esac;'
     " export RESTART_REBOOT; else unset RESTART_REBOOT; fi;"
 )

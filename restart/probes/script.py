@@ -4,8 +4,9 @@ The texts run under dash, busybox and bash alike. They are one line each, so tha
 leaves nothing half done, and answer with one line `restart-WORD VERSION ...`, so that a chatty log-in shell does no harm.
 
 For test hosts only, which have no /proc and /run of their own, they honour `RESTART_PROC` (default `/proc`) and
-`RESTART_RUN` (default `/run`) from the environment of the command; where either is set, nothing but the `reboot` first in
-PATH is ever called to reboot. On real hosts nobody sets them, and sudo strips them.
+`RESTART_RUN` (default `/run`) from the environment of the command, and the sweep `RESTART_ROOT` for the rest of the tree. Where
+one of the first two is set, nothing but the `reboot` first in PATH is ever called to reboot. On real hosts nobody sets them,
+and sudo strips them.
 """
 
 from __future__ import annotations

@@ -13,14 +13,13 @@ from restart.errors import must
 from restart.model.answer import NoAnswer
 from restart.model.question import Shell, ShellReply
 
-OUTPUT_BYTES_MAX = 64 * 1024
 _LINGER_S = 0.2
 
 
 def run(shell: Shell) -> ShellReply | NoAnswer:
     """Run it in `/bin/sh`, in a process group of its own that is killed when `timeout_s` is over.
 
-    Output beyond 64 KiB of each stream is read and thrown away. A command that ends while something it started keeps its
+    Output beyond its bound is read and thrown away. A command that ends while something it started keeps its
     output open has ended.
     """
     try:
@@ -35,7 +34,7 @@ def run(shell: Shell) -> ShellReply | NoAnswer:
         return NoAnswer(reason="command", detail=f"cannot start: {error}")
     with process:
         try:
-            kept = _pump(process, shell.stdin.encode(), time.monotonic() + shell.timeout_s)
+            kept = _pump(process, shell, time.monotonic() + shell.timeout_s)
         finally:
             if process.poll() is None:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -48,10 +47,11 @@ def run(shell: Shell) -> ShellReply | NoAnswer:
     return ShellReply(exit_status=status, stdout=stdout, stderr=stderr)
 
 
-def _pump(process: subprocess.Popen[bytes], stdin: bytes, end_s: float) -> tuple[bytes, bytes] | None:
+def _pump(process: subprocess.Popen[bytes], shell: Shell, end_s: float) -> tuple[bytes, bytes] | None:
     """Feed and read until the process has ended; None when time is over first."""
     must(process.stdin and process.stdout and process.stderr, "the three streams are piped")
     outputs = (process.stdout, process.stderr)
+    stdin = shell.stdin.encode()
     kept = {stream.fileno(): bytearray() for stream in outputs if stream}
     with selectors.DefaultSelector() as selector:
         for stream in (*outputs, process.stdin):
@@ -73,7 +73,7 @@ def _pump(process: subprocess.Popen[bytes], stdin: bytes, end_s: float) -> tuple
                 time.sleep(0.02)
             for key, _ in selector.select(min(0.1, max(0.0, end_s - now_s))) if selector.get_map() else ():
                 if key.fd in kept:
-                    done = not _take(key.fd, kept[key.fd])
+                    done = not _take(key.fd, kept[key.fd], shell.output_bytes_max)
                 else:
                     stdin = _feed(key.fd, stdin)
                     done = not stdin
@@ -93,11 +93,11 @@ def _feed(descriptor: int, stdin: bytes) -> bytes:
         return b""
 
 
-def _take(descriptor: int, kept: bytearray) -> bool:
+def _take(descriptor: int, kept: bytearray, bytes_max: int) -> bool:
     """Read once; False at the end of the stream."""
     try:
         data = os.read(descriptor, 65536)
     except BlockingIOError:
         return True
-    kept += data[: OUTPUT_BYTES_MAX - len(kept)]
+    kept += data[: bytes_max - len(kept)]
     return bool(data)

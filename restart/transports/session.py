@@ -12,7 +12,6 @@ from restart.model.answer import NoAnswer
 from restart.model.question import Shell, ShellReply
 from restart.probes.output import one_line
 
-OUTPUT_BYTES_MAX = 64 * 1024
 _SLICE_S = 0.2
 
 
@@ -104,16 +103,18 @@ def _read(channel: Channel, shell: Shell) -> ShellReply | NoAnswer:
         try:
             data = channel.recv(32768)
             open_ended = bool(data)
-            stdout += data[: OUTPUT_BYTES_MAX - len(stdout)]
+            stdout += data[: shell.output_bytes_max - len(stdout)]
         except TimeoutError:
             # Something that the command left behind may hold its output open for ever: its exit status ends it.
             open_ended = not has_status
         while channel.recv_stderr_ready() and (data := channel.recv_stderr(32768)):
-            stderr += data[: OUTPUT_BYTES_MAX - len(stderr)]
-    return _ended(channel, end_s, stdout, stderr) or late
+            stderr += data[: shell.output_bytes_max - len(stderr)]
+    return _ended(channel, shell.output_bytes_max, end_s, stdout, stderr) or late
 
 
-def _ended(channel: Channel, end_s: float, stdout: bytearray, stderr: bytearray) -> ShellReply | NoAnswer | None:
+def _ended(
+    channel: Channel, bytes_max: int, end_s: float, stdout: bytearray, stderr: bytearray
+) -> ShellReply | NoAnswer | None:
     """The exit status, waited for until `end_s`; None where it did not come."""
     while not channel.exit_status_ready():
         if time.monotonic() >= end_s:
@@ -124,7 +125,7 @@ def _ended(channel: Channel, end_s: float, stdout: bytearray, stderr: bytearray)
         # The session ended without a status: the connection broke under the command, or a signal ended it.
         return NoAnswer(reason="dropped", detail="the session ended without an exit status")
     while channel.recv_stderr_ready() and (data := channel.recv_stderr(32768)):
-        stderr += data[: OUTPUT_BYTES_MAX - len(stderr)]
+        stderr += data[: bytes_max - len(stderr)]
     return ShellReply(
         exit_status=status, stdout=stdout.decode(errors="replace"), stderr=stderr.decode(errors="replace")
     )
