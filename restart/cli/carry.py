@@ -128,9 +128,10 @@ def _carry(
 ) -> int:
     """`prepare` is called when everything else stands ready and signals are words to the run already."""
     from restart.runner import resume, runs
+    from restart.runner.flags import FlagGuard, FlagWords
     from restart.runner.lease import Holder
     from restart.runner.live import Identity, LiveWorld
-    from restart.runner.words import Words
+    from restart.runner.words import Words, both
 
     holder, run = Holder(), passage.lease.run
     cpu_s = time.process_time()
@@ -139,8 +140,9 @@ def _carry(
         gates=shelf,
         identity=Identity(run=run, controller=holder.controller, user=holder.user),
         clock=passage.clock,
-        words=Words(passage.opened, run),
+        words=both(Words(passage.opened, run), FlagWords(passage.opened, passage.plan.fleet, passage.engine.flags)),
         lease_lost=passage.lease.lost,
+        withheld=FlagGuard(passage.opened, passage.plan.inventory),
     )
     try:
         with (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from restart.cli import rooms
+from restart.cli import flagging, rooms
 from restart.cli.options import INVENTORY, formats, shaping
 from restart.cli.rooms import Shape
 from restart.errors import UsageMistake
@@ -144,6 +144,9 @@ def plan_command(inventory: str | None, compare_barriers: bool, output: str | No
         from restart.reports.plan_text import WIDTH, plan_text
 
         rooms.show(plan_text(plan, verdict=_verdict(plan, shelf, WIDTH)))
+        stopped = flagging.lines(flagging.standing(click.get_current_context().obj, plan.fleet))
+        if stopped:
+            rooms.show("\n" + stopped)
         if output:
             click.echo(f"\nSaved. To carry out exactly this: restart run {output} --reason '...'")
 

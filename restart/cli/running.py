@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from restart.cli import rooms
+from restart.cli import flagging, rooms
 from restart.cli.confirm import Consent, ask
 from restart.cli.options import DRY_RUN, formats, shaping
 from restart.cli.rooms import Shape
@@ -62,6 +62,7 @@ def run_command(
     if inventory_now is not None:
         rooms.same_inventory(plan, rooms.inventory_path(inventory_now), shelf)
     check(plan, until_wave)
+    flags = () if dry_run else flagging.refuse(plan, store)
     if dry_run:
         _show_dry(plan, form)
         return 0
@@ -69,6 +70,7 @@ def run_command(
         click.echo(f"Nothing to restart in {plan.fleet}.", err=form != "text")
         return 0
     _show_scope(plan, until_wave, form)
+    click.echo(flagging.lines(flags), err=True, nl=False)
     ask(plan, Consent(yes=yes, hosts=yes_hosts, paths=yes_paths), until_wave=until_wave)
     from restart.cli import carry
 

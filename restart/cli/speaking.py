@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from restart.cli import journals, rooms
+from restart.cli import flagging, journals, rooms
+from restart.cli.flagging import scoped
 from restart.cli.options import DRY_RUN, formats
 from restart.errors import UsageMistake
 
@@ -40,25 +41,42 @@ def pause_command(store: str | None, run: str | None, reason: str, form: str) ->
         _say(opened, _going(opened, run, "paused"), "pause", reason=reason, form=form)
 
 
-@click.command("go", short_help="Let a paused run go on.")
+@click.command("go", short_help="Let a paused run go on, or lift a stop flag.")
 @RUN
 @WHY
+@scoped
+@click.option("--flag", "number", type=int, metavar="N", help="Lift the stop flag of this number.")
 @DRY_RUN
 @formats("text", "json")
 @click.pass_obj
-def go_command(store: str | None, run: str | None, reason: str, dry_run: bool, form: str) -> None:
-    """Let a paused run go on."""
+def go_command(
+    store: str | None, /, run: str | None, reason: str, number: int | None, dry_run: bool, form: str, **where: Any
+) -> None:
+    """Let a paused run go on; or lift a stop flag: --everything, --fleet, --service, or --flag with its number."""
+    scope = flagging.Scope(**where)
+    if scope.is_meant or number is not None:
+        flagging.go(store, scope, number, run, reason, form, dry=dry_run)
+        return
     with rooms.the_store(store) as opened:
         _say(opened, _going(opened, run, "told to go on"), "go", reason=reason, form=form, dry_run=dry_run)
 
 
-@click.command("stop", short_help="End a run in good order; it can be resumed.")
+@click.command("stop", short_help="End a run in good order, or set a stop flag.")
 @RUN
 @WHY
+@scoped
 @formats("text", "json")
 @click.pass_obj
-def stop_command(store: str | None, run: str | None, reason: str, form: str) -> None:
-    """End a run: what is in flight ends, nothing new starts; it can be resumed. A run that was cut off is given up."""
+def stop_command(store: str | None, /, run: str | None, reason: str, form: str, **where: Any) -> None:
+    """End a run: what is in flight ends, nothing new starts; it can be resumed. A run that was cut off is given up.
+
+    With --everything, --fleet or --service: set a stop flag, which every run of this store honours before each act, until:
+    restart go. Runs are held by it, not ended.
+    """
+    scope = flagging.Scope(**where)
+    if scope.is_meant:
+        flagging.stop(store, scope, run, reason, form)
+        return
     with rooms.the_store(store) as opened:
         found = journals.meant(opened, run)
         if found.going:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from restart.cli import journals, rooms
+from restart.cli import flagging, journals, rooms
 from restart.cli.options import formats
 
 if TYPE_CHECKING:
@@ -29,21 +29,31 @@ RUN = click.argument("run", required=False, metavar="[RUN]")
 @formats("text", "json")
 @click.pass_obj
 def status_command(store: str | None, run: str | None, form: str) -> None:
-    """Show where a run stands: what is under way, what it waits for, what to do.
+    """Show where a run stands: what is under way, what it waits for, what to do; and every stop flag that stands.
 
     RUN is a run's name or its beginning; default: the one that goes on, or the latest.
     """
     from restart.reports.summary import summary_json
     from restart.reports.summary_text import status_text
+    from restart.runner import runs
 
+    flags = flagging.standing(store)
     with rooms.the_store(store) as opened:
+        if flags and run is None and not runs.runs(opened):
+            if form == "json":
+                rooms.show_json({"version": 1, "flags": flagging.as_json(flags)})
+            else:
+                rooms.show(flagging.lines(flags))
+            return
         told, rows = journals.account(opened, journals.meant(opened, run), store)
     if form == "json":
         document = summary_json(told, rows)
         del document["journal"]
-        rooms.show_json(document)
+        rooms.show_json({**document, "flags": flagging.as_json(flags)})
     else:
         rooms.show(status_text(told))
+        if flags:
+            rooms.show("\n" + flagging.lines(flags))
 
 
 @click.command("report", short_help="Tell how a run went, host by host, and what to do next.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from restart.engine import facts
 from restart.engine.moving import Moving
@@ -27,8 +27,9 @@ class Acting:
         moving: Moving,
         fresh_s: float,
         patience_s: float,
+        withheld: Callable[[MoveState], str | None],
     ) -> None:
-        """`fresh_s`: how long what allowed a move to begin is taken to hold still; after `patience_s` of waiting it is called off."""
+        """`fresh_s`: how long what allowed a move to begin is taken to hold still; after `patience_s` of waiting it is called off. `withheld` is as `Moving` has it."""
         self._states = states
         self._outbox = outbox
         self._starts = starts
@@ -36,6 +37,7 @@ class Acting:
         self._moving = moving
         self._fresh_s = fresh_s
         self._patience_s = patience_s
+        self._withheld = withheld
         self.until_s: float | None = None
         self._standing: dict[str, MoveState] = {}  # in phases in which a move may stand waiting
 
@@ -51,9 +53,12 @@ class Acting:
         self.until_s = None
         for host in sorted(self._standing):
             state = self._states[host]
+            flag = self._withheld(state)
             if state.phase is Phase.CLIMBING:
+                if flag is not None:
+                    self.tell_hold(state, Hold(rule="flag", why=flag, waits="flag"))
                 self._moving.ladder.climb(state)
-            elif not starting:
+            elif not starting or flag is not None:
                 if state.phase is Phase.JUDGING or (state.phase is Phase.DRAINING and state.approval is not None):
                     self._moving.call_off(state)
             elif state.phase is Phase.JUDGING and closed is None:

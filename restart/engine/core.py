@@ -22,6 +22,7 @@ from restart.engine.acting import Acting
 from restart.engine.available import Available
 from restart.engine.brakes import Brakes
 from restart.engine.claims import Claims
+from restart.engine.flags import Flags
 from restart.engine.guards import Guards
 from restart.engine.moving import Moving
 from restart.engine.outbox import Outbox
@@ -39,6 +40,7 @@ from restart.engine.watches import Watches
 from restart.engine.waves import Waves
 from restart.engine.words import Words, said_by
 from restart.errors import Exit, must
+from restart.model.answer import NoAnswer, Withheld
 from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resumed, Started, Word
 from restart.model.plan import Plan
 from restart.model.request import Request
@@ -81,20 +83,21 @@ class Engine:
         wave_of = {host: state.wave for host, state in self.states.items()}
         self._pace = Pace(inventory, plan.moves(), wave_of, lambda stratum: stir(("pace", stratum)))
         self._brakes = Brakes(inventory.policy, inventory.hosts, len(self.states))
+        self._flags = Flags(inventory, self._outbox, stir)
         self._starts = Starts(
             inventory, self.states,
-            readiness=self._readiness, guards=self._guards, slots=self._slots, pace=self._pace,
+            readiness=self._readiness, guards=self._guards, slots=self._slots, pace=self._pace, flags=self._flags,
             now_s=lambda: self._outbox.now_s, stir=stir,
         )  # fmt: skip
         self._claims = Claims(self._outbox, hold_s=3600.0 + 2 * plan.estimate.makespan_s)
         self._moving = Moving(
             inventory, self.states, self._outbox, self._claims,
             noted=self._readiness.note, reached=self._reached, starting=self._starting, closed=self._closed,
-            slots=self._starts.take_slots,
+            slots=self._starts.take_slots, withheld=self._flags.on,
         )  # fmt: skip
         self._acting = Acting(
             self.states, self._outbox, starts=self._starts, readiness=self._readiness, moving=self._moving,
-            fresh_s=inventory.policy.ready_fresh_s, patience_s=STALL_S,
+            fresh_s=inventory.policy.ready_fresh_s, patience_s=STALL_S, withheld=self._flags.on,
         )  # fmt: skip
         self._turns = Turns(
             self.states, self._outbox,
@@ -121,6 +124,11 @@ class Engine:
     def facts(self) -> tuple[Fact, ...]:
         """The facts drawn from the event handled last."""
         return tuple(self._outbox.facts)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The targets of the flags that stand, as far as it was told."""
+        return self._flags.standing
 
     @property
     def deadline(self) -> float | None:
@@ -174,6 +182,8 @@ class Engine:
                 self._claims.claim_all(self._to_claim())
             case Resumed():
                 self._resume(event)
+            case Answered(answer=Withheld() as answer):
+                self._not_begun(event, answer)
             case Answered():
                 self._outbox.answer(event.request, event.answer)
             case LeaseLost():
@@ -183,16 +193,27 @@ class Engine:
             case _:
                 pass
 
+    def _not_begun(self, event: Answered, answer: Withheld) -> None:
+        """An act that the world has withheld is as if it had not been asked for; where that cannot be, nothing is known of it."""
+        state = self.states.get(event.host or "")
+        if state is None or not self._outbox.knows(event.request) or not self._moving.not_begun(state):
+            self._outbox.answer(event.request, NoAnswer(reason="command", detail=answer.why))
+        else:
+            self._outbox.drop(event.request)
+
     def _word(self, word: Word) -> None:
         if word.word == "let-go":
             why = f"let go at once by {said_by(word)}; what was in flight is settled by resume"
             self._end("stopped", stopped(self.states), why)
-        else:
+        elif not self._flags.hear(word):
             self._words.hear(word, running=self._running)
 
     def _resume(self, event: Resumed) -> None:
         must(event.engine == ENGINE_VERSION, "another engine's run")
         self._outbox.tell(facts.RUN_RESUMED, why=f"{event.user}@{event.controller}")
+        if self._words.paused is not None:
+            # Who resumes is not who paused: without a word the run would seem to hang.
+            self._outbox.tell(facts.PAUSED, why=f"still paused by {self._words.paused}; `restart go` lets it go on")
         self._outbox.forget_all()
         self._readiness.forget()
         self._guards.forget()
@@ -245,6 +266,9 @@ class Engine:
     def _free_slots(self) -> None:
         """What the clock frees, and what a gate frees that passed since the move ended."""
         self._slots.expire(self._outbox.now_s)
+        if not self._starting():
+            # Nobody waits for these slots any longer, so that their gates need not be asked.
+            return
         for host, since_s in list(self._awaiting_gate.items()):
             gates = [name for name in self.states[host].move.services if self._guards.has(name)]
             # Every gate is asked, not only up to the first that has not passed.
@@ -258,16 +282,15 @@ class Engine:
         return self._running and not (self._halted or self._words.stopping or self._claims.foreign)
 
     def _closed(self) -> str | None:
-        """Why nothing may start now, while the run goes on: a pause, or a watch."""
-        return self._words.paused or self._watches.closed()
+        """Why nothing may start now, while the run goes on: a pause, a stop flag, or a watch."""
+        return self._words.paused or self._flags.closed() or self._watches.closed()
 
     def _begin_moves(self) -> None:
         closed = self._closed()
         if closed is not None:
             self._stall.over()
-            self._outbox.tell_change(
-                facts.HELD, closed, about="run", why=closed, rule="paused" if self._words.paused else "watch"
-            )
+            rule = "paused" if self._words.paused else "flag" if self._flags.closed() else "watch"
+            self._outbox.tell_change(facts.HELD, closed, about="run", why=closed, rule=rule)
             return
         self._outbox.tell_change(facts.HELD, None, about="run", why="nothing holds the run", rule="")
         self._turns.walk(self._waves.until())
@@ -389,9 +412,7 @@ class Engine:
             self._release(*verdict(self.states))
         elif self._waves.reached_last():
             self._release("stopped", stopped(self.states), f"stopped after wave {self._waves.last}, as asked")
-        elif (
-            self._words.paused is None and self._watches.closed() is None and not self._waves.waits_for_time_or_gates()
-        ):
+        elif self._closed() is None and not self._waves.waits_for_time_or_gates():
             self._conclude_blocked()
 
     def _conclude_blocked(self) -> None:

@@ -26,9 +26,9 @@ class Drains:
         inventory: Inventory,
         outbox: Outbox,
         sign: Callable[[MoveState, Sign], None],
-        starting: Callable[[], bool],
+        starting: Callable[[MoveState], bool],
     ) -> None:
-        """`starting`: nothing has halted or stopped the run; where something has, no further step is taken."""
+        """`starting`: nothing has halted or stopped the run, and no flag holds the move; where something does, no further step is taken."""
         self._starting = starting
         self._inventory = inventory
         self._outbox = outbox
@@ -39,7 +39,7 @@ class Drains:
         if state.step >= len(state.playbook.drain):
             self._sign(state, Sign.DRAINED)
             return
-        if not self._starting():
+        if not self._starting(state):
             self.call_off(state)
             return
         step = state.playbook.drain[state.step]
@@ -55,6 +55,11 @@ class Drains:
             state.stepping = False
         state.approval, state.why = None, ""
         self._sign(state, Sign.CALLED_OFF)
+
+    def not_begun(self, state: MoveState) -> None:
+        """The step at hand was not carried out: nothing of it needs to be undone."""
+        state.stepping = False
+        self.call_off(state)
 
     def stepped(self, state: MoveState) -> None:
         """The step at hand is taken: by a command, or by a person who agreed."""

@@ -28,14 +28,16 @@ class Ladder:
         starting: Callable[[], bool],
         closed: Callable[[], str | None],
         slots: Callable[[MoveState], Hold | None],
+        withheld: Callable[[MoveState], str | None],
     ) -> None:
-        """`starting`, `closed` and `slots` are as `Moving` has them."""
+        """`starting`, `closed`, `slots` and `withheld` are as `Moving` has them."""
         self.sign = sign
         self._outbox = outbox
         self._call_off = call_off
         self._starting = starting
         self._closed = closed
         self._slots = slots
+        self._withheld = withheld
 
     def next(self, state: MoveState) -> None:
         """On entry to CLIMBING: the next rung, or the same one again where it was not carried out."""
@@ -59,7 +61,9 @@ class Ladder:
         self.climb(state)
 
     def climb(self, state: MoveState) -> None:
-        """In CLIMBING: take the rung at hand once there are slots for it."""
+        """In CLIMBING: take the rung at hand once there are slots for it, and no flag stands."""
+        if self._withheld(state) is not None:
+            return
         hold = self._slots(state)
         if hold is None:
             self.sign(state, SIGN_OF[rung_of(state).kind])
@@ -75,13 +79,30 @@ class Ladder:
 
     def held_back(self, state: MoveState) -> bool:
         """While its first act was being prepared the run was halted or stopped (called off), or is held (judged again)."""
-        if state.acted_s is not None or (self._starting() and not self._closed()):
+        withheld = self._withheld(state) is not None
+        if withheld and state.acted_s is not None:
+            self._wait_again(state)
+            return True
+        if state.acted_s is not None or (self._starting() and not self._closed() and not withheld):
             return False
         if self._starting():
             self.judge_again(state)
         else:
             self._call_off(state)
         return True
+
+    def not_begun(self, state: MoveState) -> None:
+        """The world has not begun the act at hand, because a flag stands: as if it had not been asked for."""
+        if state.rung == 0 and state.tries == 0:
+            state.acted_s, state.touched, state.taken = None, False, False
+            self.judge_again(state)
+        else:
+            self._wait_again(state)
+
+    def _wait_again(self, state: MoveState) -> None:
+        """A rung that is not the first act waits where it would begin."""
+        state.same_rung = True
+        self.sign(state, Sign.WITHHELD)
 
     def is_back(self, state: MoveState, boot_id: str, how: str) -> None:
         """The host answers in the boot `boot_id`, which is not its old one; `how` it came to be, where not by the rung."""

@@ -37,18 +37,23 @@ class Moving:
         starting: Callable[[], bool],
         closed: Callable[[], str | None],
         slots: Callable[[MoveState], Hold | None],
+        withheld: Callable[[MoveState], str | None],
     ) -> None:
         """`noted` hears each verdict learnt (service, host, verdict, evidence); `reached` each phase that a move enters.
 
         `starting`: nothing has halted or stopped the run. `closed`: what holds it for now, a pause or a watch. `slots` takes the slots that a rung needs; None: it has them.
+        `withheld`: why nothing may be done to the host now, a stop flag; None: none stands.
         """
         self._outbox = outbox
         self._claims = claims
         self._reached = reached
-        self._drains = Drains(inventory, outbox, self.sign, starting)
+        self._drains = Drains(
+            inventory, outbox, self.sign, lambda state: starting() and withheld(state) is None
+        )  # fmt: skip
         self.ladder = Ladder(
-            outbox, sign=self.sign, call_off=self._drains.call_off, starting=starting, closed=closed, slots=slots
-        )
+            outbox, sign=self.sign, call_off=self._drains.call_off, starting=starting, closed=closed, slots=slots,
+            withheld=withheld,
+        )  # fmt: skip
         self.checking = Checking(inventory, states, outbox, self.ladder, noted)
         reboots, units = Reboots(outbox, self.ladder), UnitRestarts(outbox, self.ladder)
         self._enter: dict[Phase, Callable[[MoveState], None]] = {
@@ -109,6 +114,16 @@ class Moving:
     def call_off(self, state: MoveState) -> None:
         """The move is not carried on to its first act; what was drained is undone, as if it had never begun."""
         self._drains.call_off(state)
+
+    def not_begun(self, state: MoveState) -> bool:
+        """The world has not begun the act that it was asked for, because a stop flag stands. False: the table knows no way back."""
+        if state.phase is Phase.DRAINING:
+            self._drains.not_begun(state)
+        elif (state.phase, Sign.WITHHELD) in TABLE:
+            self.ladder.not_begun(state)
+        else:
+            return False
+        return True
 
     # --- what each phase does on entry -------------------------------------------------------------------------------
 

@@ -42,6 +42,14 @@ class Outbox:
         listener(answer)
         return True
 
+    def knows(self, request_id: str) -> bool:
+        """Whether somebody waits for the answer to this request."""
+        return request_id in self._listeners
+
+    def drop(self, request_id: str) -> None:
+        """Forget who waits for the answer to a request."""
+        self._listeners.pop(request_id, None)
+
     def waiting(self) -> bool:
         """Whether any request is still without its answer."""
         return bool(self._listeners)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from heapq import nsmallest
 from itertools import chain
 
+from restart.engine.flags import Flags
 from restart.engine.guards import Guards
 from restart.engine.pace import Pace
 from restart.engine.parking import Hold, Topic
@@ -54,6 +55,7 @@ class Starts:
         guards: Guards,
         slots: Slots,
         pace: Pace,
+        flags: Flags,
         now_s: Callable[[], float],
         stir: Callable[[Topic], None],
     ) -> None:
@@ -65,6 +67,7 @@ class Starts:
         self._guards = guards
         self._slots = slots
         self._pace = pace
+        self._flags = flags
         self._now_s = now_s
         self._path = frozenset(path_hosts(inventory))
         self._in_flight: dict[str, int] = {}  # in order: what goes over a set differs from process to process
@@ -227,8 +230,10 @@ class Starts:
         return self.hold_early(state) or self._on_path(state) or self._beside_its_drain(state) or self._order(state)
 
     def hold_early(self, state: MoveState) -> Hold | None:
-        """What comes before everything else: a failure that is contained, the pace, the limits."""
+        """What comes before everything else: a stop flag, a failure that is contained, the pace, the limits."""
         host = state.host
+        if (flagged := self._flags.hold(state)) is not None:
+            return flagged
         for service in state.move.services:
             for edge in self._inventory.services[service].depends_on:
                 if reasons := self.contained.get(edge.provider):

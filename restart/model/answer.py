@@ -74,6 +74,13 @@ class RebootDeclined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """The act was not begun: a stop flag stands, as `why` says, that the run had not heard of when it asked for it."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Booted:
     """The host answers with a boot id that is not the old one: it really rebooted. `down_s` is from the request's start."""
 
@@ -129,6 +136,7 @@ Answer = (
     | StepRan
     | RebootTaken
     | RebootDeclined
+    | Withheld
     | Booted
     | StillUp
     | Units

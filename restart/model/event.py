@@ -57,9 +57,9 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
-    """An operator spoke: `pause`, `go`, `stop`, `let-go` (second Ctrl-C), `approve`, `done`, `retry` or `skip` (the last three: `resolve`).
+    """An operator spoke: `pause`, `go`, `stop`, `let-go` (second Ctrl-C), `approve`, `done`, `retry` or `skip` (the last three: `resolve`), `flag` or `unflag`.
 
-    `target` is what it is about: a host for resolve, an approval's name for approve.
+    `target` is what it is about: a host for resolve, an approval's name for approve, for flags a number and `everything`, `fleet` or `service NAME`.
     """
 
     at_s: float

@@ -42,8 +42,8 @@ _BAD = frozenset(
     }
 )
 _GOOD = frozenset({names.MOVE_DONE, names.WAVE_DONE})
-_WAITS = frozenset({names.HELD, names.PAUSED, names.STOPPING, names.APPROVAL_WANTED, names.SKIPPED})
-_NAMES_ITSELF = frozenset({names.GATE, names.AVAILABLE, names.CONTAINED})
+_WAITS = frozenset({names.HELD, names.FLAGGED, names.PAUSED, names.STOPPING, names.APPROVAL_WANTED, names.SKIPPED})
+_NAMES_ITSELF = frozenset({names.FLAGGED, names.UNFLAGGED, names.GATE, names.AVAILABLE, names.CONTAINED})
 
 
 def _why(fact: Fact, before: str = ": ") -> str:
@@ -184,6 +184,8 @@ _TOLD: dict[str, Callable[[Fact], str]] = {
     names.APPROVED: lambda fact: f"approved{_why(fact)}",
     names.PAUSED: lambda fact: f"paused{_why(fact)}",
     names.GOING: lambda fact: f"going on{_why(fact)}",
+    names.FLAGGED: lambda fact: fact.why or "a stop flag stands",
+    names.UNFLAGGED: lambda fact: fact.why or "a stop flag is lifted",
     names.STOPPING: lambda fact: f"stopping: nothing new starts, what is in flight ends{_why(fact)}",
     names.HALTED: lambda fact: f"HALTED: nothing new starts, what is in flight ends{_why(fact)}",
     names.CONTAINED: lambda fact: f"{fact.service} is contained, what needs it is held{_why(fact)}",

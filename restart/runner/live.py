@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from restart.model.answer import Answer, NoAnswer
+from restart.model.answer import Answer, NoAnswer, Withheld
 from restart.model.event import Answered, Event, LeaseLost, Woke, Word
 from restart.model.inventory import Inventory
 from restart.model.request import Ask, AwaitBoot, ReadUnits, Release, Request, RestartUnits, RunStep
@@ -51,7 +51,7 @@ class LiveWorld:
 
     `clock` gives seconds since the run's start. `words` is asked about once a second from `wait`, in the caller's thread;
     `lease_lost` is asked as often, and by workers before each act that changes a host: once it gives a reason, nothing
-    changes a host any more.
+    changes a host any more. `withheld` is asked by workers at the same point: why this act is not begun, a stop flag; None: it may be.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class LiveWorld:
         clock: Callable[[], float],
         words: Callable[[], Sequence[Word]] = tuple,
         lease_lost: Callable[[], str | None] = lambda: None,
+        withheld: Callable[[Request], str | None] = lambda request: None,
         ssh: hosts.Ssh | None = None,
         poll_s: float = hosts.POLL_S,
     ) -> None:
@@ -72,6 +73,7 @@ class LiveWorld:
         self._clock = clock
         self._words = words
         self._lease_lost = lease_lost
+        self._withheld = withheld
         self._heard: queue.SimpleQueue[tuple[str, Answer] | _Said] = queue.SimpleQueue()
         self._ready: deque[Event] = deque()
         self._in_flight: dict[str, tuple[Request, float]] = {}
@@ -131,6 +133,9 @@ class LiveWorld:
             lost = self._lease_lost()
             if lost is not None:
                 return NoAnswer(reason="broken", detail=f"not done: {lost}")
+            why = self._withheld(request)
+            if why is not None:
+                return Withheld(why=why)
         return self._hosts.carry_out(request, self._closing)
 
     def _listen(self) -> None:

@@ -1,4 +1,4 @@
-"""The store: one SQLite file with runs, journals, leases, operators' words and the history of moves (design: section 8).
+"""The store: one SQLite file with runs, journals, leases, operators' words, stop flags, slots and the history of moves (design: section 8).
 
 Every write is one transaction that is on disk when it returns: write-ahead log, `synchronous=FULL`. Readers (`status`,
 `report`) never wait for a running run, and never make it wait. One `Store` holds one connection behind a lock, so that
@@ -24,7 +24,7 @@ import platformdirs
 from restart.errors import Held, UsageMistake, must
 from restart.runner.mounts import network_file_system
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # How long a write waits for another process's, in seconds. Theirs take milliseconds; a backup that locks for longer
 # ends the run (resumable), and it is well below the two thirds of its lease after which a leader stops by itself.
@@ -55,6 +55,18 @@ CREATE TABLE sample (
     boot_s REAL, ready_s REAL, took_s REAL NOT NULL);
 CREATE INDEX sample_of_host ON sample (fleet, host, number);
 """
+
+# What a store of the version before lacks: it is added when one is opened, and then only new restarts read it.
+_ADDED = {
+    2: """
+CREATE TABLE flag (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, level TEXT NOT NULL, fleet TEXT, service TEXT, by TEXT NOT NULL,
+    reason TEXT NOT NULL, at TEXT NOT NULL, lifted_by TEXT, lifted_why TEXT, lifted_at TEXT);
+CREATE TABLE slot (
+    slot TEXT NOT NULL, run TEXT NOT NULL, host TEXT NOT NULL, amount REAL NOT NULL, at TEXT NOT NULL,
+    PRIMARY KEY (slot, run, host)) WITHOUT ROWID;
+""",
+}
 
 Execute = Callable[..., Any]
 """Runs one SQL statement, with its parameters, inside the transaction it was handed out for; returns the cursor."""
@@ -176,6 +188,8 @@ def _prepare(connection: sqlite3.Connection, place: Path) -> None:
     if "schema" not in _tables(connection):
         raise Held(f"{place} is a database, but no store of restart", remedy="name another by --store")
     found = connection.execute("SELECT max(version) FROM schema").fetchone()[0]
+    if found is not None and found < SCHEMA_VERSION:
+        found = _bring_up(connection)
     if found != SCHEMA_VERSION:
         raise Held(
             f"the store {place} has the form of version {found}, this restart reads version {SCHEMA_VERSION}",
@@ -188,10 +202,28 @@ def _make(connection: sqlite3.Connection) -> None:
     try:
         # Another process may have made them while we waited.
         if not _tables(connection):
-            for statement in _SCHEMA.split(";")[:-1]:
-                connection.execute(statement)
+            for part in (_SCHEMA, *_ADDED.values()):
+                for statement in part.split(";")[:-1]:
+                    connection.execute(statement)
             connection.execute("INSERT INTO schema VALUES (?)", (SCHEMA_VERSION,))
         connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _bring_up(connection: sqlite3.Connection) -> int:
+    """Add what an older store lacks; the version that it has then."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have done so while we waited.
+        found = int(connection.execute("SELECT max(version) FROM schema").fetchone()[0])
+        for version in range(found + 1, SCHEMA_VERSION + 1):
+            for statement in _ADDED[version].split(";")[:-1]:
+                connection.execute(statement)
+            connection.execute("UPDATE schema SET version = ?", (version,))
+        connection.execute("COMMIT")
+        return SCHEMA_VERSION
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")

@@ -6,6 +6,8 @@ same transaction; one that was read by a process which died before is read again
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from restart.errors import UsageMistake
 from restart.model.event import Word
 from restart.runner import runs
@@ -54,3 +56,8 @@ class Words:
         return tuple(
             Word(at_s=0.0, word=word, by=by, reason=reason, target=target) for _, word, by, reason, target in found
         )
+
+
+def both(one: Callable[[], Sequence[Word]], other: Callable[[], Sequence[Word]]) -> Callable[[], Sequence[Word]]:
+    """What either has heard, those of `one` first."""
+    return lambda: (*one(), *other())

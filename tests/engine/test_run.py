@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from restart.engine import facts
+from restart.engine import Engine, facts
 from restart.model.answer import HeldBy
 from restart.model.check import Check, Verdict
 from restart.model.event import Word
 from restart.model.inventory import Amount, Dependency, Limit, Policy, Service
 from restart.model.playbook import Playbook, Rung, Step
-from tests.engine.toy import Toy, fixed, fleet, plan_of, play, replayed
+from tests.engine.toy import Played, Toy, drive_on, fixed, fleet, plan_of, play, replayed, resumed
 
 DB = Service(name="db", hosts=("db-1", "db-2", "db-3"), min_available=Amount(quorum=True))
 APP = Service(
@@ -384,3 +384,31 @@ def test_dying_after_any_event_and_resuming_restarts_every_host_exactly_once(bar
         assert played.exit_code == 0, f"after event {die_after}: {played.engine.outcome}"
         assert set(played.reboots().values()) == {1}, f"after event {die_after}"
         assert toy.trouble == []
+
+
+def test_a_paused_run_that_is_resumed_says_that_it_is_paused_still_and_by_whom() -> None:
+    toy, plan = site()
+    toy.words = [(5.0, Word(at_s=0.0, word="pause", by="ann")), (300.0, Word(at_s=0.0, word="go"))]
+    played = Played(Engine(plan), toy, [], [])
+    drive_on(played, until=lambda: bool(played.told(facts.PAUSED)))
+    resumed(played)
+    assert played.exit_code == 0
+    again = played.told(facts.RUN_RESUMED)[0]
+    paused = played.told(facts.PAUSED)[1]
+    assert paused.at_s == again.at_s
+    assert "still paused by ann" in (paused.why or "")
+    assert "restart go" in (paused.why or "")
+
+
+def test_gates_that_would_only_free_slots_are_not_asked_after_a_stop() -> None:
+    gated = replace(APP, depends_on=(), gate=(Check(kind="http", healthy_for_s=60.0),))
+    limits = {"all": Limit(name="all", max_in_flight=4, held_until="gate")}
+    inventory = fleet(gated, policy=fixed(), limits=limits)
+    toy = Toy(inventory)
+    toy.hosts["app-2"].boot_s = 300.0
+    toy.words = [(62.0, Word(at_s=0.0, word="stop", by="ann"))]
+    played = play(plan_of(inventory, "app-1 app-2", "app-3 app-4"), toy)
+    assert played.exit_code == 6
+    stopped_s = played.told(facts.STOPPING)[0].at_s
+    assert played.told(facts.MOVE_DONE)[0].at_s < 200.0
+    assert [at_s for at_s in toy.gate_passes["app"] if at_s > stopped_s + 5.0] == []

@@ -101,7 +101,7 @@ def test_the_machines_own_mounts_can_be_read(tmp_path: Path) -> None:
 def test_a_store_of_another_version_is_refused(store: Store) -> None:
     with store.writing() as execute:
         execute("UPDATE schema SET version = 99")
-    with pytest.raises(Held, match="has the form of version 99, this restart reads version 1"):
+    with pytest.raises(Held, match="has the form of version 99, this restart reads version 2"):
         Store.open(store.path)
 
 
@@ -184,7 +184,7 @@ def test_processes_that_make_the_same_store_at_once_all_get_it(tmp_path: Path) -
         process.stdin.write("go\n")
         process.stdin.flush()
     said = [process.communicate(timeout=60)[0] for process in started]
-    assert said == ["[(1,)]\n"] * 4
+    assert said == ["[(2,)]\n"] * 4
 
 
 def test_bytes_of_a_command_line_that_are_no_text_do_not_stop_an_operator(store: Store) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from restart.engine import Engine
 from restart.model.check import Check
+from restart.model.event import Outcome
 from restart.model.inventory import Amount, Dependency, Inventory, Limit, Service, Shared
 from restart.model.plan import Plan
 from restart.model.playbook import Playbook, Rung, Step
@@ -220,6 +221,16 @@ def test_the_referee_catches_an_engine_that_ignores_every_kind_of_limit(
 def test_the_referee_catches_an_engine_that_starts_after_a_word(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
     case = Case(fleet(DB, APP, policy=fixed()), [Fault(kind="says", word=word, at_s=20.0)])
     assert caught(monkeypatch, case, mutants.DeafToStop) >= {4}
+
+
+@pytest.mark.parametrize("target", ["1 everything", "1 fleet", "1 service app"])
+def test_the_referee_catches_an_engine_that_starts_under_a_stop_flag(
+    monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    lifted = Fault(kind="says", word="unflag", target=target, at_s=2000.0)
+    case = Case(fleet(DB, APP, policy=fixed()), [Fault(kind="says", word="flag", target=target, at_s=20.0), lifted])
+    assert case.play().outcome == Outcome(state="done", exit_code=0, why="all 7 hosts restarted")
+    assert caught(monkeypatch, case, mutants.DeafToStop) == {4}
 
 
 def test_the_referee_catches_an_engine_that_starts_after_its_own_halt(monkeypatch: pytest.MonkeyPatch) -> None:

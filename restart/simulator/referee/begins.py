@@ -22,6 +22,7 @@ def judge_begin(record: Record, request: Request) -> None:
     record.begun[request.id] = Begun(
         request=request, seq=record.seq, at_s=record.at_s, claim_s=record.claim_s.get(host)
     )
+    _judge_flags(record, request, host)
     if isinstance(request, Reboot | RestartUnits):
         if host not in record.begun_acts:
             _judge_closed(record, request, host)
@@ -73,6 +74,22 @@ def _judge_closed(record: Record, request: Request, host: str) -> None:
     for number, verdict in enumerate(record.told.watches, 1):
         if verdict is not Verdict.PASS:
             record.call(4, f"{_name(request)} starts while watch {number} is {verdict or 'not asked yet'}", host=host)
+
+
+def _judge_flags(record: Record, request: Reboot | RestartUnits | RunStep, host: str) -> None:
+    """Rule 4 for stop flags: under one, nothing that touches what it stands on is done to a host, save that a drain is undone."""
+    if isinstance(request, RunStep) and request.undo:
+        return
+    services = record.plan.inventory.services.values()
+    drain = record.plan.inventory.playbooks[record.grounds.moves[host].playbook].drain
+    where = {host, *(step.on for step in drain if step.on is not None)}
+    touched = {service.name for service in services if where & set(service.hosts)}
+    for target, flag in record.flags.items():
+        _, _, scope = target.partition(" ")
+        level, _, name = scope.partition(" ")
+        if record.seq >= flag.seq and (level != "service" or name in touched):
+            record.call(4, f"{_name(request)} begins under {flag.why} (event {flag.seq})", host=host)
+            return
 
 
 def _judge_gates(record: Record, request: Request, host: str) -> None:

@@ -14,7 +14,7 @@ def judge_end(record: Record, outcome: Outcome | None, why: str = "") -> None:
         # A person who does not come is no fault of the run, where it has said that it waits for one; nor is a watch that does
         # not pass: faults have not stopped.
         watched = all(verdict is Verdict.PASS for verdict in record.told.watches)
-        if "pause" not in record.closings and not record.wanted and watched:
+        if "pause" not in record.closings and not record.flags and not record.wanted and watched:
             record.call(10, f"the run makes no progress: {why or 'it has no outcome'}")
         return
     if not outcome.why:

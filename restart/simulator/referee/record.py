@@ -81,6 +81,8 @@ class Record:
     not_rebooted: set[str] = field(default_factory=set)
     failed: dict[str, None] = field(default_factory=dict)
     closings: dict[str, Closing] = field(default_factory=dict)
+    flags: dict[str, Closing] = field(default_factory=dict)
+    """Stop flags that stand, by what the word that set them was about."""
     wanted: dict[str, str] = field(default_factory=dict)
     """What a person is waited for: target -> text."""
     begun_moves: set[str] = field(default_factory=set)

@@ -161,6 +161,10 @@ class Referee:
             record.closings["pause"] = Closing(record.seq, "the word pause")
         elif word.word == "go":
             record.closings.pop("pause", None)
+        elif word.word == "flag":
+            record.flags.setdefault(word.target or "", Closing(record.seq, f"the stop flag {word.target}"))
+        elif word.word == "unflag":
+            record.flags.pop(word.target or "", None)
 
     def _answered(self, request: Request, begun_s: float, answer: Answer) -> None:
         record = self._record
