@@ -19,6 +19,8 @@ import os, signal, time
 from restart.errors import Bug, RestartError, UsageMistake
 from restart.simulator.branches import Branches, can_branch, each
 assert can_branch()
+# A suite that runs in the background is deaf to it, and so would we be.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def fail(number):
     if number == 3:
@@ -126,6 +128,108 @@ none_left()
     began_s = time.monotonic()
     assert said(script) == "interrupted\nnone left\n"
     assert time.monotonic() - began_s < 30
+
+
+@pytest.mark.parametrize("again_after", [None, 17])
+def test_ctrl_c_between_any_two_instructions_leaves_no_copy_behind(again_after: int | None) -> None:
+    """Struck at every seventh instruction of the whole, from the first to the last, and there once more a little later."""
+    script = f"""
+import sys
+from restart.simulator import branches
+
+def end_when_struck(at):
+    count = 0
+    def instruction(frame, event, arg):
+        nonlocal count
+        if event == "opcode" and os.getpid() == me:
+            count += 1
+            if count == at or count - at == {again_after}:
+                os.kill(me, signal.SIGINT)
+        return instruction
+    def enter(frame, event, arg):
+        frame.f_trace_opcodes = True
+        return instruction if frame.f_code.co_filename.endswith((branches.__file__, "contextlib.py")) else None
+    sys.settrace(enter)
+    try:
+        each(lambda number: time.sleep(0.002 * (number % 2)), range(3), at_once=2)
+    except KeyboardInterrupt:
+        ends.add("interrupted")
+    finally:
+        sys.settrace(None)
+    return count
+
+def clean():
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        alone = True
+    else:
+        alone = False
+    handler = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    return alone and handler and not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+me, ends, at = os.getpid(), set(), 1
+fds = len(os.listdir("/dev/fd"))
+while end_when_struck(at) >= at:
+    assert clean(), at
+    at += 7
+print(at > 1000, ends, len(os.listdir("/dev/fd")) == fds)
+"""
+    assert said(script) == "True {'interrupted'} True\n"
+
+
+@pytest.mark.parametrize("end", ["1 // 0", "os.kill(os.getppid(), signal.SIGINT)"])
+def test_an_end_that_comes_while_the_last_copies_are_awaited_leaves_none_behind(end: str) -> None:
+    script = f"""
+def work(number):
+    if number == 2:
+        time.sleep(0.3)
+        {end}
+    time.sleep(60 if number == 3 else 0)
+
+try:
+    each(work, range(4), at_once=2)
+except (Bug, KeyboardInterrupt):
+    print("ended")
+none_left()
+"""
+    began_s = time.monotonic()
+    assert said(script) == "ended\nnone left\n"
+    assert time.monotonic() - began_s < 30
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process when its maker has ended")
+def test_copies_end_when_their_maker_is_killed() -> None:
+    script = """
+def work(number):
+    if number == 1:
+        os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(60)
+
+each(work, range(4), at_once=2)
+"""
+    began_s = time.monotonic()
+    # Returns only when nobody holds the pipes any more.
+    run = subprocess.run([sys.executable, "-c", WORK + script], cwd=ROOT, capture_output=True, timeout=50)
+    assert run.returncode == -9
+    assert time.monotonic() - began_s < 30
+
+
+def test_copies_of_a_process_whose_children_the_system_forgets_are_heard_like_others() -> None:
+    script = """
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+print(each(lambda number: number, range(5), at_once=2))
+"""
+    assert said(script) == "[0, 1, 2, 3, 4]\n"
+
+
+def test_a_process_in_the_background_stays_deaf_to_ctrl_c() -> None:
+    script = """
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+print(each(lambda number: os.kill(os.getppid(), signal.SIGINT), range(3), at_once=2))
+print(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)
+"""
+    assert said(script) == "[None, None, None]\nTrue\n"
 
 
 def test_a_process_of_several_threads_is_not_copied_and_finds_the_same() -> None:
