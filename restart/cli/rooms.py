@@ -128,14 +128,15 @@ def make_plan(inventory: Inventory, shape: Shape, store: str | None) -> Plan:
     """A plan of `inventory`. Touches no network; the store only where there is one already."""
     from restart import planner
 
-    if shape.mode != "rolling":
-        refusal = Refusal(rule="mode", what=f"mode {shape.mode}: not yet", way_out="only --mode rolling can be planned")
-        raise Refused((refusal,))
+    if shape.mode not in planner.MODES:
+        known = " or ".join(f"--mode {mode}" for mode in planner.MODES)
+        raise Refused((Refusal(rule="mode", what=f"mode {shape.mode}: not yet", way_out=f"plan with {known}"),))
     return planner.make_plan(
         inventory,
         selection=shape.selection,
         observation=None,
         made_at=made_at(),
+        mode=shape.mode,
         durations=durations(inventory.fleet, store),
         barrier=shape.barrier,
         canaries=shape.canaries,

@@ -49,13 +49,13 @@ class Wave:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impact:
-    """What a service goes through. `budget`: members that must be available (None: not stated); `outage_s`: seconds below it."""
+    """What a service goes through. `budget`: members that must be available (None: not stated); `outage_s`: seconds below it (None: a cold start, nothing was there)."""
 
     service: str
     hosts: int
     budget: int | None
     lowest_available: int
-    outage_s: float
+    outage_s: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from restart.planner.document import plan_from_json, plan_json
 from restart.planner.explain import explain
-from restart.planner.make import BARRIERS, compare_barriers, make_plan
+from restart.planner.make import BARRIERS, MODES, compare_barriers, make_plan
 
-__all__ = ["BARRIERS", "compare_barriers", "explain", "make_plan", "plan_from_json", "plan_json"]
+__all__ = ["BARRIERS", "MODES", "compare_barriers", "explain", "make_plan", "plan_from_json", "plan_json"]

@@ -44,7 +44,7 @@ def _limits(pieces: Pieces) -> list[Bound]:
     after: dict[int, int] = {}
     for host in pieces.scope.moving:
         whole_ms = ms(pieces.durations_s[host])
-        for slot, amount, from_ms, until_ms in (*table.holds(host), *table.later(host)):
+        for slot, amount, from_ms, until_ms, _ in (*table.holds(host), *table.later(host)):
             held_ms = max(0, min(until_ms, whole_ms) - from_ms)
             work[slot] = work.get(slot, 0) + amount * held_ms
             before[slot] = min(before.get(slot, from_ms), from_ms)
@@ -123,13 +123,16 @@ class _Chains:
             if self._kinds_of[at]:
                 ends, by = self._ends(at, -1, None)
                 if ends > best.at_least_ms:
-                    best = Bound(ends, f"the chain {by}" if " -> " in by else f"the budget of {name}")
+                    best = Bound(ends, f"the chain {by}" if " -> " in by else self._own(name))
         for kind in fleet.kinds:
             if not kind.services:
                 longest = max(self._length_ms[host] for host in kind.hosts)
                 if longest > best.at_least_ms:
                     best = Bound(longest, "the longest move")
         return best
+
+    def _own(self, name: str) -> str:
+        return f"the longest move of {name}" if self._fleet.cold else f"the budget of {name}"
 
     def _ends(self, service: int, ring: int, needs: int | None) -> tuple[int, str]:
         """No earlier than this have the moves of `service` (those of ring `ring` left out; `needs` of them) ended."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from restart.errors import Drift, UsageMistake
 from restart.model.document import as_json, canonical, digest_of, from_json
-from restart.model.plan import Move, Plan
+from restart.model.plan import Move, Plan, Wave
 
 VERSION = 1
 
@@ -31,6 +31,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
                 "why": wave.why,
                 "moves": [_move(move) for move in wave.moves],
                 "gates": list(wave.gates),
+                **_stage(wave),
             }
             for wave in plan.waves
         ],
@@ -72,7 +73,19 @@ def _move(move: Move) -> dict[str, Any]:
         "start_s": move.start_s,
         "finish_s": move.finish_s,
         "why": list(move.why),
+        **_unlike(move, "act", "conditional", "returning_until_s"),
     }
+
+
+def _stage(wave: Wave) -> dict[str, Any]:
+    """What only plans of several stages say."""
+    return _unlike(wave, "stage", "mode", "approve")
+
+
+def _unlike(held: Move | Wave, *names: str) -> dict[str, Any]:
+    """Those of the named fields that are not what they are where nothing is said."""
+    usual = {found.name: found.default for found in fields(type(held))}
+    return {name: value for name in names if (value := getattr(held, name)) != usual[name]}
 
 
 def sealed(plan: Plan) -> Plan:

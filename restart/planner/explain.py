@@ -43,6 +43,8 @@ def _explained(plan: Plan, wave: Wave, move: Move) -> tuple[str, ...]:
         *(f"- {why}" for why in move.why),
         *(f"- {line}" for line in _limit_lines(plan, move)),
     ]
+    if (wave.mode or plan.mode) == "cold-start":
+        return tuple(lines)  # what keeps it waiting is among its reasons
     if wave.number == 1:
         lines.append("no wave is before it")
         return tuple(lines)
@@ -54,7 +56,7 @@ def _explained(plan: Plan, wave: Wave, move: Move) -> tuple[str, ...]:
 
 def _limit_lines(plan: Plan, move: Move) -> Iterator[str]:
     """What the move takes of each limit that it falls under, and until when."""
-    table = SlotTable(plan.inventory)
+    table = SlotTable(plan.inventory, off=frozenset(move.host for move in plan.moves() if move.act == "start"))
     for take in table.takes(plan.inventory.hosts[move.host], move.services):
         amount = "" if take.amount == 1 else f"{take.amount:g} of it, "
         yield f"under {take.slot} ({table.told(take.slot)}): {amount}{table.terms[take.slot.limit]}"

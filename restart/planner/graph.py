@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from restart.model.inventory import Dependency, Inventory
 from restart.rules.rings import rings
@@ -72,12 +72,23 @@ def _taken(pending: list[int], root: int, grouped: list[bool]) -> list[int]:
 class Order:
     """The services' order: edges without those that cycles of `after` cost, and the groups of `requires` that are cyclic."""
 
-    def __init__(self, inventory: Inventory) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        edges: Mapping[str, tuple[Dependency, ...]] | None = None,
+        among: frozenset[str] | None = None,
+    ) -> None:
+        """`edges` in place of those that hold while the fleet runs; only services of `among` can close a cycle (None: all)."""
         names = list(inventory.services)
         index = {name: at for at, name in enumerate(names)}
-        edges = run_edges(inventory)
+        edges = run_edges(inventory) if edges is None else edges
+        inside = frozenset(names) if among is None else among
         self.cycles = rings(
-            {name: [edge.provider for edge in edges[name] if edge.kind == "requires"] for name in names}
+            {
+                name: [edge.provider for edge in edges[name] if edge.kind == "requires" and edge.provider in inside]
+                for name in names
+                if name in inside
+            }
         )
         """One shortest cycle of each cyclic group of `requires`, consumer before provider, first not repeated."""
         everyone = [[index[edge.provider] for edge in edges[name]] for name in names]

@@ -12,7 +12,8 @@ from restart.rules.moves import gate_s
 class Guards:
     """For each service the services whose gates guard moves on it: itself, direct providers and direct consumers."""
 
-    def __init__(self, inventory: Inventory, order: Order) -> None:
+    def __init__(self, inventory: Inventory, order: Order, *, cold: bool = False) -> None:
+        """`cold`: consumers are off when a provider starts, so their gates guard nothing then."""
         self._inventory = inventory
         self._gate_s = {name: gate_s(service) for name, service in inventory.services.items()}
         gated = {name for name, service in inventory.services.items() if service.gate}
@@ -21,7 +22,7 @@ class Guards:
             for edge in edges:
                 if edge.provider in gated:
                     near[consumer][edge.provider] = None
-                if consumer in gated:
+                if consumer in gated and not cold:
                     near[edge.provider][consumer] = None
         self._near = near
         self.held_s: Mapping[str, float] = {

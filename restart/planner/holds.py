@@ -13,12 +13,13 @@ from restart.rules.limits import EPSILON, Slot, SlotTable, Term
 
 
 class Hold(NamedTuple):
-    """An amount of a slot (its number), from and until so many milliseconds after the move's start."""
+    """An amount of a slot (its number), from and until so many milliseconds after the move's start; `keeps` of it is never free again."""
 
     slot: int
     amount: float
     from_ms: int
     until_ms: int
+    keeps: float = 0
 
 
 def ms(seconds: float) -> int:
@@ -38,16 +39,18 @@ class HoldTable:
         booted_s: Mapping[str, float],
         *,
         proved: bool = False,
+        off: frozenset[str] = frozenset(),
     ) -> None:
-        """`proved`: as a run holds the places of shared servers, until the end of a transfer is proved, not predicted."""
+        """`proved`: as a run holds the places of shared servers, until the end of a transfer is proved, not predicted; `off`: as `SlotTable` has it."""
         self._given = (inventory, guards, services_of, durations_s, booted_s)
+        self._off = off
         self._proved = proved
         self._inventory = inventory
         self._guards = guards
         self._services_of = services_of
         self._durations_s = durations_s
         self._booted_s = booted_s
-        self.table = SlotTable(inventory)
+        self.table = SlotTable(inventory, off=off)
         self._numbers: dict[Slot, int] = {}
         self._spans: dict[tuple[str, tuple[str, ...], float, float], tuple[int, int]] = {}
         self._now: dict[str, tuple[Hold, ...]] = {}
@@ -81,7 +84,7 @@ class HoldTable:
 
     def proved(self) -> HoldTable:
         """The same, as a run holds what a prediction frees sooner."""
-        return HoldTable(*self._given, proved=True)
+        return HoldTable(*self._given, proved=True, off=self._off)
 
     def cap(self, slot: int) -> float:
         """How much of the slot may be held at once."""
@@ -109,7 +112,7 @@ class HoldTable:
             number = self._numbers.get(slot)
             if number is None:
                 number = self._number(slot)
-            (later if from_ms else now).append(Hold(number, take.amount, from_ms, until_ms))
+            (later if from_ms else now).append(Hold(number, take.amount, from_ms, until_ms, take.keeps))
         self._now[host] = tuple(now)
         if self.any_later:
             self._later[host] = tuple(later)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 
 from restart.model.inventory import Host
@@ -41,22 +41,24 @@ class Kind:
 class Fleet:
     """The services as numbers and the kinds of the moving hosts that are not on the path."""
 
-    def __init__(self, scope: Scope, durations_s: Mapping[str, float]) -> None:
+    def __init__(self, scope: Scope, durations_s: Mapping[str, float], mode: str = "rolling") -> None:
+        """In a cold start (`mode`) neither budgets nor `max_domains` hold anybody back: nothing is up that could be lost."""
         inventory = scope.inventory
         self.scope = scope
+        self.cold = mode == "cold-start"
         self.names = tuple(inventory.services)
         self.number_of = {name: at for at, name in enumerate(self.names)}
         services = tuple(inventory.services.values())
         self.members = [len(service.hosts) for service in services]
-        self.may = [may_be_down(service) for service in services]
+        self.may = [len(service.hosts) if self.cold else may_be_down(service) for service in services]
         """Members of each service that may be down at once."""
         moving = set(scope.moving)
         self.lost = [len(scope.lost(name, moving)) for name in self.names]
         """Members that are down and stay so: this plan does not bring them back."""
-        self.domains = DomainTable(inventory)
+        self.domains = DomainTable(replace(inventory, limits={}) if self.cold else inventory)
         self.numbered: dict[tuple[str, ...], tuple[int, ...]] = {}
         """The services of a host as numbers, by their names."""
-        self.leading = _leading(scope)
+        self.leading = _leading(scope, mode)
         """Hosts that should lead a stratum, with their place."""
         self.kinds: list[Kind] = []
         self.kind_of: dict[str, Kind] = {}
@@ -123,7 +125,7 @@ class Fleet:
         return tuple((slot.limit, slot.value) for slot in self.domains.domains(host))
 
 
-def _leading(scope: Scope) -> dict[str, int]:
+def _leading(scope: Scope, mode: str) -> dict[str, int]:
     """Hosts that should lead a stratum, longest uptime first, else in inventory order (design: rule 8), with their place.
 
     Leaders go first of their kind, so that every image of a service is tried in the service's first wave.
@@ -138,7 +140,7 @@ def _leading(scope: Scope) -> dict[str, int]:
             service_of[name] = service
     leading: dict[str, int] = {}
     for name, hosts in strata.items():
-        canaries = canaries_of(inventory, service_of[name])
+        canaries = canaries_of(inventory, service_of[name], mode)
         if len(hosts) > 1 and canaries:
             oldest = sorted(hosts, key=lambda host: -scope.uptime_s.get(host, -1.0))
             for place, host in enumerate(oldest[:canaries]):

@@ -12,7 +12,9 @@ from restart.model.inventory import Inventory
 from restart.model.observation import Observation
 from restart.model.plan import Duration, Estimate, Move, Plan, Wave
 from restart.planner import refusals
+from restart.planner.books import playbook_name, playbook_names
 from restart.planner.bound import critical_path, lower_bound
+from restart.planner.cold import cold_plan
 from restart.planner.document import sealed
 from restart.planner.doors import Doors
 from restart.planner.durations import expected_durations
@@ -31,6 +33,8 @@ from restart.planner.timing import time_plan
 from restart.planner.waves import pack
 
 BARRIERS = ("fleet", "service")
+MODES = ("rolling", "cold-start")
+"""The modes that can be planned."""
 
 
 def make_plan(
@@ -39,13 +43,14 @@ def make_plan(
     selection: tuple[str, ...] | None = None,
     observation: Observation | None = None,
     made_at: str,
+    mode: str = "rolling",
     durations: Mapping[str, Duration] | None = None,
     barrier: str | None = None,
     canaries: int | None = None,
     include_controller: bool = False,
     overrides: Sequence[str] = (),
 ) -> Plan:
-    """The rolling plan for `inventory`: every selected host restarted once, in as few waves as possible.
+    """The plan for `inventory` in `mode` (one of `MODES`), in as few waves as possible: every selected host restarted once, or started.
 
     `selection` holds terms as `restart.rules.names.select` reads them (None: the whole fleet), `durations` what history
     says of hosts, `barrier` and `canaries` stand in for the policy's. Same arguments, same plan, `made_at` apart. Raises
@@ -53,6 +58,13 @@ def make_plan(
     """
     with _no_garbage_collection():
         inventory = _with_options(inventory, barrier, canaries)
+        if mode == "cold-start":
+            return cold_plan(
+                inventory, selection=selection, observation=observation, made_at=made_at, durations=durations or {},
+                include_controller=include_controller, overrides=overrides,
+            )  # fmt: skip
+        if mode != "rolling":
+            raise UsageMistake(f"no mode {mode!r}", remedy=f"one of {', '.join(MODES)}")
         scope = _checked_scope(inventory, selection, observation, include_controller, overrides)
         return _planned(
             scope, selection or (), observation, durations or {}, tuple(overrides), include_controller, made_at
@@ -205,7 +217,7 @@ def _lay_out(
 def _waves(pieces: Pieces, timeline: Timeline, reasons: Reasons) -> tuple[Wave, ...]:
     """The document's waves, each one's moves by their predicted start."""
     inventory, services_of = pieces.scope.inventory, pieces.scope.services_of
-    books = _playbooks(inventory)
+    books = playbook_names(inventory)
     found = []
     for number, hosts in enumerate(pieces.waves, 1):
         in_turn = sorted(hosts, key=lambda host: timeline.start_ms[host])
@@ -213,7 +225,7 @@ def _waves(pieces: Pieces, timeline: Timeline, reasons: Reasons) -> tuple[Wave, 
             Move(
                 host=host,
                 services=services_of[host],
-                playbook=_playbook(inventory, books, host, services_of[host]),
+                playbook=playbook_name(inventory, books, host, services_of[host]),
                 canary=host in timeline.canaries,
                 start_s=timeline.start_ms[host] / 1000,
                 finish_s=timeline.finish_ms[host] / 1000,
@@ -226,16 +238,3 @@ def _waves(pieces: Pieces, timeline: Timeline, reasons: Reasons) -> tuple[Wave, 
             Wave(number=number, why=reasons.of_wave(number, hosts), moves=moves, gates=pieces.guards.gates(touched))
         )
     return tuple(found)
-
-
-def _playbooks(inventory: Inventory) -> dict[str, str]:
-    """The playbook that each service states."""
-    return {name: service.playbook for name, service in inventory.services.items() if service.playbook is not None}
-
-
-def _playbook(inventory: Inventory, books: Mapping[str, str], host: str, services: tuple[str, ...]) -> str:
-    """The host's own playbook wins over the first that its services state, then the inventory's."""
-    own = inventory.hosts[host].playbook
-    if own is not None:
-        return own
-    return next((books[service] for service in services if service in books), inventory.playbook)

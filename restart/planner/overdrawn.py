@@ -12,15 +12,15 @@ from restart.rules.durations import spoken
 from restart.rules.limits import EPSILON, Slot, SlotTable, Take, bearable_s, clients_max, fits, transfer_s, usable
 
 
-def overdrawn(scope: Scope) -> tuple[Refusal, ...]:
-    """One refusal for each limit, or value of its label, that moves of the plan fall under and that cannot be kept."""
+def overdrawn(scope: Scope, *, off: frozenset[str] = frozenset()) -> tuple[Refusal, ...]:
+    """One refusal for each limit, or value of its label, that moves of the plan fall under and that cannot be kept; `off`: hosts that are."""
     inventory = scope.inventory
     written = inventory.limits.values()
     if not any(limit.shared or limit.capacity is not None for limit in written) and not any(
         host.uses for host in inventory.hosts.values()
     ):
         return ()
-    table = SlotTable(inventory)
+    table = SlotTable(inventory, off=off)
     hungriest: dict[Slot, tuple[Take, str]] = {}
     under: set[str] = set()
     for host in scope.moving:
@@ -34,7 +34,7 @@ def overdrawn(scope: Scope) -> tuple[Refusal, ...]:
         if table.cap(slot) and not fits(0, take.amount, table.cap(slot)):
             limit = inventory.limits[slot.limit.split(".")[1]]
             found.append(
-                _drawn(table, limit, take, host) if limit.capacity is not None else _too_much(table, take, host)
+                _drawn(table, limit, take, host, off) if limit.capacity is not None else _too_much(table, take, host)
             )
     return tuple(found)
 
@@ -72,15 +72,16 @@ def _timed_out(limit: Limit) -> Iterator[Refusal]:
     yield Refusal(rule=f"limits.{limit.name}", what=what, way_out=way_out)
 
 
-def _drawn(table: SlotTable, limit: Limit, take: Take, host: str) -> Refusal:
+def _drawn(table: SlotTable, limit: Limit, take: Take, host: str, off: frozenset[str]) -> Refusal:
     """A start that no pace leaves room for, because everything else is up and draws too."""
     unit = limit.unit or "units"
     up, _ = table.up(take.slot)
     running = limit.running or 0.0
-    others, starting = (up - 1) * running, take.amount + running
+    up, starting = (up, take.amount) if host in off else (up - 1, take.amount + running)
+    others = up * running
     value = f" {limit.per} {take.slot.value}" if limit.per else ""
     what = (
-        f"{limit.name}:{value} has {up - 1} other hosts up, drawing {others:g} {unit}, while {host} starts and draws {starting:g}: "
+        f"{limit.name}:{value} has {up} other hosts up, drawing {others:g} {unit}, while {host} starts and draws {starting:g}: "
         f"{others + starting:g} {unit}, at most {usable(limit):g} may be ({limit.capacity:g} less {limit.headroom:.0%} headroom)"
     )
     if others + running > usable(limit) + EPSILON:

@@ -31,7 +31,7 @@ class Stratum:
 
 
 def draw_strata(
-    scope: Scope, guards: Guards, hosts: Iterable[str]
+    scope: Scope, guards: Guards, hosts: Iterable[str], mode: str = "rolling"
 ) -> tuple[dict[str, Stratum], dict[str, tuple[str, ...]]]:
     """The strata of `hosts` by name, and for each host those that may hold it back."""
     inventory = scope.inventory
@@ -42,9 +42,9 @@ def draw_strata(
         of[host] = stratum(inventory.hosts[host], carried)
         for service, name in zip(carried, of[host], strict=True):
             if name not in strata:
-                slow = pace_of(inventory, service) == "slow"
+                slow = pace_of(inventory, service, mode) == "slow"
                 proof_ms = ms(guards.held_s[service])
-                strata[name] = Stratum(canaries=canaries_of(inventory, service), slow=slow, proof_ms=proof_ms)
+                strata[name] = Stratum(canaries=canaries_of(inventory, service, mode), slow=slow, proof_ms=proof_ms)
             strata[name].size += 1
     for found in strata.values():
         if found.size == 1:

@@ -36,6 +36,7 @@ class Pieces:
     path_from: int
     durations_s: Mapping[str, float]
     holds: HoldTable
+    mode: str = "rolling"
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from restart.planner.calendar import Calendar
 from restart.planner.holds import ms
 from restart.planner.strata import draw_strata
 from restart.planner.timeline import Batch, Pieces, Station, Timeline
+from restart.rules.groups import starts_together
 from restart.rules.limits import DomainTable, Slot
 
 Key = tuple[str, int | str, str]
@@ -36,8 +37,9 @@ class _Play:
         self._table = pieces.holds
         self._held: dict[int, float] = {}
         self._later = Calendar()
-        self._strata, self._strata_of = draw_strata(self._scope, pieces.guards, self._wave_of)
-        self._domains = DomainTable(self._scope.inventory) if self._by_service else None
+        self._strata, self._strata_of = draw_strata(self._scope, pieces.guards, self._wave_of, pieces.mode)
+        domains_hold = self._by_service and pieces.mode != "cold-start"
+        self._domains = DomainTable(self._scope.inventory) if domains_hold else None
         self._active = self._domains_at_first()
         self._stations_of: dict[str, list[Station]] = {}
         self._priority = self._priorities()
@@ -190,7 +192,7 @@ class _Play:
 
     def _blocked_by(self, host: str) -> Key | None:
         caps, held = self._table.caps, self._held
-        for slot, amount, _, _ in self._table.holds(host):
+        for slot, amount, _, _, _ in self._table.holds(host):
             if held.get(slot, 0) + amount > caps[slot]:
                 return ("slot", slot, "")
         for name in self._strata_of[host]:
@@ -222,11 +224,11 @@ class _Play:
         self._start[host] = now
         if cause:
             self._cause[host] = cause
-        for slot, amount, _, until_ms in self._table.holds(host):
+        for slot, amount, _, until_ms, keeps in self._table.holds(host):
             self._held[slot] = self._held.get(slot, 0) + amount
             # What the move's own end frees needs no event of its own.
             if until_ms != length:
-                self._at(now + until_ms, partial(self._free, slot, amount), host)
+                self._at(now + until_ms, partial(self._free, slot, amount - keeps), host)
         for hold in self._table.later(host):
             self._later.reserve(hold, now, host)
         for name in self._strata_of[host]:
@@ -253,9 +255,9 @@ class _Play:
     def _ended(self, host: str) -> None:
         self._finish[host] = self._now_ms
         length = self._length_ms[host]
-        for slot, amount, _, until_ms in self._table.holds(host):
+        for slot, amount, _, until_ms, keeps in self._table.holds(host):
             if until_ms == length:
-                self._free(slot, amount, host)
+                self._free(slot, amount - keeps, host)
         for name in self._strata_of[host]:
             proof_ms = self._strata[name].proof_ms
             if proof_ms:
@@ -293,13 +295,28 @@ class _Play:
         """Smallest first: earlier waves, the sick, the longest uptime of those that could lead a stratum, the longest move."""
         priority: dict[str, tuple[int, ...]] = {}
         count = 0
+        longest, first = self._groups()
         for index, wave in enumerate(self._pieces.waves):
             for host in wave:
                 lead = any(self._strata[name].canaries for name in self._strata_of[host])
                 uptime = -ms(self._scope.uptime_s.get(host, 0.0)) if lead else 0
-                priority[host] = (index, 0 if self._is_down(host) else 1, uptime, -self._length_ms[host], count)
+                sick, length = 0 if self._is_down(host) else 1, longest.get(host, self._length_ms[host])
+                priority[host] = (index, sick, uptime, -length, first.get(host, count), count)
                 count += 1
         return priority
+
+    def _groups(self) -> tuple[dict[str, int], dict[str, int]]:
+        """For members of groups that start together: the longest move of their group, and the place of its first member."""
+        longest: dict[str, int] = {}
+        first: dict[str, int] = {}
+        if self._pieces.mode == "cold-start":
+            place = {host: count for count, host in enumerate(self._wave_of)}
+            for service in self._scope.inventory.services.values():
+                members = [host for host in service.hosts if host in place]
+                if members and starts_together(service):
+                    longest.update(dict.fromkeys(members, max(self._length_ms[host] for host in members)))
+                    first.update(dict.fromkeys(members, min(place[host] for host in members)))
+        return longest, first
 
     def _is_down(self, host: str) -> bool:
         down = self._scope.down

@@ -193,7 +193,8 @@ class Packing:
 
     def _live_of(self, kind: Kind) -> tuple[Live, ...]:
         if kind.number not in self._live:
-            self._live[kind.number] = self._doors.live(kind)
+            # From cold nothing can be lost by moving together, and members of a group must.
+            self._live[kind.number] = () if self._fleet.cold else self._doors.live(kind)
         return self._live[kind.number]
 
     def _domain_cap(self, limit: str) -> int:

@@ -10,6 +10,7 @@ from restart.model.plan import Impact, Move, Plan, Wave
 from restart.reports.prose import count, listed, printable, wrapped
 from restart.rules.budgets import may_be_down
 from restart.rules.durations import spoken
+from restart.rules.groups import opens_with
 
 WIDTH = 80
 CHAIN_MAX = 8
@@ -44,7 +45,7 @@ def scope_text(plan: Plan, *, until_wave: int | None = None, width: int = WIDTH)
     services = sorted({service for move in moves for service in move.services})
     share = 100 * len(moves) / max(1, len(plan.inventory.hosts))
     lines = wrapped(
-        f"This restarts {count(len(moves), 'host')} of {plan.fleet} ({share:.0f}% of the fleet of "
+        f"This {'starts' if plan.mode == 'cold-start' else 'restarts'} {count(len(moves), 'host')} of {plan.fleet} ({share:.0f}% of the fleet of "
         f"{len(plan.inventory.hosts)}) in {count(len(waves), 'wave')}, {_about(moves)}:",
         width=width,
     )
@@ -77,7 +78,7 @@ def outages(plan: Plan, hosts: set[str]) -> tuple[str, ...]:
 def _head(plan: Plan, width: int) -> Iterator[str]:
     moves = plan.moves()
     yield (
-        f"{plan.fleet}: {plan.mode} restart of {len(moves)} of {count(len(plan.inventory.hosts), 'host')} "
+        f"{plan.fleet}: {_said(plan.mode)} of {len(moves)} of {count(len(plan.inventory.hosts), 'host')} "
         f"in {count(len(plan.waves), 'wave')}, about {spoken(plan.estimate.makespan_s)}"
     )
     if not any(note.startswith("no schedule takes less") for note in plan.notes):
@@ -95,6 +96,10 @@ def _head(plan: Plan, width: int) -> Iterator[str]:
         yield f"  As seen at {plan.observation.at}."
     if plan.overrides:
         yield from wrapped(f"Overridden by name: {', '.join(plan.overrides)}.", width=width, first="  ")
+
+
+def _said(mode: str) -> str:
+    return "cold start" if mode == "cold-start" else f"{mode} restart"
 
 
 def _wave(plan: Plan, wave: Wave, width: int) -> Iterator[str]:
@@ -115,8 +120,9 @@ def _wave(plan: Plan, wave: Wave, width: int) -> Iterator[str]:
         text = f"{listed(move.host for move in moves)}  ({about}; {_each(moves)})"
         yield from wrapped(text, width=width, first=label, rest=" " * 11)
         label = " " * 9
-    label = "  thin   "
-    for sentence in thin(plan, wave):
+    cold = (wave.mode or plan.mode) == "cold-start"
+    label = "  opens  " if cold else "  thin   "
+    for sentence in opens(plan, wave) if cold else thin(plan, wave):
         yield from wrapped(sentence, width=width, first=label)
         label = " " * 9
     if wave.gates:
@@ -139,6 +145,23 @@ def thin(plan: Plan, wave: Wave) -> tuple[str, ...]:
             tail = ": an outage while its one host restarts"
         sentences.append(f"{name}: {left} of {len(service.hosts)} left{tail}")
     return tuple(sentences)
+
+
+def opens(plan: Plan, wave: Wave) -> tuple[str, ...]:
+    """For each service of the wave that has consumers, when it opens them: `queue: with 2 of 3 ready`."""
+    touched = sorted({service for move in wave.moves for service in move.services})
+    needed = {
+        edge.provider
+        for service in plan.inventory.services.values()
+        for edge in service.depends_on
+        if edge.kind == "requires" and edge.at != "run"
+    }
+    services = plan.inventory.services
+    return tuple(
+        f"{name}: with {opens_with(services[name])} of {len(services[name].hosts)} ready"
+        for name in touched
+        if name in needed
+    )
 
 
 def down_before(plan: Plan) -> Mapping[str, frozenset[str]]:
@@ -178,7 +201,7 @@ def _impact(rows: tuple[Impact, ...]) -> list[str]:
     header = ("service", "hosts", "needed", "lowest", "short for")
     table = [header]
     for row in rows:
-        short = spoken(row.outage_s) if row.outage_s else "never"
+        short = spoken(row.outage_s) if row.outage_s else "-" if row.outage_s is None else "never"
         if row.outage_s and row.hosts == 1:
             short += " (it has one host)"
         needed = "-" if row.budget is None else str(row.budget)

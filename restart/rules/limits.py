@@ -11,6 +11,7 @@ Five things are capped by time, each as a slot with a cap, an amount that a move
 Capacity errs to the safe side at every instant of a rolling restart. Every host under the limit counts as up and drawing
 `running`, also one that is down; a moving one draws `starting` from its first act (nobody knows when it is switched on again)
 until `starting_for` after it has booted (it may have been switched on a moment before); one that never came back draws it still.
+In a cold start it is known who is off: such a host draws nothing, then `starting` for `starting_for` from when it is switched on, then `running`.
 """
 
 from __future__ import annotations
@@ -67,10 +68,11 @@ class Term:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Take:
-    """A move holds `amount` of `slot`."""
+    """A move holds `amount` of `slot`, and `keeps` so much of it for good once the rest is free: a host that was off draws from then on."""
 
     slot: Slot
     amount: float = 1
+    keeps: float = 0
 
 
 # --- arithmetic of shared servers and capacities --------------------------------------------------------------------------
@@ -166,16 +168,17 @@ class _Part:
             return None
         return "" if self.limit.per is None else host.labels.get(self.limit.per)
 
-    def amount(self, host: Host) -> float:
-        """How much a start of `host` takes."""
+    def amount(self, host: Host, *, off: bool = False) -> float:
+        """How much a start of `host` takes; `off`: it draws nothing before."""
         if self.term.rate:
             return 1
         if self.key.endswith(".capacity"):
-            return max(0.0, _starting(self.limit, host) - (self.limit.running or 0.0))
+            running = self.limit.running or 0.0
+            return max(0.0, _starting(self.limit, host) - (0.0 if off else running), running if off else 0.0)
         return 1 if self.limit.capacity is not None else host.uses.get(self.limit.name, 1)
 
 
-def _parts(limit: Limit) -> Iterator[tuple[str, float, Term]]:
+def _parts(limit: Limit, *, cold: bool = False) -> Iterator[tuple[str, float, Term]]:
     key = f"limits.{limit.name}"
     clock_from = "booted" if limit.held_from == "booted" else "act"
     # A place that is taken when the host has booted is not free again at that same instant.
@@ -195,7 +198,8 @@ def _parts(limit: Limit) -> Iterator[tuple[str, float, Term]]:
         drawing = (
             Term(until=limit.held_until, clock_s=limit.held_s)
             if started is None
-            else Term(clock_s=started, clock_from="booted")
+            # Who switches a host on knows when; who restarts one that is up knows only when it was back.
+            else Term(clock_s=started, clock_from="act" if cold else "booted")
         )
         yield f"{key}.capacity", usable(limit), drawing
 
@@ -207,7 +211,9 @@ class SlotTable:
     `limits.NAME.capacity`, a service's admission `services.NAME.admission`.
     """
 
-    def __init__(self, inventory: Inventory) -> None:
+    def __init__(self, inventory: Inventory, *, off: frozenset[str] = frozenset()) -> None:
+        """`off`: hosts that are off and about to be started. They draw nothing of a capacity before, and it is known when they begin to."""
+        self._off = off
         used = {name for host in inventory.hosts.values() for name in host.uses}
         self.parts: tuple[_Part, ...] = tuple(
             _Part(
@@ -219,7 +225,7 @@ class SlotTable:
                 plain=term.rate or (not key.endswith(".capacity") and limit.name not in used),
             )
             for limit in limits(inventory)
-            for key, cap, term in _parts(limit)
+            for key, cap, term in _parts(limit, cold=bool(off))
         )
         self.terms: dict[str, Term] = {part.key: part.term for part in self.parts}
         self._cap: dict[str, float] = {part.key: part.cap for part in self.parts}
@@ -243,7 +249,7 @@ class SlotTable:
         found: dict[Slot, tuple[int, float]] = {}
         for part in self.parts if self._units else ():
             if part.key in self._units:
-                values = (part.value(host) for host in inventory.hosts.values())
+                values = (part.value(host) for host in inventory.hosts.values() if host.name not in self._off)
                 for value, hosts in Counter(value for value in values if value is not None).items():
                     drawn = draw(part.limit, up=hosts, starting=0)
                     found[Slot(limit=part.key, value=value)] = (hosts, drawn)
@@ -251,9 +257,10 @@ class SlotTable:
 
     def cap(self, slot: Slot) -> float:
         """How much of `slot` may be held at once; of a capacity, what is left over while all its hosts run (may be negative)."""
-        if slot in self._running:
-            return self._cap[slot.limit] - self._running[slot][1]
-        return self._cap[slot.limit]
+        return self._cap[slot.limit] - self._drawn(slot)[1]
+
+    def _drawn(self, slot: Slot) -> tuple[int, float]:
+        return self._running.get(slot, (0, 0.0))
 
     def takes(self, host: Host, services: Iterable[str]) -> tuple[Take, ...]:
         """All that the move of `host`, a member of `services`, must hold."""
@@ -270,8 +277,9 @@ class SlotTable:
                 found = known[part.key, value] = Take(slot=Slot(limit=part.key, value=value))
             if part.plain:
                 taken.append(found)
-            elif amount := part.amount(host):
-                taken.append(Take(slot=found.slot, amount=amount))
+            elif amount := part.amount(host, off=host.name in self._off):
+                keeps = (part.limit.running or 0.0) if host.name in self._off and part.key in self._units else 0.0
+                taken.append(Take(slot=found.slot, amount=amount, keeps=keeps))
         carried = tuple(services)
         if carried not in self._known_admissions:
             admitting = {key for service in carried for key in self._admitting.get(service, ())}
@@ -292,12 +300,12 @@ class SlotTable:
 
     def up(self, slot: Slot) -> tuple[int, float]:
         """How many hosts are under the slot of a capacity, and what they draw while all run."""
-        return self._running[slot]
+        return self._drawn(slot)
 
     def told(self, slot: Slot) -> str:
         """The cap for people: `at most 10 at once`, `at most 20 starts in 60s`, `at most 5700 W`."""
-        if slot in self._running:
-            hosts, drawn = self._running[slot]
+        if slot.limit in self._units:
+            hosts, drawn = self._drawn(slot)
             whole = f"{self._cap[slot.limit]:g} {self._units[slot.limit]}".rstrip()
             return f"at most {whole}, {hosts} hosts up draw {drawn:g}"
         term = self.terms[slot.limit]
@@ -307,8 +315,8 @@ class SlotTable:
 
     def held_of(self, slot: Slot, held: float) -> str:
         """What is taken, for people: `4 of 10 held`, `5400 of 5700 W drawn`, `20 of 20 starts in 60s`."""
-        if slot in self._running:
-            _, drawn = self._running[slot]
+        if slot.limit in self._units:
+            _, drawn = self._drawn(slot)
             return f"{drawn + held:g} of {self._cap[slot.limit]:g} {self._units[slot.limit]}".rstrip() + " drawn"
         term = self.terms[slot.limit]
         if term.rate:

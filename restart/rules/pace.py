@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from restart.model.inventory import Host, Inventory
+from restart.rules.groups import starts_together
 
 
 def stratum(host: Host, services: tuple[str, ...]) -> tuple[str, ...]:
@@ -11,17 +12,21 @@ def stratum(host: Host, services: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"{service}/{image}" for service in services)
 
 
-def pace_of(inventory: Inventory, service: str) -> str:
-    """`slow` or `fixed`; rolling's default is slow."""
-    return inventory.services[service].pace or inventory.policy.pace or "slow"
+def pace_of(inventory: Inventory, service: str, mode: str = "rolling") -> str:
+    """`slow` or `fixed`; rolling's default is slow. Of a group that starts together nobody waits for anybody."""
+    if mode == "cold-start" and starts_together(inventory.services[service]):
+        return "fixed"
+    return inventory.services[service].pace or inventory.policy.pace or ("slow" if mode == "rolling" else "fixed")
 
 
-def canaries_of(inventory: Inventory, service: str) -> int:
-    """How many canaries lead each stratum of `service`; rolling's default is 1."""
+def canaries_of(inventory: Inventory, service: str, mode: str = "rolling") -> int:
+    """How many canaries lead each stratum of `service`; rolling's default is 1, that of the other modes 0."""
+    if mode == "cold-start" and starts_together(inventory.services[service]):
+        return 0
     stated = inventory.services[service].canaries
     if stated is None:
         stated = inventory.policy.canaries
-    return 1 if stated is None else stated
+    return (1 if mode == "rolling" else 0) if stated is None else stated
 
 
 def step(passed: int, canaries: int) -> int:

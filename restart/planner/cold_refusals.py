@@ -1,0 +1,170 @@
+"""Refusals of a cold start: what no order and no patience can bring up (design: rules 4, 7 and 18)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+from restart.errors import Refusal
+from restart.model.check import Verdict
+from restart.model.inventory import Inventory, Limit, Service
+from restart.model.observation import Observation
+from restart.planner import refusals
+from restart.planner.graph import Order
+from restart.planner.overdrawn import overdrawn
+from restart.planner.refusals import some
+from restart.planner.scope import Scope
+from restart.rules.breaks import at_boot
+from restart.rules.groups import forms_with, opens_with, starts_together
+from restart.rules.limits import EPSILON, Slot, SlotTable, usable
+
+
+def cold_refusals(scope: Scope, observation: Observation | None) -> tuple[Refusal, ...]:
+    """All that speaks against starting the hosts of `scope` from cold."""
+    off = frozenset(scope.moving)
+    return (
+        *_cycles(scope.order, scope.inventory),
+        *_providers(scope, observation),
+        *refusals.limits(replace(scope, inventory=_without_domains(scope.inventory))),
+        *overdrawn(scope, off=off),
+        *_all_up(scope, off),
+        *_groups(scope, off),
+    )
+
+
+def _without_domains(inventory: Inventory) -> Inventory:
+    limits = {name: replace(limit, max_domains=None) for name, limit in inventory.limits.items()}
+    return replace(inventory, limits=limits)
+
+
+def _cycles(order: Order, inventory: Inventory) -> Iterator[Refusal]:
+    """One for each cyclic group that no declared break opens, with one shortest path."""
+    for cycle in order.cycles:
+        consumer, provider = cycle[0], cycle[1 % len(cycle)]
+        declared = any(edge.stand_in for name in cycle for edge in at_boot(inventory.services[name]))
+        what = "from cold these services wait for each other: " + " -> ".join((*cycle, cycle[0]))
+        way_out = (
+            f"declare a stand-in on one of these edges, such as services.{consumer}.depends_on.{provider}.break: "
+            "{with: COMMAND, undo: COMMAND}"
+        )
+        if declared:
+            what += " (what is declared there does not open it)"
+        yield Refusal(rule="cycle", what=what, way_out=way_out)
+
+
+def _providers(scope: Scope, observation: Observation | None) -> Iterator[Refusal]:
+    """Required providers of which too few members are ready or will be, whatever this plan does."""
+    if observation is None:
+        return
+    services, moving = scope.inventory.services, set(scope.moving)
+    for consumer, edges in scope.order.edges.items():
+        if moving.isdisjoint(services[consumer].hosts):
+            continue
+        for edge in edges:
+            provider = services[edge.provider]
+            down = [
+                host
+                for host in provider.hosts
+                if host not in moving
+                and host in observation.hosts
+                and observation.hosts[host].ready.get(provider.name, Verdict.PASS) is not Verdict.PASS
+            ]
+            ready, enough = len(provider.hosts) - len(down), opens_with(provider, edge.needs)
+            if edge.kind == "requires" and ready < enough:
+                what = (
+                    f"{consumer} requires {provider.name}: {ready} of {len(provider.hosts)} members are ready or in the plan, "
+                    f"{enough} must be ready"
+                )
+                yield Refusal(
+                    rule=f"services.{consumer}.depends_on.{provider.name}",
+                    what=what,
+                    way_out=f"repair {some(down)} first, or take {'it' if len(down) == 1 else 'them'} into the plan",
+                )
+
+
+def _all_up(scope: Scope, off: frozenset[str]) -> Iterator[Refusal]:
+    """Capacities that do not bear all hosts running and the last one starting, so that it could never start."""
+    inventory = scope.inventory
+    table = SlotTable(inventory, off=off)
+    keeps: dict[Slot, float] = {}
+    peak: dict[Slot, float] = {}
+    hosts: Counter[Slot] = Counter()
+    for host in scope.moving:
+        for take in table.takes(inventory.hosts[host], scope.services_of[host]):
+            if take.keeps:
+                hosts[take.slot] += 1
+                keeps[take.slot] = keeps.get(take.slot, 0.0) + take.keeps
+                peak[take.slot] = max(peak.get(take.slot, 0.0), take.amount - take.keeps)
+    for slot, kept in keeps.items():
+        # The last one to start must find its inrush beside all the others running; the hungriest may go first.
+        least = min(peak[slot], _least_extra(scope, table, slot))
+        if kept + least > table.cap(slot) + EPSILON and peak[slot] <= table.cap(slot) + EPSILON:
+            limit = inventory.limits[slot.limit.split(".")[1]]
+            yield _too_many(limit, slot, table, hosts[slot], kept + least)
+
+
+def _least_extra(scope: Scope, table: SlotTable, slot: Slot) -> float:
+    return min(
+        take.amount - take.keeps
+        for host in scope.moving
+        for take in table.takes(scope.inventory.hosts[host], scope.services_of[host])
+        if take.slot == slot
+    )
+
+
+def _too_many(limit: Limit, slot: Slot, table: SlotTable, count: int, drawn: float) -> Refusal:
+    up, outside = table.up(slot)
+    value = f" {limit.per} {slot.value}" if limit.per else ""
+    unit = limit.unit or "units"
+    what = (
+        f"{limit.name}:{value} the last of {count} hosts could never start: with it they draw {drawn + outside:g} {unit}"
+        f"{f' with the {up} that are up' if up else ''}, at most {usable(limit):g} may be "
+        f"({limit.capacity:g} less {limit.headroom:.0%} headroom)"
+    )
+    return Refusal(
+        rule=f"limits.{limit.name}", what=what, way_out=f"raise limits.{limit.name}.capacity, or start fewer hosts"
+    )
+
+
+def _groups(scope: Scope, off: frozenset[str]) -> Iterator[Refusal]:
+    """Groups whose members must be up together, and limits that never let so many be (design: rule 4)."""
+    table = SlotTable(scope.inventory, off=off)
+    for service in scope.inventory.services.values():
+        members = [host for host in service.hosts if host in off]
+        wanted = forms_with(service) - (len(service.hosts) - len(members))
+        if members and starts_together(service) and wanted > 1:
+            yield from _group(scope, table, service, members, wanted)
+
+
+def _group(scope: Scope, table: SlotTable, service: Service, members: list[str], wanted: int) -> Iterator[Refusal]:
+    lets: dict[str, float] = {}
+    held: dict[Slot, float] = {}
+    count: Counter[str] = Counter()
+    for host in members:
+        for take in table.takes(scope.inventory.hosts[host], scope.services_of[host]):
+            term = table.terms[take.slot.limit]
+            # What the boot or the clock frees is free again before the group must be ready.
+            if term.rate or term.clock_s is not None or term.until == "booted":
+                continue
+            fits = held.get(take.slot, 0.0) + take.amount <= table.cap(take.slot) + EPSILON
+            lets.setdefault(take.slot.limit, 0)
+            if fits:
+                held[take.slot] = held.get(take.slot, 0.0) + take.amount
+                count[take.slot.limit] += 1
+    under = Counter(
+        limit
+        for host in members
+        for limit in {take.slot.limit for take in table.takes(scope.inventory.hosts[host], scope.services_of[host])}
+    )
+    for limit in lets:
+        free = len(members) - under[limit]
+        if count[limit] + free < wanted:
+            of = len(service.hosts)
+            what = (
+                f"{service.name}: {forms_with(service)} of {of} members must be up together before any is ready, "
+                f"{limit} lets {count[limit] + free} be"
+            )
+            yield Refusal(
+                rule=limit, what=what, way_out=f"raise {limit}, or let it free its places sooner (held_until: booted)"
+            )
