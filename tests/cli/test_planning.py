@@ -134,7 +134,7 @@ def test_a_part_of_the_fleet_is_planned(restart: Restart, shop: Path) -> None:
 def test_other_modes_are_not_yet(restart: Restart, shop: Path) -> None:
     said = restart("plan", "shop.yml", "--mode", "stop-start")
     assert said.code == 4
-    assert "cold-start: not yet" in said.err
+    assert "stop-start: not yet" in said.err
 
 
 def test_barriers_are_compared(restart: Restart, shop: Path) -> None:
