@@ -19,6 +19,7 @@ COMMANDS = {
     "init": "planning",
     "validate": "planning",
     "graph": "planning",
+    "survey": "surveying",
     "plan": "planning",
     "explain": "planning",
     "schema": "planning",

@@ -14,6 +14,8 @@ class HostSeen:
 
     `state` is what the survey sorted it as: `returned` (booted after the event, healthy), `never-went-down`, `unhealthy` (up, but
     not ready), `returning`, `stuck`, `down` or `unknown`; `why` says why in words. `power` is `on` or `off` as its power control says.
+    `uptime_s` is what it was at the observation's `at`. `system` is systemd's own state. `reboot_why` says how `reboot_required` is known;
+    `returning_until` (UTC, RFC 3339) is until when a returning host is waited for (design: rule 17).
     """
 
     ready: Mapping[str, Verdict] = field(default_factory=dict)
@@ -24,15 +26,20 @@ class HostSeen:
     power: str | None = None
     kernel: str | None = None
     reboot_required: bool | None = None
+    reboot_why: str = ""
+    system: str | None = None
+    failed_units: tuple[str, ...] = ()
+    returning_until: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """A look at the fleet at `at` (UTC, RFC 3339). A host that is missing was not looked at: assumed up.
 
-    `since` is when the event was (UTC, RFC 3339), where one is known or was told.
+    `since` is when the event was (UTC, RFC 3339), where one is known or was told. `fleet` is the inventory's; empty: not said.
     """
 
     at: str
     hosts: Mapping[str, HostSeen]
     since: str | None = None
+    fleet: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from restart.model.answer import (
@@ -20,17 +20,15 @@ from restart.model.answer import (
     StepRan,
     StillUp,
 )
-from restart.model.check import Check, Finding, Verdict
 from restart.model.inventory import Inventory
-from restart.model.question import HttpGet, Question, Reply, Shell, ShellReply, TcpConnect
+from restart.model.question import Shell, ShellReply
 from restart.model.request import Ask, AwaitBoot, Claim, ReadUnits, Reboot, Release, Request, RestartUnits, RunStep
 from restart.model.world import Gate
 from restart.probes import claim, probe, reboot, units
 from restart.probes.output import last_lines
 from restart.rules.durations import spoken
-from restart.rules.fill import fill_known
 from restart.runner.store import utc_now
-from restart.transports import local, net
+from restart.transports.asking import Asking
 
 COMMAND_S = 30.0
 """The deadline of a command that the tool itself sends."""
@@ -48,7 +46,6 @@ connections without a log-in against the caller (PerSourcePenalties in sshd_conf
 HOST_KEY_PATIENCE_S = 30.0
 """How long a host that comes back with a wrong host key is asked again: a boot's first stage may have another key."""
 
-_NOT_OPENED = frozenset({"unreachable", "refused", "connect", "banner", "host-key", "auth", "gateway"})
 _WENT_AWAY = frozenset({"unreachable", "refused", "connect", "banner", "dropped"})
 
 
@@ -98,8 +95,7 @@ class Hosts:
     def __init__(
         self, inventory: Inventory, *, gates: Mapping[str, Gate], identity: Identity, ssh: Ssh, poll_s: float = POLL_S
     ) -> None:
-        self._inventory = inventory
-        self._gates = gates
+        self._asking = Asking(inventory, gates=gates, ssh=ssh)
         self._identity = identity
         self._ssh = ssh
         self._poll_s = poll_s
@@ -136,38 +132,11 @@ class Hosts:
 
     def _ask(self, request: Ask) -> Checked:
         silent: dict[str, NoAnswer] = {}
-        return Checked(findings=tuple(self._finding(check, request, silent) for check in request.checks))
-
-    def _finding(self, check: Check, request: Ask, silent: dict[str, NoAnswer]) -> Finding:
-        """One check, asked and judged. `silent` are the hosts that this `Ask` could not open a connection to."""
-        gate = self._gates.get(check.kind)
-        if gate is None:
-            return Finding(verdict=Verdict.UNKNOWN, evidence=f"{check.kind}: no gate of this kind is installed")
-        host = None if request.host is None else self._inventory.hosts[request.host]
-        try:
-            questions = gate.ask(check, host, request.service)
-        except ValueError as error:
-            return Finding(verdict=Verdict.UNKNOWN, evidence=f"{check.kind}: cannot be asked: {error}")
-        finding = gate.judge(check, [self._look(question, silent) for question in questions])
-        # A gate judges by the check as it is written; people want to read which host it was about.
-        return replace(finding, evidence=fill_known(finding.evidence, host, request.service))
-
-    def _look(self, question: Question, silent: dict[str, NoAnswer]) -> Reply:
-        match question:
-            case TcpConnect():
-                return net.tcp(question)
-            case HttpGet():
-                return net.http(question)
-            case Shell(host=None):
-                return local.run(question)
-        host = question.host or ""
-        if host in silent:
-            # It did not let us in a moment ago: the other checks would wait for the same thing in vain.
-            return silent[host]
-        reply = self._ssh.run(question)
-        if isinstance(reply, NoAnswer) and reply.reason in _NOT_OPENED:
-            silent[host] = reply
-        return reply
+        return Checked(
+            findings=tuple(
+                self._asking.finding(check, request.host, request.service, silent) for check in request.checks
+            )
+        )
 
     def _claim(self, request: Claim) -> Claimed | HeldBy | NoAnswer:
         who = self._identity

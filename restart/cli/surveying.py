@@ -1,0 +1,184 @@
+"""survey: look at every host and say how it stands; and the same look for `plan --survey` and `run`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from restart.cli import rooms
+from restart.cli.options import INVENTORY, formats
+from restart.errors import UsageMistake
+
+if TYPE_CHECKING:
+    from restart.model.inventory import Inventory
+    from restart.model.observation import Observation
+    from restart.model.world import Gate
+    from restart.survey import Event, Look, Looked
+
+
+@click.command("survey", short_help="Look at every host: what is up, back, stuck or down.")
+@INVENTORY
+@click.option(
+    "--since",
+    metavar="TIME",
+    help="When the event was: 2026-11-22T23:41:00Z, 23:41, or 45m (ago). Default: the earliest of the boots that belong together.",
+)
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="SELECTION",
+    help="Only these hosts: names, globs, [1-3] ranges, service:NAME, label:KEY=VALUE; ! before one excludes it.",
+)
+@click.option(
+    "--save", "saved", metavar="FILE.json", help="Also keep what was seen, for: restart plan --observation FILE"
+)
+@formats("text", "json")
+@click.pass_obj
+def survey_command(
+    store: str | None, inventory: str | None, since: str | None, limits: tuple[str, ...], saved: str | None, form: str
+) -> int:
+    """Look at every host at once, and sort: returned by itself, never went down, up but unhealthy, returning, stuck, down, unknown.
+
+    Reads only, and ends with 0 whatever it found. What was seen is kept as the newest observation of the fleet.
+    """
+    from restart.reports.survey_text import survey_json, survey_text
+    from restart.survey import file
+
+    told = None if since is None else told_moment(since, time.time())
+    shelf = rooms.gates()
+    found = rooms.read_inventory(rooms.inventory_path(inventory), shelf)
+    looked, observation = survey(found, shelf, limits or None, told, quiet=form != "text")
+    file.save(newest_path(store, found.fleet), observation)
+    if saved is not None:
+        file.save(Path(saved), observation)
+    if form == "json":
+        rooms.show_json(
+            {**file.observation_json(observation), "summary": survey_json(found, observation, took_s=looked.took_s)}
+        )
+        return 0
+    rooms.show(survey_text(found, observation, took_s=looked.took_s, width=text_width()))
+    if saved is not None:
+        click.echo(f"\nSaved. To plan on it within 5 minutes: restart plan {inventory or ''} --observation {saved}")
+    return 0
+
+
+def survey(
+    inventory: Inventory,
+    shelf: Mapping[str, Gate],
+    selection: tuple[str, ...] | None,
+    since: float | None,
+    *,
+    quiet: bool,
+) -> tuple[Looked, Observation]:
+    """Look at the selected hosts and sort them. On a terminal the event's time is asked about where nobody told it."""
+    from restart.reports.progress import ProgressLine
+    from restart.survey import event_of, look_at_all, observation_of
+    from restart.transports.ssh import SshPool
+
+    hosts = selected(inventory, selection)
+    done = 0
+    with ProgressLine("looking", drawable=not quiet and rooms.is_drawable(sys.stderr)) as line:
+
+        def seen(host: str, look: Look) -> None:
+            nonlocal done
+            done += 1
+            line.told(done, len(hosts))
+
+        pool = SshPool(inventory)
+        try:
+            looked = look_at_all(inventory, hosts, gates=shelf, ssh=pool, seen=seen)
+        finally:
+            pool.close()
+    if since is None:
+        since = _confirmed(event_of(looked), quiet=quiet)
+    return looked, observation_of(inventory, looked, since)
+
+
+def selected(inventory: Inventory, selection: Sequence[str] | None) -> tuple[str, ...]:
+    """The hosts that `selection` names; None: all. Raises `UsageMistake` where it names none."""
+    from restart.rules.names import select
+
+    if selection is None:
+        return tuple(inventory.hosts)
+    members = {service.name: service.hosts for service in inventory.services.values()}
+    try:
+        return tuple(select(selection, inventory.hosts, members))
+    except ValueError as error:
+        raise UsageMistake(f"the selection: {error}", remedy="see the hosts with `restart graph`") from None
+
+
+def _confirmed(event: Event | None, *, quiet: bool) -> float | None:
+    """The event's time: shown, and on a terminal asked."""
+    from restart.rules.durations import spoken
+    from restart.survey.sort import rfc3339
+
+    if event is None:
+        return None
+    what = (
+        f"{len(event.hosts)} hosts came up within {spoken(max(1.0, event.last - event.since))} of each other; "
+        f"the first, {event.hosts[0]}, booted at {rfc3339(event.since)}"
+    )
+    if quiet or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        click.echo(f"{what}: taken for the event (--since TIME says otherwise)", err=True)
+        return event.since
+    if click.confirm(f"{what}. Was that the event?", default=True, err=True):
+        return event.since
+    given = click.prompt("When was it? (23:41, 45m ago, or none)", default="none", err=True)
+    return None if given.strip() == "none" else told_moment(given.strip(), time.time())
+
+
+def told_moment(text: str, now: float) -> float:
+    """What an operator means by a time, in seconds since 1970: RFC 3339, `HH:MM` of this clock, or a duration ago."""
+    from restart.rules.durations import seconds
+    from restart.survey.sort import moment
+
+    given = text.removesuffix("ago").strip()
+    readers: tuple[Callable[[str], float], ...] = (
+        lambda text: now - seconds(text),
+        moment,
+        lambda text: _of_this_day(text, now),
+    )
+    for read in readers:
+        try:
+            found = read(given)
+            break
+        except (ValueError, OverflowError):
+            continue
+    else:
+        raise UsageMistake(f"--since {text}: no time", remedy="write 2026-11-22T23:41:00Z, 23:41 or 45m")
+    if found > now + 1:
+        raise UsageMistake(f"--since {text} lies ahead", remedy="write when the event was")
+    return found
+
+
+def _of_this_day(text: str, now: float) -> float:
+    """`HH:MM` or `HH:MM:SS` by this machine's clock: the last time that it was so late."""
+    parsed = time.strptime(text, "%H:%M:%S" if text.count(":") == 2 else "%H:%M")
+    today = time.localtime(now)
+    for days in (0, 1):
+        at = time.mktime(
+            (today.tm_year, today.tm_mon, today.tm_mday - days, parsed.tm_hour, parsed.tm_min, parsed.tm_sec, 0, 0, -1)
+        )
+        if at <= now:
+            return at
+    raise ValueError(text)
+
+
+def newest_path(store: str | None, fleet: str) -> Path:
+    """Where the newest observation of `fleet` is kept: beside the store."""
+    from restart.runner.store import default_path
+    from restart.survey.file import newest
+
+    return newest((rooms.store_path(store) or default_path()).expanduser().resolve().parent, fleet)
+
+
+def text_width() -> int:
+    """Columns for text: the terminal's, or 100 in a pipe."""
+    return min(120, shutil.get_terminal_size((100, 24)).columns) if sys.stdout.isatty() else 100

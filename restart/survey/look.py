@@ -1,0 +1,190 @@
+"""Looking at every host at once: the sweep over SSH, the checks of its services, and its power where that is declared.
+
+Each host has a thread of its own while it is looked at, so that one that hangs costs nobody else's time; starts are paced, because
+a log-in costs this process some milliseconds of CPU and hundreds at once would run into their own deadlines. Nothing here
+changes a host.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from restart.engine.readiness import asked_before, summed_up
+from restart.model.answer import Checked, NoAnswer, PowerState
+from restart.model.check import Finding, Verdict
+from restart.model.inventory import Inventory
+from restart.model.question import Shell, ShellReply
+from restart.model.world import Gate
+from restart.probes import sweep
+from restart.probes.output import one_line
+from restart.probes.section import Section
+from restart.probes.sections import boot, identity, kernel, reboot_required, systemd
+from restart.probes.sweep import Swept
+from restart.transports.asking import Asking, Runs
+
+SECTIONS: tuple[Section[object], ...] = (
+    boot.SECTION,
+    identity.SECTION,
+    kernel.SECTION,
+    reboot_required.SECTION,
+    systemd.SECTION,
+)
+
+HOST_S = 30.0
+"""How long one host may take, everything counted. Past that it is given up, whatever its thread still waits for."""
+
+COMMAND_S = 10.0
+"""How long the sweep may take on the host."""
+
+AT_ONCE_MAX = 400
+"""Hosts looked at at once: so many threads hang on hosts that hang."""
+
+START_EVERY_S = 0.015
+"""Between the starts of two looks, in seconds: about what a log-in costs this process."""
+
+ReadPower = Callable[[str], PowerState | NoAnswer]
+"""What the power control of a host says of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What was seen of one host. `at_s` is when its answer came, in seconds since the looking began.
+
+    `ready` has a finding for each of its services; `power` is None where no power control is declared.
+    """
+
+    swept: Swept | NoAnswer
+    at_s: float = 0.0
+    ready: Mapping[str, Finding] = field(default_factory=dict)
+    power: PowerState | NoAnswer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """All looks, by host, in inventory order. `began` is the controller's wall clock in seconds since 1970, `took_s` how long it took."""
+
+    looks: Mapping[str, Look]
+    began: float
+    took_s: float
+
+
+def look_at_all(
+    inventory: Inventory,
+    hosts: Sequence[str],
+    *,
+    gates: Mapping[str, Gate],
+    ssh: Runs,
+    read_power: ReadPower | None = None,
+    seen: Callable[[str, Look], None] = lambda host, look: None,
+    at_once_max: int = AT_ONCE_MAX,
+    start_every_s: float = START_EVERY_S,
+    host_s: float = HOST_S,
+) -> Looked:
+    """Look at `hosts`, all at once as far as `at_once_max` allows. Every host has a look, a silent one too.
+
+    Takes at most `host_s` for each `at_once_max` hosts that hang, and `start_every_s` for each host. `seen` hears of each look,
+    from the thread that made it.
+    """
+    asking = Asking(inventory, gates=gates, ssh=ssh)
+    services = _services_of(inventory)
+    began, start_s = time.time(), time.monotonic()
+    free = threading.Semaphore(at_once_max)
+    lock = threading.Lock()
+    found: dict[str, Look] = {}
+    due_s: dict[str, float] = {}
+    all_done = threading.Condition(lock)
+
+    def end(host: str, look: Look) -> None:
+        with all_done:
+            if host in found:
+                return
+            found[host] = look
+            all_done.notify_all()
+        free.release()
+        seen(host, look)
+
+    def work(host: str) -> None:
+        try:
+            look = _look(inventory, host, services.get(host, ()), asking, ssh, read_power, start_s, host_s)
+        except Exception as error:  # noqa: BLE001 - a worker's edge: a fault of ours is not a fault of the host
+            what = f"a fault of this tool: {type(error).__name__}: {error}"
+            look = Look(swept=NoAnswer(reason="broken", detail=one_line(what)), at_s=time.monotonic() - start_s)
+        end(host, look)
+
+    def give_up_late() -> None:
+        now_s = time.monotonic()
+        with lock:
+            late = [host for host, at_s in due_s.items() if at_s <= now_s and host not in found]
+        for host in late:
+            nothing = NoAnswer(reason="timeout", detail=f"no end of looking at it within {host_s:g} s")
+            end(host, Look(swept=nothing, at_s=now_s - start_s))
+
+    next_s = start_s
+    for host in hosts:
+        while not free.acquire(timeout=0.2):
+            give_up_late()
+        pause_s = next_s - time.monotonic()
+        if pause_s > 0:
+            time.sleep(pause_s)
+        next_s = max(next_s, time.monotonic() - 0.5) + start_every_s
+        with lock:
+            # A little beyond the host's own time: a look that keeps to it ends by itself, and says more.
+            due_s[host] = time.monotonic() + host_s + 1.0
+        threading.Thread(target=work, args=(host,), name=f"restart survey {host}", daemon=True).start()
+    while True:
+        with all_done:
+            if len(found) == len(due_s) or (all_done.wait(0.2) and len(found) == len(due_s)):
+                break
+        give_up_late()
+    return Looked(
+        looks={host: found[host] for host in inventory.hosts if host in found},
+        began=began,
+        took_s=time.monotonic() - start_s,
+    )
+
+
+def _look(
+    inventory: Inventory,
+    host: str,
+    services: Sequence[str],
+    asking: Asking,
+    ssh: Runs,
+    read_power: ReadPower | None,
+    start_s: float,
+    host_s: float,
+) -> Look:
+    """One host: the sweep first, then the checks of its services while there is time, then its power."""
+    end_s = time.monotonic() + host_s
+    swept = sweep.parse(_sent(ssh, sweep.shell(host, SECTIONS, COMMAND_S)))
+    at_s = time.monotonic() - start_s
+    # A host that does not let us in is not asked again over SSH; its other checks may still tell that it works.
+    silent = {host: swept} if isinstance(swept, NoAnswer) else {}
+    ready: dict[str, Finding] = {}
+    for name in services:
+        findings = []
+        for check in asked_before(inventory.services[name].ready):
+            if time.monotonic() + check.timeout_s > end_s:
+                findings.append(Finding(verdict=Verdict.UNKNOWN, evidence=f"{check.kind}: no time was left to ask"))
+            else:
+                findings.append(asking.finding(check, host, name, silent))
+        verdict, evidence = summed_up(Checked(findings=tuple(findings)))
+        ready[name] = Finding(verdict=verdict, evidence=evidence)
+    power = None
+    if read_power is not None and inventory.hosts[host].power is not None:
+        power = read_power(host)
+    return Look(swept=swept, at_s=at_s, ready=ready, power=power)
+
+
+def _sent(ssh: Runs, shell: Shell) -> ShellReply | NoAnswer:
+    return ssh.run(shell)
+
+
+def _services_of(inventory: Inventory) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for service in inventory.services.values():
+        for host in service.hosts:
+            found.setdefault(host, []).append(service.name)
+    return found

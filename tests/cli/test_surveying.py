@@ -1,0 +1,79 @@
+"""restart survey: looks, sorts, keeps what it saw, and ends with 0 whatever it found."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from restart.cli.surveying import told_moment
+from restart.errors import UsageMistake
+from tests.cli.conftest import Said
+
+Restart = Callable[..., Said]
+NOW = 1_795_306_200.0
+
+
+@pytest.fixture
+def dark(tmp_path: Path) -> Iterator[Path]:
+    """A fleet of one host whose SSH port refuses, and whose web port answers nothing."""
+    with socket.socket() as held:
+        # Bound and not listening: it refuses, and nobody else takes it.
+        held.bind(("127.0.0.1", 0))
+        file = tmp_path / "dark.yml"
+        file.write_text(
+            "version: 1\nfleet: dark\ndefaults: {ssh: {user: ops, config: /dev/null}}\n"
+            f"hosts: {{a: {{address: 127.0.0.1, ssh: {{user: ops, config: /dev/null, port: {held.getsockname()[1]}}}}}}}\n"
+            "services: {web: {hosts: a}}\n"
+        )
+        yield file
+
+
+def test_a_survey_ends_with_0_whatever_it_found(restart: Restart, dark: Path) -> None:
+    said = restart("survey", str(dark))
+    assert (said.code, said.err) == (0, "")
+    assert "1  unknown" in said.out
+    assert "SSH is refused" in said.out
+    assert "OUTAGE" in said.out
+
+
+def test_with_the_events_time_a_silent_host_is_judged(restart: Restart, dark: Path) -> None:
+    assert "1  stuck" in restart("survey", str(dark), "--since", "1h").out
+    assert "1  returning" in restart("survey", str(dark), "--since", "1m").out
+
+
+def test_what_was_seen_is_kept_beside_the_store_and_where_it_is_wanted(
+    restart: Restart, dark: Path, tmp_path: Path
+) -> None:
+    said = restart("survey", str(dark), "--save", "seen.json", "--format", "json")
+    told = json.loads(said.out)
+    assert told["summary"]["counts"]["unknown"] == 1
+    kept = json.loads((tmp_path / "store/observations/dark.json").read_text())
+    saved = json.loads((tmp_path / "seen.json").read_text())
+    assert kept == saved
+    assert kept["digest"] == told["digest"]
+
+
+def test_no_store_is_made_to_look(restart: Restart, dark: Path, tmp_path: Path) -> None:
+    restart("survey", str(dark))
+    assert not (tmp_path / "store/store.db").exists()
+
+
+def test_a_selection_that_names_nobody_is_a_mistake(restart: Restart, dark: Path) -> None:
+    assert restart("survey", str(dark), "--limit", "nobody").code == 2
+
+
+def test_a_time_is_said_in_three_ways() -> None:
+    assert told_moment("2026-11-22T00:00:00Z", NOW) == 1_795_305_600.0
+    assert told_moment("45m", NOW) == told_moment("45m ago", NOW) == NOW - 2700
+    assert 0 <= NOW - told_moment("23:41", NOW) < 86_400
+    assert 0 <= NOW - told_moment("00:00:01", NOW) < 86_400
+
+
+@pytest.mark.parametrize("text", ["", "soon", "25:00", "2030-01-01T00:00:00Z", "2026-11-22T00:00:00"])
+def test_what_is_no_time_is_a_mistake(text: str) -> None:
+    with pytest.raises(UsageMistake):
+        told_moment(text, NOW)
