@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from restart.cli import journals, rooms
 
 if TYPE_CHECKING:
-    from restart.engine import Engine
+    from restart.engine import Engine, Stages
     from restart.model.event import Event, Fact
     from restart.model.plan import Plan
     from restart.model.world import Gate, Watcher
@@ -42,7 +42,7 @@ def begin(
     form: str,
 ) -> int:
     """Start a run of `plan` and carry it to its end; the exit code."""
-    from restart.engine import ENGINE_VERSION, Engine
+    from restart.engine import ENGINE_VERSION, begin
     from restart.model.event import Started
     from restart.planner import plan_json
     from restart.runner import lease, runs
@@ -77,7 +77,7 @@ def begin(
         )
         with lease.take(opened, fleet=plan.fleet, run=name, holder=holder) as held:
             return _carry(
-                Passage(opened=opened, lease=held, plan=plan, engine=Engine(plan), clock=clock, first=first),
+                Passage(opened=opened, lease=held, plan=plan, engine=begin(plan), clock=clock, first=first),
                 shelf,
                 store,
                 form,
@@ -87,7 +87,7 @@ def begin(
 
 def go_on(opened: Store, run: Run, shelf: Mapping[str, Gate], store: str | None, *, form: str) -> int:
     """Go on with `run` from its journal; the exit code."""
-    from restart.engine import ENGINE_VERSION, Engine
+    from restart.engine import ENGINE_VERSION, begin
     from restart.model.event import Resumed
     from restart.reports.rows import facts_of
     from restart.runner import journal, lease, resume
@@ -96,7 +96,7 @@ def go_on(opened: Store, run: Run, shelf: Mapping[str, Gate], store: str | None,
     plan = journals.plan_of(opened, run)
     holder = lease.Holder()
     with lease.take(opened, fleet=run.fleet, run=run.id, holder=holder) as held:
-        engine = Engine(plan)
+        engine = begin(plan)
         cut = resume.resume(opened, run.id, engine, version=ENGINE_VERSION)
         before = tuple(facts_of(journal.rows(opened, run.id)))
         clock = RunClock(cut.at_s)
@@ -112,7 +112,7 @@ class Passage:
     opened: Store
     lease: Lease
     plan: Plan
-    engine: Engine
+    engine: Engine | Stages
     clock: Callable[[], float]
     first: Event
     before: tuple[Fact, ...] = ()

@@ -94,14 +94,14 @@ def rows_now(store: Store, run: Run, plan: Plan) -> tuple[dict[str, Any], ...]:
 
     They are drawn again by replay. A journal of another engine version is told as far as it is stored.
     """
-    from restart.engine import ENGINE_VERSION, Engine
+    from restart.engine import ENGINE_VERSION, begin
     from restart.model.document import as_json
     from restart.runner import journal, resume
 
     rows = journal.rows(store, run.id)
     if not rows or "input" not in rows[-1]:
         return rows
-    engine = Engine(plan)
+    engine = begin(plan)
     try:
         recorded = journal.entries(store, run.id)
         if recorded[-1].seq != rows[-1]["seq"]:

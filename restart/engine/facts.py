@@ -7,6 +7,8 @@ from __future__ import annotations
 
 RUN_STARTED = "run_started"  # why: the operator's reason; data: hosts, waves
 RUN_RESUMED = "run_resumed"  # why: who goes on
+STAGE_STARTED = "stage_started"  # data: stage, stages, mode
+STAGE_DONE = "stage_done"  # why: how it ended; data: stage, stages, mode
 WAVE_STARTED = "wave_started"  # wave, why; data: moves
 WAVE_DONE = "wave_done"  # wave
 MOVE_STARTED = "move_started"  # host, wave; data: services, canary

@@ -154,6 +154,10 @@ def _run_ended(fact: Fact) -> str:
 _TOLD: dict[str, Callable[[Fact], str]] = {
     names.RUN_STARTED: _run_started,
     names.RUN_RESUMED: lambda fact: f"the run goes on{_why(fact)}",
+    names.STAGE_STARTED: lambda fact: (
+        f"stage {fact.data.get('stage')} of {fact.data.get('stages')} begins: {fact.data.get('mode')}"
+    ),
+    names.STAGE_DONE: lambda fact: f"stage {fact.data.get('stage')} of {fact.data.get('stages')} is done{_why(fact)}",
     names.WAVE_STARTED: _wave_started,
     names.WAVE_DONE: lambda fact: f"wave {fact.wave} is done",
     names.MOVE_STARTED: _move_started,

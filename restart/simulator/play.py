@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from restart.engine import ENGINE_VERSION, Engine
+from restart.engine import ENGINE_VERSION, Engine, Stages, begin
 from restart.errors import Held, must
 from restart.model.event import Event, Fact, Outcome, Resumed, Started
 from restart.model.plan import Plan
@@ -127,7 +127,7 @@ class _Run:
             controller="simulator",
             user="nobody",
         )
-        engine = Engine(self.plan)
+        engine = begin(self.plan, Engine)
         outcome: Outcome | None = None
         stuck = ""
         while True:
@@ -154,14 +154,14 @@ class _Run:
             self.referee.appended(event, facts_before)
         self.faults.appended()
 
-    def _resume(self, first: Event) -> tuple[Engine, Event]:
+    def _resume(self, first: Event) -> tuple[Engine | Stages, Event]:
         """A new controller: an engine brought up from the journal, and the event that it hears first."""
         self.resumes += 1
         must(self.resumes <= RESUMES_MAX, "the simulated controller dies without end")
         self.world.crash()
         self.world.let_pass(RESUME_AFTER_S)
         self.faults.revived()
-        engine = Engine(self.plan)
+        engine = begin(self.plan, Engine)
         entries = self.journal.entries()
         if not entries:
             return engine, first
@@ -172,7 +172,7 @@ class _Run:
 class _Judged:
     """An engine whose every step the referee hears of."""
 
-    def __init__(self, engine: Engine, run: _Run) -> None:
+    def __init__(self, engine: Engine | Stages, run: _Run) -> None:
         self._engine = engine
         self._run = run
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from restart.engine import ENGINE_VERSION, Engine
+from restart.engine import ENGINE_VERSION, Engine, Stages, begin
 from restart.model.answer import (
     Answer,
     Booted,
@@ -315,7 +315,7 @@ class Toy:
 class Played:
     """One run in memory: the engine at its end, every event it heard, every fact it told."""
 
-    engine: Engine
+    engine: Engine | Stages
     toy: Toy
     events: list[Event]
     facts: list[Fact]
@@ -336,7 +336,7 @@ def play(
     plan: Plan, toy: Toy, *, until_wave: int | None = None, die_after: int | None = None, events_max: int = 50_000
 ) -> Played:
     """Drive a run to its outcome; with `die_after` the controller dies after that many events and is resumed."""
-    played = Played(Engine(plan), toy, [], [])
+    played = Played(begin(plan), toy, [], [])
     drive_on(played, until_wave=until_wave, die_after=die_after, events_max=events_max)
     if die_after is not None and played.engine.outcome is None:
         resumed(played, events_max=events_max)
@@ -376,8 +376,8 @@ def drive_on(
     _drive(played, first, die_after, events_max, until, more)
 
 
-def replayed(plan: Plan, events: list[Event]) -> Engine:
-    engine = Engine(plan)
+def replayed(plan: Plan, events: list[Event]) -> Engine | Stages:
+    engine = begin(plan)
     for event in events:
         engine.handle(event)
     return engine
