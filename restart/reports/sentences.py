@@ -54,6 +54,15 @@ def _evidence(fact: Fact, before: str = ": ") -> str:
     return f"{before}{fact.evidence}" if fact.evidence else ""
 
 
+def _stage(fact: Fact) -> str:
+    of = f" of {fact.data['stages']}" if "stages" in fact.data else ""
+    return f"stage {fact.data['stage']}{of}" if "stage" in fact.data else "a stage"
+
+
+def _mode(fact: Fact) -> str:
+    return f": {fact.data['mode']}" if "mode" in fact.data else ""
+
+
 def _plain(fact: Fact) -> str:
     return fact.fact.replace("_", " ") + _evidence(fact) + _why(fact)
 
@@ -154,10 +163,8 @@ def _run_ended(fact: Fact) -> str:
 _TOLD: dict[str, Callable[[Fact], str]] = {
     names.RUN_STARTED: _run_started,
     names.RUN_RESUMED: lambda fact: f"the run goes on{_why(fact)}",
-    names.STAGE_STARTED: lambda fact: (
-        f"stage {fact.data.get('stage')} of {fact.data.get('stages')} begins: {fact.data.get('mode')}"
-    ),
-    names.STAGE_DONE: lambda fact: f"stage {fact.data.get('stage')} of {fact.data.get('stages')} is done{_why(fact)}",
+    names.STAGE_STARTED: lambda fact: f"{_stage(fact)} begins{_mode(fact)}",
+    names.STAGE_DONE: lambda fact: f"{_stage(fact)} is done{_why(fact)}",
     names.WAVE_STARTED: _wave_started,
     names.WAVE_DONE: lambda fact: f"wave {fact.wave} is done",
     names.MOVE_STARTED: _move_started,
