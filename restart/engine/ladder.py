@@ -12,7 +12,12 @@ from restart.engine.state import MoveState
 from restart.engine.table import Phase, Sign
 from restart.model.playbook import Rung
 
-SIGN_OF = {"reboot": Sign.RUNG_REBOOT, "service_restart": Sign.RUNG_UNITS, "approve": Sign.RUNG_APPROVAL}
+SIGN_OF = {
+    "reboot": Sign.RUNG_REBOOT,
+    "service_restart": Sign.RUNG_UNITS,
+    "power": Sign.RUNG_POWER,
+    "approve": Sign.RUNG_APPROVAL,
+}
 """By which sign a rung of each kind is begun."""
 
 
@@ -42,12 +47,12 @@ class Ladder:
     def next(self, state: MoveState) -> None:
         """On entry to CLIMBING: the next rung, or the same one again where it was not carried out."""
         if state.same_rung:
-            state.same_rung = False
+            state.same_rung, state.switched = False, ""
             self.climb(state)
             return
         state.rung += 1
-        state.tries = 0
-        ladder = state.playbook.restart
+        state.tries, state.switched = 0, ""
+        ladder = ladder_of(state)
         if state.rung >= len(ladder):
             # Past the ladder's end a host in its old boot is checked once, not for ever.
             if state.still_up and state.rung == len(ladder):
@@ -130,7 +135,13 @@ class Ladder:
         self.sign(state, Sign.RUNG_FAILED)
 
 
+def ladder_of(state: MoveState) -> tuple[Rung, ...]:
+    """The ladder that the move climbs."""
+    ladders = {"restart": state.playbook.restart, "start": state.playbook.start, "stop": state.playbook.stop}
+    return ladders[state.move.act]
+
+
 def rung_of(state: MoveState) -> Rung:
     """The rung at hand."""
-    ladder = state.playbook.restart
+    ladder = ladder_of(state)
     return ladder[min(max(state.rung, 0), len(ladder) - 1)]

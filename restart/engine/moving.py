@@ -12,6 +12,7 @@ from restart.engine.drains import Drains
 from restart.engine.ladder import Ladder, rung_of
 from restart.engine.outbox import Outbox
 from restart.engine.parking import Hold
+from restart.engine.powering import Powering
 from restart.engine.reboots import Reboots
 from restart.engine.state import MoveState
 from restart.engine.table import TABLE, Phase, Sign
@@ -20,6 +21,9 @@ from restart.errors import must
 from restart.model.answer import Answer, Claimed, HeldBy, silence
 from restart.model.check import Verdict
 from restart.model.inventory import Inventory
+
+PREPARING = frozenset({Phase.CLIMBING, Phase.MEASURING, Phase.READING, Phase.PROBING, Phase.SENSING})
+"""Phases in which the next rung's act is prepared."""
 
 
 class Moving:
@@ -56,6 +60,7 @@ class Moving:
         )  # fmt: skip
         self.checking = Checking(inventory, states, outbox, self.ladder, noted)
         reboots, units = Reboots(outbox, self.ladder), UnitRestarts(outbox, self.ladder)
+        self._powering = Powering(outbox, self.ladder)
         self._enter: dict[Phase, Callable[[MoveState], None]] = {
             Phase.CLAIMING: self._claim,
             Phase.DRAINING: self._drains.drain,
@@ -63,6 +68,9 @@ class Moving:
             Phase.MEASURING: self._claim,
             Phase.REBOOTING: reboots.reboot,
             Phase.AWAITING: reboots.await_boot,
+            Phase.PROBING: self._claim,
+            Phase.SENSING: self._powering.sense,
+            Phase.SWITCHING: self._powering.switch,
             Phase.READING: units.read,
             Phase.RESTARTING: units.restart,
             Phase.APPROVING: self._want_approval,
@@ -88,11 +96,13 @@ class Moving:
         if state.acted_s is None:
             # Before the first act: nothing that was known when the controller died allows it.
             state.judged_s, state.sick_in = -inf, frozenset()
-        if state.phase in (Phase.CLIMBING, Phase.MEASURING, Phase.READING) and state.acted_s is None:
+        if state.phase in PREPARING and state.acted_s is None:
             self.ladder.judge_again(state)
         elif state.phase is Phase.CLIMBING:
             self.ladder.climb(state)
-        elif state.phase is Phase.REBOOTING:
+        elif state.phase is Phase.SWITCHING and state.switched == "on":
+            self.sign(state, Sign.UNSURE)
+        elif state.phase in (Phase.REBOOTING, Phase.SWITCHING):
             state.lost_with_process = True
             self.sign(state, Sign.SENT)
         elif state.phase is Phase.RESTARTING:
@@ -143,6 +153,8 @@ class Moving:
             self._first_claim(state, answer)
         elif state.phase is Phase.MEASURING:
             self._measured(state, answer)
+        elif state.phase is Phase.PROBING:
+            self._powering.probed(state, answer)
         else:
             self._confirmed(state, answer)
 

@@ -9,7 +9,7 @@ from restart.model.inventory import Inventory, Service
 from restart.model.plan import Plan
 from restart.model.playbook import Playbook
 
-RUNGS = frozenset({"reboot", "service_restart", "approve"})
+RUNGS = frozenset({"reboot", "service_restart", "power", "approve"})
 CHECKS = frozenset({"ssh", "tcp", "http", "command", "systemd", "boot", "prometheus", "approve"})
 
 
@@ -47,7 +47,7 @@ def _of_playbook(playbook: Playbook) -> Iterator[Refusal]:
     for number, rung in enumerate(playbook.restart, 1):
         if rung.kind not in RUNGS:
             yield _refusal(
-                f"playbook {playbook.name}: rung {number}, {rung.kind}", "use reboot, service_restart or approve"
+                f"playbook {playbook.name}: rung {number}, {rung.kind}", "use reboot, service_restart, power or approve"
             )
 
 

@@ -1,4 +1,4 @@
-"""The rung `reboot`: compare-and-reboot over SSH, proved by the boot id (phases REBOOTING and AWAITING)."""
+"""The rung `reboot`: compare-and-reboot over SSH (phase REBOOTING); and for every rung, the proof by the boot id (phase AWAITING)."""
 
 from __future__ import annotations
 
@@ -37,18 +37,27 @@ class Reboots:
 
     def await_boot(self, state: MoveState) -> None:
         """Wait until the host answers in another boot."""
-        rung = rung_of(state)
-        # Without the host's word the command may still act until its not-after; to ask earlier proves nothing.
-        down_within_s = rung.down_within_s if state.taken else max(rung.down_within_s, NOT_AFTER_S + 5.0)
-        if rung.kind == "approve":
-            down_within_s = rung.back_within_s
+        down_within_s, back_within_s = self._patience_s(state)
         self._outbox.send(
             lambda id: AwaitBoot(
                 id=id, host=state.host, boot_id=state.boot_id,
-                down_within_s=down_within_s, back_within_s=max(rung.back_within_s, down_within_s),
+                down_within_s=down_within_s, back_within_s=max(back_within_s, down_within_s),
             ),
             lambda answer: self._awaited(state, answer),
         )  # fmt: skip
+
+    def _patience_s(self, state: MoveState) -> tuple[float, float]:
+        """How long the host may still answer in its old boot, and how long until it answers in a new one."""
+        rung = rung_of(state)
+        if rung.kind == "approve":
+            return rung.back_within_s, rung.back_within_s
+        if rung.kind == "power":
+            # The switch took its part of the rung's time; what comes after it is left at least half.
+            spent_s = 0.0 if state.acted_s is None else self._outbox.now_s - state.acted_s
+            left_s = max(rung.back_within_s - spent_s, rung.back_within_s / 2)
+            return (left_s if state.switched == "graceful" else min(NOT_AFTER_S, left_s)), left_s
+        # Without the host's word the command may still act until its not-after; to ask earlier proves nothing.
+        return (rung.down_within_s if state.taken else max(rung.down_within_s, NOT_AFTER_S + 5.0)), rung.back_within_s
 
     def _rebooted(self, state: MoveState, answer: Answer) -> None:
         if isinstance(answer, RebootDeclined) and answer.reason == "too-late" and state.tries < TRIES_MAX:
@@ -66,6 +75,8 @@ class Reboots:
     def _awaited(self, state: MoveState, answer: Answer) -> None:
         if isinstance(answer, Booted):
             self._ladder.is_back(state, answer.boot_id, "")
+        elif rung_of(state).kind == "power":
+            self._not_back_by_power(state, answer)
         elif isinstance(answer, StillUp):
             if not state.taken and state.tries < TRIES_MAX:
                 # The command never arrived, and past its not-after it never can: to send it anew is safe.
@@ -84,3 +95,18 @@ class Reboots:
             state.still_up = False
             state.why = f"did not come back within {rung_of(state).back_within_s:g}s: {silence(answer)}"
             self._ladder.rung_failed(state)
+
+    def _not_back_by_power(self, state: MoveState, answer: Answer) -> None:
+        if isinstance(answer, StillUp):
+            state.still_up, state.lost_with_process = not state.rebooted, False
+            state.why = f"still up in the old boot {answer.boot_id} after {state.switched} by its power control"
+        elif state.lost_with_process and not state.taken:
+            self._ladder.sign(state, Sign.UNSURE)
+            return
+        else:
+            state.still_up = False
+            within_s = rung_of(state).back_within_s
+            state.why = (
+                f"did not come back within {within_s:g}s of {state.switched} by its power control: {silence(answer)}"
+            )
+        self._ladder.rung_failed(state)

@@ -17,7 +17,7 @@ class MoveState:
 
     `taken`: the host has accepted this rung's command; `touched`: some rung's; `rebooted`: an earlier rung brought it into a new boot. `same_rung`: the next climb repeats the rung.
     `stepping`: the drain's step at hand may have been carried out. `held_since_s`: since when it waits to be judged well.
-    `look_s`: when its checks are next to be looked at.
+    `look_s`: when its checks are next to be looked at. `switched`: the reset that this rung sends, or has sent, to its power control; `answers`: it let us in just before.
     """
 
     move: Move
@@ -53,6 +53,8 @@ class MoveState:
     asking: set[str | None] = field(default_factory=set)
     next_s: dict[str | None, float] = field(default_factory=dict)
     look_s: float = inf
+    switched: str = ""
+    answers: bool = False
 
     def reset(self) -> None:
         """As if the move had never begun; its place in the plan stays."""

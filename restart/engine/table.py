@@ -5,6 +5,8 @@ proved so, holds its checks, is confirmed to be in the same boot still, undrains
 
     WAITING > CLAIMING > DRAINING > JUDGING > CLIMBING > MEASURING > REBOOTING > AWAITING > CHECKING > CONFIRMING > UNDRAINING > DONE
 
+A rung that switches power has its own way from CLIMBING to AWAITING: PROBING > SENSING > SWITCHING.
+
 Each phase but the resting ones has at most one request in flight. `restart.engine.moving` says what each phase does when it is
 entered, and which sign an answer amounts to; nothing else changes a phase.
 """
@@ -24,6 +26,9 @@ class Phase(StrEnum):
     CLIMBING = "climbing"
     MEASURING = "measuring"
     REBOOTING = "rebooting"
+    PROBING = "probing"
+    SENSING = "sensing"
+    SWITCHING = "switching"
     AWAITING = "awaiting"
     READING = "reading"
     RESTARTING = "restarting"
@@ -55,11 +60,15 @@ class Sign(StrEnum):
     WITHHELD = "withheld"
     RUNG_REBOOT = "rung_reboot"
     RUNG_UNITS = "rung_units"
+    RUNG_POWER = "rung_power"
     RUNG_APPROVAL = "rung_approval"
     LADDER_ENDED = "ladder_ended"
     LADDER_ENDED_UP = "ladder_ended_up"
     LADDER_ENDED_UNTOUCHED = "ladder_ended_untouched"
     MEASURED = "measured"
+    PROBED = "probed"
+    SWITCH = "switch"
+    UNSURE = "unsure"
     SENT = "sent"
     BOOTED = "booted"
     AGAIN = "again"
@@ -96,6 +105,7 @@ TABLE: dict[tuple[Phase, Sign], Phase] = {
     (P.CLIMBING, S.DOUBTED): P.JUDGING,
     (P.CLIMBING, S.RUNG_REBOOT): P.MEASURING,
     (P.CLIMBING, S.RUNG_UNITS): P.READING,
+    (P.CLIMBING, S.RUNG_POWER): P.PROBING,
     (P.CLIMBING, S.RUNG_APPROVAL): P.APPROVING,
     (P.CLIMBING, S.LADDER_ENDED): P.QUARANTINED,
     (P.CLIMBING, S.LADDER_ENDED_UP): P.CHECKING,
@@ -111,6 +121,22 @@ TABLE: dict[tuple[Phase, Sign], Phase] = {
     (P.REBOOTING, S.DOUBTED): P.JUDGING,
     (P.REBOOTING, S.WITHHELD): P.CLIMBING,
     (P.REBOOTING, S.RUNG_FAILED): P.CLIMBING,
+    (P.PROBING, S.DOUBTED): P.JUDGING,
+    (P.PROBING, S.PROBED): P.SENSING,
+    (P.PROBING, S.BOOTED): P.CHECKING,
+    (P.PROBING, S.RUNG_FAILED): P.CLIMBING,
+    (P.SENSING, S.DOUBTED): P.JUDGING,
+    (P.SENSING, S.CALLED_OFF): P.UNDOING,
+    (P.SENSING, S.WITHHELD): P.CLIMBING,
+    (P.SENSING, S.SWITCH): P.SWITCHING,
+    (P.SENSING, S.SENT): P.AWAITING,
+    (P.SENSING, S.LOST): P.IN_DOUBT,
+    (P.SENSING, S.RUNG_FAILED): P.CLIMBING,
+    (P.SWITCHING, S.DOUBTED): P.JUDGING,
+    (P.SWITCHING, S.WITHHELD): P.CLIMBING,
+    (P.SWITCHING, S.SENT): P.AWAITING,
+    (P.SWITCHING, S.UNSURE): P.SENSING,
+    (P.AWAITING, S.UNSURE): P.SENSING,
     (P.AWAITING, S.BOOTED): P.CHECKING,
     (P.AWAITING, S.AGAIN): P.MEASURING,
     (P.AWAITING, S.DOUBTED): P.JUDGING,

@@ -14,6 +14,7 @@ from restart.inventory.schema import NAME
 from restart.inventory.values import seconds_or
 from restart.model.inventory import Host
 from restart.model.playbook import Playbook, Rung, Step
+from restart.rules.durations import spoken
 from restart.rules.fill import placeholders
 
 BUILT_IN = Playbook(name="reboot", restart=(Rung(kind="reboot"),))
@@ -95,6 +96,8 @@ class PlaybookShelf:
             self._problems.at(source, ("name",), what, f"write name: {name}, or rename the file")
         if not any(root.get(ladder) for ladder in _LADDERS):
             self._problems.at(source, (), "no ladder: it does nothing", "write restart:, start: or stop:")
+        for ladder in ("restart", "start"):
+            self._brings_up(source, ladder, root.get(ladder) or ())
         return Playbook(
             name=name,
             drain=tuple(
@@ -104,6 +107,33 @@ class PlaybookShelf:
             ),
             **{ladder: tuple(_rung(rung) for rung in root.get(ladder, ()) if rung is not None) for ladder in _LADDERS},
         )
+
+    def _brings_up(self, source: Source, ladder: str, rungs: Sequence[Mapping[str, Any] | None]) -> None:
+        """A ladder that is to end with the host up has no rung that ends with it off."""
+        for index, held in enumerate(rungs):
+            kind, value = next(iter((held or {"": None}).items()))
+            path: Path = (ladder, index, kind)
+            if kind == "power" and value["reset"] == "off":
+                self._problems.at(
+                    source, (*path, "reset"), f"off in the ladder {ladder} brings no host back", "cycle, or on"
+                )
+            elif kind == "reboot":
+                self._times(source, path, value or {})
+            elif kind == "poweroff":
+                self._problems.at(
+                    source, path, f"poweroff in the ladder {ladder} brings no host back", "reboot", key=True
+                )
+
+    def _times(self, source: Source, path: Path, held: Mapping[str, Any]) -> None:
+        """A host that is back must have gone down before."""
+        down_s = seconds_or(held, "down_within", _RUNG.down_within_s)
+        back_s = seconds_or(held, "back_within", _RUNG.back_within_s)
+        if back_s < down_s:
+            key, other = ("back_within", "down_within") if "back_within" in held else ("down_within", "back_within")
+            what = f"back_within {spoken(back_s)} is shorter than down_within {spoken(down_s)}"
+            self._problems.at(
+                source, (*path, key), what, f"the first counts the second in: change it, or state {other}"
+            )
 
     def _step(self, source: Source, path: Path, held: Mapping[str, Any]) -> Step:
         if ("run" in held) == ("approve" in held):
@@ -142,4 +172,5 @@ def _rung(held: Mapping[str, Any]) -> Rung:
         down_within_s=seconds_or(own, "down_within", _RUNG.down_within_s),
         back_within_s=seconds_or(own, "back_within", _RUNG.back_within_s),
         reset=own.get("reset"),
+        blind=own.get("blind", False),
     )

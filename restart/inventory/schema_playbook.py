@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from restart.inventory.schema_parts import choice, duration, listing, mapping, text
+from restart.inventory.schema_parts import choice, duration, flag, listing, mapping, text
 
 
 def playbook() -> dict[str, Any]:
@@ -31,6 +31,9 @@ def playbook() -> dict[str, Any]:
             {
                 "reset": choice("How.", "graceful", "force", "cycle", "on", "off"),
                 "back_within": duration("It must be back within this. Default: 10m", positive=True),
+                "blind": flag(
+                    "Send force, cycle or off even where the power control cannot say whether the host is on. Default: false"
+                ),
             },
             required=["reset"],
         ),

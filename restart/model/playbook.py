@@ -27,7 +27,7 @@ class Rung:
     """One way to get a host back. `kind` is `service_restart`, `reboot`, `power`, `poweroff` or `approve`.
 
     `service_restart` uses `units` and `ready_within_s`; `reboot` uses `down_within_s` and `back_within_s`;
-    `power` uses `reset` (graceful, force, cycle, on, off) and `back_within_s`; `poweroff` uses `down_within_s`;
+    `power` uses `reset` (graceful, force, cycle, on, off), `back_within_s`, and `blind` (cut power even where nobody can say whether the host is on); `poweroff` uses `down_within_s`;
     `approve` uses `text`.
     """
 
@@ -37,6 +37,7 @@ class Rung:
     down_within_s: float = 60.0
     back_within_s: float = 600.0
     reset: str | None = None
+    blind: bool = False
     text: str | None = None
 
 

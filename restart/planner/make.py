@@ -26,6 +26,7 @@ from restart.planner.kinds import Fleet
 from restart.planner.last import path_in_turn
 from restart.planner.notes import notes
 from restart.planner.overdrawn import overdrawn
+from restart.planner.powerless import powerless
 from restart.planner.reasons import Reasons
 from restart.planner.scope import Scope, draw_scope
 from restart.planner.timeline import Pieces, Timeline
@@ -106,6 +107,7 @@ def _checked_scope(
         *refusals.providers(scope),
         *refusals.limits(scope),
         *overdrawn(scope),
+        *powerless(scope),
         *refusals.overridden(overrides),
     )
     if wrong:

@@ -99,6 +99,8 @@ def _rebooting(fact: Fact) -> str:
     number = fact.data.get("number", 1)
     rung = fact.data.get("rung", "restart")
     what = {"reboot": "rebooting", "service_restart": "restarting its services"}.get(rung, f"restarting by {rung}")
+    if rung == "power":
+        what = f"switching its power: {fact.data.get('reset', 'cycle')}"
     return what if number == 1 else f"{what} (way {number} of its playbook)"
 
 
@@ -171,6 +173,7 @@ _TOLD: dict[str, Callable[[Fact], str]] = {
     names.CLAIMED: lambda fact: "claimed for this run",
     names.DRAINING: lambda fact: f"draining{_evidence(fact)}",
     names.REBOOTING: _rebooting,
+    names.POWER: lambda fact: fact.evidence or f"power is {fact.data.get('state', 'unknown')}",
     names.RUNG_FAILED: lambda fact: f"did not come back by {fact.data.get('rung', 'this way')}{_why(fact)}",
     names.BOOTED: _booted,
     names.READY: _ready,

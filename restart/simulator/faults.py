@@ -161,6 +161,10 @@ class Faults:
     def _answers_lost(self, fault: Fault) -> None:
         self._world.network.lossy.update(dict.fromkeys(fault.hosts, (self._until_us(fault), fault.chance)))
 
+    def _power_unknown(self, fault: Fault) -> None:
+        self._world.powers.unknown.update(fault.hosts)
+        self._end(fault, lambda: self._world.powers.unknown.difference_update(fault.hosts))
+
     def _step_fails(self, fault: Fault) -> None:
         self._world.network.steps_fail.update(fault.hosts)
         self._end(fault, lambda: self._world.network.steps_fail.difference_update(fault.hosts))
@@ -212,6 +216,7 @@ KINDS: dict[str, Callable[[Faults, Fault], None]] = {
     "ssh_hangs": Faults._ssh_hangs,
     "unknown": Faults._unknown,
     "answers_lost": Faults._answers_lost,
+    "power_unknown": Faults._power_unknown,
     "step_fails": Faults._step_fails,
     "foreign_claim": Faults._foreign_claim,
     "lease_lost": Faults._lease_lost,

@@ -20,7 +20,7 @@ CAPABILITIES: Mapping[str, bool] = {
     "shutdown": False,
     "break": False,
     "seed": False,
-    "power-rungs": False,
+    "power-rungs": True,
     "max-rate": True,
 }
 """What a planned run may need, and whether planner and engine have it. Flip one with the issue that delivers it."""

@@ -32,7 +32,7 @@ class HostTruth:
 class Act:
     """One request that really reached the world. `on` is the host that it was said to, None for a URL or the controller.
 
-    `kind` is `reboot`, `units`, `step`, `claim`, `release`, `ask` or `power`. `accepted`: the world did what was asked.
+    `kind` is `reboot`, `units`, `step`, `claim`, `release`, `ask` or `power` (`detail`: the reset). `accepted`: the world did what was asked.
     """
 
     at_s: float

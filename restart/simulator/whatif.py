@@ -97,6 +97,12 @@ SENTENCES = (
     Sentence(
         words="HOSTS fails|fail its|their|the drain|drains", kind="step_fails", takes=_AT_FOR, means="steps for it fail"
     ),
+    Sentence(
+        words="power of HOSTS is|are unknown",
+        kind="power_unknown",
+        takes=_AT_FOR,
+        means="its power control does not answer",
+    ),
     Sentence(words="HOSTS is|are claimed", kind="foreign_claim", takes=_AT_FOR, means="another run holds it"),
     Sentence(words="someone reboots HOSTS", kind="someone_reboots", takes=("at",), means="somebody else restarts it"),
     Sentence(

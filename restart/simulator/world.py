@@ -14,6 +14,7 @@ from restart.model.answer import (
     Claimed,
     HeldBy,
     NoAnswer,
+    PowerSwitched,
     RebootDeclined,
     RebootTaken,
     Released,
@@ -23,12 +24,25 @@ from restart.model.answer import (
 )
 from restart.model.event import Answered, Event, Woke
 from restart.model.inventory import Inventory
-from restart.model.request import Ask, AwaitBoot, Claim, ReadUnits, Reboot, Release, Request, RestartUnits, RunStep
+from restart.model.request import (
+    Ask,
+    AwaitBoot,
+    Claim,
+    ReadPower,
+    ReadUnits,
+    Reboot,
+    Release,
+    Request,
+    RestartUnits,
+    RunStep,
+    SwitchPower,
+)
 from restart.model.world import Gate
 from restart.simulator.clock import Rank, micros, not_before
 from restart.simulator.network import Network
 from restart.simulator.physics.figures import Physics
 from restart.simulator.physics.site import Site
+from restart.simulator.powers import PowerControls
 from restart.simulator.replies import Replies
 from restart.simulator.truth import Act, HostTruth
 
@@ -65,6 +79,7 @@ class SimulatedWorld:
     ) -> None:
         self.site = Site(inventory, physics, seed)
         self.network = Network(self.site)
+        self.powers = PowerControls(self.site)
         self._inventory = inventory
         self._physics = physics
         self._run = run
@@ -161,7 +176,10 @@ class SimulatedWorld:
             if generation == self._generation:
                 self._await(Waiter(request, self._agenda.now_us))
             return
-        answer, delay_s = self._carry_out(request)
+        if isinstance(request, ReadPower | SwitchPower):
+            answer, delay_s = self._power(request, generation)
+        else:
+            answer, delay_s = self._carry_out(request)
         if self.network.loses(request):
             answer = NoAnswer(reason="dropped", detail="the answer was lost on its way")
         self._reply(request, answer, delay_s, generation)
@@ -216,6 +234,15 @@ class SimulatedWorld:
         if isinstance(answer, RebootTaken):
             self._strike(request.host)
         return answer, 0.0
+
+    def _power(self, request: ReadPower | SwitchPower, generation: int) -> tuple[Answer, float]:
+        """A power control answers whether or not its host does."""
+        if isinstance(request, ReadPower):
+            self._act("ask", request, request.host, accepted=True, detail="power")
+            return self.powers.read(request), 0.0
+        answer, took_s = self.powers.switch(request, lambda: generation == self._generation)
+        self._act("power", request, request.host, accepted=isinstance(answer, PowerSwitched), detail=request.reset)
+        return answer, took_s
 
     def _act(self, kind: str, request: Request, on: str | None, *, accepted: bool, detail: str = "") -> None:
         act = Act(

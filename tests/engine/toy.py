@@ -19,6 +19,8 @@ from restart.model.answer import (
     Claimed,
     HeldBy,
     NoAnswer,
+    PowerState,
+    PowerSwitched,
     RebootDeclined,
     RebootTaken,
     Released,
@@ -35,13 +37,18 @@ from restart.model.request import (
     Ask,
     AwaitBoot,
     Claim,
+    ReadPower,
     ReadUnits,
     Reboot,
     Release,
     Request,
     RestartUnits,
     RunStep,
+    SwitchPower,
 )
+
+LATE = Ask | Claim | Reboot | AwaitBoot | ReadPower | SwitchPower
+"""Requests that are answered by the state of things when they arrive."""
 
 REBOOT = Playbook(name="reboot", restart=(Rung(kind="reboot"),))
 
@@ -65,6 +72,8 @@ class ToyHost:
     unit_starts: int = 1
     ours: bool = False
     cured_by_units: bool = True
+    power: str = "on"
+    switches: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -122,7 +131,7 @@ class Toy:
         host = self.hosts[name]
         host.ours = ours
         host.lost_s = host.down_since_s = self.now_s
-        host.up_at_s = None if host.fault == "never_returns" else self.now_s + host.boot_s
+        host.up_at_s = None if host.fault in ("never_returns", "dead") else self.now_s + host.boot_s
 
     def turn_gate(self, service: str, verdict: Verdict) -> None:
         """The gate of `service` answers `verdict` from now on."""
@@ -208,7 +217,7 @@ class Toy:
                 return replace(self.words.pop(0)[1], at_s=self.now_s)
             if self._queue and self._queue[0][0] <= self.now_s:
                 event = heapq.heappop(self._queue)[2]
-                if isinstance(event.answer, Ask | Claim | Reboot | AwaitBoot):  # carried out on arrival
+                if isinstance(event.answer, LATE):  # carried out on arrival
                     event = replace(event, answer=self.late(event.answer))
                 return replace(event, at_s=self.now_s)
             return Woke(at_s=self.now_s)
@@ -216,14 +225,14 @@ class Toy:
     def crash(self, carried_out: Callable[[Request], bool] = lambda request: True) -> None:
         """The controller dies: answers on their way are lost; what was begun has happened, or not, as `carried_out` says."""
         for _, _, event in sorted(self._queue, key=lambda entry: entry[:2]):
-            if isinstance(event.answer, Reboot) and carried_out(event.answer):
+            if isinstance(event.answer, Reboot | SwitchPower) and carried_out(event.answer):
                 self.late(event.answer)
         self._queue.clear()
 
     def carry_out(self, request: Request) -> tuple[float, object]:
         """Delay and answer; what depends on the state at its arrival is answered by `late`."""
         match request:
-            case Ask() | Claim() | Reboot():
+            case Ask() | Claim() | Reboot() | ReadPower() | SwitchPower():
                 return self.latency_s, request
             case AwaitBoot():
                 return self.await_boot(request)
@@ -274,6 +283,10 @@ class Toy:
                 return self.reboot(request)
             case AwaitBoot():
                 return self.awaited(request)
+            case ReadPower():
+                return PowerState(state=self.hosts[request.host].power)
+            case SwitchPower():
+                return self.switch(request)
         raise AssertionError(request)
 
     def reboot(self, request: Reboot) -> Answer:
@@ -292,6 +305,19 @@ class Toy:
             host.reboots += 1
             self.go_down(name, ours=True)
         return RebootTaken()
+
+    def switch(self, request: SwitchPower) -> Answer:
+        """Power is switched; a host that does not return from a reboot does from this, unless it is `dead`."""
+        host = self.hosts[request.host]
+        host.switches.append(request.reset)
+        if self.unanswered(request):
+            return NoAnswer(reason="timeout")
+        if request.reset != "on" or host.power == "off":
+            self.judge(request.host)
+            fault, host.fault = host.fault, "never_returns" if host.fault == "dead" else ""
+            self.go_down(request.host, ours=True)
+            host.fault, host.power = fault, "on"
+        return PowerSwitched()
 
     def await_boot(self, request: AwaitBoot) -> tuple[float, object]:
         host = self.hosts[request.host]

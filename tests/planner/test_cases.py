@@ -24,11 +24,15 @@ AT = "2026-11-22T00:10:00Z"
 
 def load(case: Path, folder: Path) -> tuple[Inventory, dict[str, Any]]:
     """The case's inventory, and what is written below it."""
-    inventory, _, expected = case.read_text(encoding="utf-8").partition("\n---\n")
+    inventory, _, below = case.read_text(encoding="utf-8").partition("\n---\n")
+    expected = yaml.safe_load(below)
+    for name, playbook in expected.get("playbooks", {}).items():
+        (folder / "playbooks").mkdir(exist_ok=True)
+        (folder / "playbooks" / f"{name}.yml").write_text(yaml.safe_dump(playbook), encoding="utf-8")
     file = folder / "inventory.yml"
     file.write_text(inventory, encoding="utf-8")
     gates = {entry.name: entry.load() for entry in entry_points(group="restart.gates")}
-    return read([file], gates), yaml.safe_load(expected)
+    return read([file], gates), expected
 
 
 def observation(written: dict[str, dict[str, Any]] | None, inventory: Inventory) -> Observation | None:

@@ -97,6 +97,8 @@ def _judge_claim(record: Record, act: Act, host: str) -> None:
 
 def _judge_times(record: Record, act: Act, host: str) -> None:
     """Rule 5: each rung restarts a host once, and a move that is done is not carried out again."""
+    if act.kind == "power" and act.detail == "on":
+        return  # gives power to a host that has none: it takes nothing down, and may be repeated
     count = record.restarts_of(host)
     count.ever += 1
     rungs = record.grounds.rungs[host]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from restart.model.check import Verdict
-from restart.model.request import Ask, Claim, Reboot, Request, RestartUnits, RunStep
+from restart.model.request import Ask, Claim, Reboot, Request, RestartUnits, RunStep, SwitchPower
 from restart.simulator.referee.record import Begun, Record
 from restart.simulator.referee.restated import gate_checks
 from restart.simulator.referee.told import HAIR_S
@@ -17,13 +17,15 @@ def judge_begin(record: Record, request: Request) -> None:
     host = request.host
     if isinstance(request, Claim):
         record.claim_s[request.host] = record.at_s
-    if not named or host is None or not isinstance(request, Reboot | RestartUnits | RunStep):
+    if not named or host is None or not isinstance(request, Reboot | RestartUnits | RunStep | SwitchPower):
         return
     record.begun[request.id] = Begun(
         request=request, seq=record.seq, at_s=record.at_s, claim_s=record.claim_s.get(host)
     )
     _judge_flags(record, request, host)
-    if isinstance(request, Reboot | RestartUnits):
+    if isinstance(request, Reboot | RestartUnits | SwitchPower):
+        if isinstance(request, SwitchPower):
+            _judge_cut(record, request)
         if host not in record.begun_acts:
             _judge_closed(record, request, host)
         if host not in record.begun_moves:
@@ -37,6 +39,15 @@ def judge_begin(record: Record, request: Request) -> None:
         _judge_closed(record, request, host)
         _judge_gates(record, request, host)
         record.begun_moves.add(host)
+
+
+def _judge_cut(record: Record, request: SwitchPower) -> None:
+    """Rule 9: UNKNOWN opens nothing, and power is not cut on it, save where the rung says so (`blind`)."""
+    if request.reset in ("on", "graceful") or record.power.get(request.host) in ("on", "off"):
+        return
+    if not any(rung.blind for rung in record.grounds.power_rungs(request.host) if rung.reset == request.reset):
+        what = f"{_name(request)} ({request.reset}) cuts power, and nobody has said whether the host is on"
+        record.call(9, what, host=request.host)
 
 
 def _name(request: Request) -> str:
@@ -56,6 +67,8 @@ def _judge_named(record: Record, request: Request) -> bool:
     if request.host not in grounds.moves:
         record.call(7, f"{_name(request)}: the plan has no move for this host", host=request.host)
         return False
+    if isinstance(request, SwitchPower) and not grounds.named_reset(request):
+        record.call(7, f"{_name(request)}: its ladder has no power rung {request.reset}", host=request.host)
     if isinstance(request, RunStep) and not grounds.named_step(request):
         what = f"{_name(request)}: the plan names no such command on {request.on}: {request.command}"
         record.call(7, what, host=request.host)
@@ -76,7 +89,7 @@ def _judge_closed(record: Record, request: Request, host: str) -> None:
             record.call(4, f"{_name(request)} starts while watch {number} is {verdict or 'not asked yet'}", host=host)
 
 
-def _judge_flags(record: Record, request: Reboot | RestartUnits | RunStep, host: str) -> None:
+def _judge_flags(record: Record, request: Reboot | RestartUnits | RunStep | SwitchPower, host: str) -> None:
     """Rule 4 for stop flags: under one, nothing that touches what it stands on is done to a host, save that a drain is undone."""
     if isinstance(request, RunStep) and request.undo:
         return

@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from restart.model.check import SSH_CHECK, Check
 from restart.model.inventory import Dependency
 from restart.model.plan import Plan
-from restart.model.request import Ask, RunStep
+from restart.model.playbook import Rung
+from restart.model.request import Ask, RunStep, SwitchPower
 from restart.simulator.referee.restated import (
     down_max,
     edges_of,
     filled,
+    ladder_of,
     near,
     on_the_path,
     ready_min,
@@ -44,9 +46,8 @@ class Grounds:
         self.unfinished: dict[str, dict[str, None]] = {name: {} for name in inventory.services}
         for host in self.moves:
             self.not_finished(host)
-        self.rungs = {
-            move.host: tuple(rung.kind for rung in inventory.playbooks[move.playbook].restart) for move in plan.moves()
-        }
+        self.ladder = {move.host: ladder_of(inventory.playbooks[move.playbook], move.act) for move in plan.moves()}
+        self.rungs = {host: tuple(rung.kind for rung in ladder) for host, ladder in self.ladder.items()}
         self._steps: dict[str, list[tuple[str | None, re.Pattern[str]]]] = {
             playbook.name: [(on, filled(text)) for on, text in steps_of(playbook)]
             for playbook in inventory.playbooks.values()
@@ -54,6 +55,10 @@ class Grounds:
         self._checks = _by_likeness(inventory.watch)
         for service in inventory.services.values():
             self._checks |= _by_likeness((*service.ready, *service.gate, SSH_CHECK))
+
+    def power_rungs(self, host: str) -> tuple[Rung, ...]:
+        """The rungs of the host's ladder that switch power."""
+        return tuple(rung for rung in self.ladder.get(host, ()) if rung.kind == "power")
 
     def needed(self, edge: Dependency) -> int:
         """Ready members of the provider that `edge` asks for."""
@@ -92,6 +97,11 @@ class Grounds:
             request.on == (on or request.host) and text.fullmatch(request.command)
             for on, text in self._steps.get(playbook, ())
         )
+
+    def named_reset(self, request: SwitchPower) -> bool:
+        """Whether the ladder has a rung that switches power this way, or any: power that is found off is switched on."""
+        rungs = self.power_rungs(request.host)
+        return bool(rungs) and (request.reset == "on" or any(rung.reset == request.reset for rung in rungs))
 
     def named_checks(self, ask: Ask) -> bool:
         """Whether the plan names every check of `ask`; the proof of a reboot carries a baseline that the plan cannot hold."""

@@ -87,6 +87,8 @@ class Record:
     """What a person is waited for: target -> text."""
     begun_moves: set[str] = field(default_factory=set)
     begun_acts: set[str] = field(default_factory=set)
+    power: dict[str, str] = field(default_factory=dict)
+    """What each host's power control said last: on, off or unknown."""
     parted: str | None = None
     """Why this controller may act no longer (its lease is lost)."""
     reasons: dict[int, str] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from restart.model.answer import (
     Claimed,
     HeldBy,
     NoAnswer,
+    PowerState,
     RebootDeclined,
     StepRan,
     Units,
@@ -208,6 +209,10 @@ class Referee:
             record.reason(5, f"{request.host}: {told} while its boot was waited for")
         elif isinstance(answer, NoAnswer | RebootDeclined) or (isinstance(answer, StepRan) and answer.exit_status):
             record.reason(5, f"{request.host}: {told} to {type(request).__name__}")
+        elif isinstance(answer, PowerState):
+            record.power[request.host or ""] = answer.state
+            if answer.state == "unknown":
+                record.reason(5, f"{request.host}: nobody can say whether it has power")
         elif isinstance(request, RestartUnits) and not isinstance(answer, Units):
             record.reason(5, f"{request.host}: {told} to a restart of units")
         elif isinstance(request, Claim) and not isinstance(answer, Claimed):

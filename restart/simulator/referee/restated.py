@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from restart.model.check import SSH_CHECK, Check
 from restart.model.inventory import Amount, Dependency, Host, Inventory, Limit, Service
-from restart.model.playbook import Playbook
+from restart.model.playbook import Playbook, Rung
 
 IN_FLIGHT_WITHOUT_LIMIT = 10
 """Moves in flight at once where nobody wrote a fleet-wide limit (design: defaults)."""
@@ -202,6 +202,11 @@ def near(inventory: Inventory) -> dict[str, frozenset[str]]:
             found[name].add(edge.provider)
             found[edge.provider].add(name)
     return {name: frozenset(others) for name, others in found.items()}
+
+
+def ladder_of(playbook: Playbook, act: str) -> tuple[Rung, ...]:
+    """The ladder that a move climbs: restart, start or stop."""
+    return {"restart": playbook.restart, "start": playbook.start, "stop": playbook.stop}[act]
 
 
 def steps_of(playbook: Playbook) -> Iterator[tuple[str | None, str]]:
