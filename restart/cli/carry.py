@@ -143,6 +143,7 @@ def _carry(
         words=both(Words(passage.opened, run), FlagWords(passage.opened, passage.plan.fleet, passage.engine.flags)),
         lease_lost=passage.lease.lost,
         withheld=FlagGuard(passage.opened, passage.plan.inventory),
+        powers=rooms.powers(),
     )
     try:
         with (

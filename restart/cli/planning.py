@@ -185,7 +185,7 @@ def schema_command(scenario: bool) -> None:
         return
     from restart.inventory import schema
 
-    rooms.show_json(schema(rooms.gates()))
+    rooms.show_json(schema(rooms.gates(), rooms.powers()))
 
 
 def _plan_json(plan: Any) -> str:

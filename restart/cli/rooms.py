@@ -18,7 +18,7 @@ from restart.errors import Drift, Refusal, Refused, RestartError, UsageMistake
 if TYPE_CHECKING:
     from restart.model.inventory import Inventory
     from restart.model.plan import Duration, Plan
-    from restart.model.world import Gate
+    from restart.model.world import Gate, Power
     from restart.runner.store import Store
 
 DEFAULT_NAMES = ("inventory.yml", "inventory.yaml", "inventory")
@@ -26,24 +26,34 @@ DEFAULT_NAMES = ("inventory.yml", "inventory.yaml", "inventory")
 
 def gates() -> dict[str, Gate]:
     """Every gate on the shelf, by kind. Raises `RestartError` naming the plugin that cannot be loaded."""
-    from importlib.metadata import entry_points
-
-    shelf: dict[str, Gate] = {}
-    for entry in entry_points(group="restart.gates"):
-        origin = f"{entry.name} of {entry.dist.name}" if entry.dist else entry.name
-        try:
-            gate = entry.load()
-            shelf[gate.kind] = gate
-        except Exception as error:
-            # A plugin is foreign code: whatever it raises is told with its name.
-            raise RestartError(
-                f"the gate {origin} ({entry.value}) cannot be loaded: {type(error).__name__}: {error}",
-                remedy="mend or uninstall it",
-            ) from error
+    shelf = {gate.kind: gate for gate in _shelf("restart.gates", "gate")}
     if not shelf:
         raise RestartError(
             "no gates are installed, not even our own", remedy="install the package again: pip install staged-restart"
         )
+    return shelf
+
+
+def powers() -> dict[str, Power]:
+    """Every power method on the shelf, by its name. Raises `RestartError` naming the plugin that cannot be loaded."""
+    return {power.method: power for power in _shelf("restart.power", "power method")}
+
+
+def _shelf(group: str, noun: str) -> list[Any]:
+    """What the entry points of `group` lead to."""
+    from importlib.metadata import entry_points
+
+    shelf = []
+    for entry in entry_points(group=group):
+        origin = f"{entry.name} of {entry.dist.name}" if entry.dist else entry.name
+        try:
+            shelf.append(entry.load())
+        except Exception as error:
+            # A plugin is foreign code: whatever it raises is told with its name.
+            raise RestartError(
+                f"the {noun} {origin} ({entry.value}) cannot be loaded: {type(error).__name__}: {error}",
+                remedy="mend or uninstall it",
+            ) from error
     return shelf
 
 
@@ -73,7 +83,7 @@ def read_inventory(path: Path, shelf: Mapping[str, Gate], *, cycles_are_problems
     from restart.inventory import read
 
     try:
-        return read([path], shelf, cycles_are_problems=cycles_are_problems)
+        return read([path], shelf, powers=powers(), cycles_are_problems=cycles_are_problems)
     except OSError as error:
         raise UsageMistake(f"{path} cannot be read: {error.strerror}") from error
 

@@ -11,6 +11,7 @@ from restart.inventory.tree import Block, line_of
 from restart.inventory.values import expect_of, plain, ssh_of, written
 from restart.model.inventory import Host, Ssh
 from restart.model.playbook import PowerControl
+from restart.model.world import Power
 from restart.rules.names import EXPANSION_MAX, Names, expand, span
 
 HOSTS_MAX = EXPANSION_MAX
@@ -25,8 +26,9 @@ LIKE_A_HOST = 0.75
 class HostTable:
     """The hosts of all files, and where each stands. `known` also holds those whose entry is wrong, so that one mistake is told once."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, powers: Mapping[str, Power]) -> None:
         self._problems = problems
+        self._powers = powers
         self._unfolded = 0
         self._ssh_own: dict[str, Mapping[str, Any]] = {}
         self._written: dict[tuple[int, str], tuple[str, ...]] = {}
@@ -86,6 +88,8 @@ class HostTable:
             convert = _FIELDS.get(field)
             if field == "ssh":
                 convert = lambda own: ssh_of(own, defaults)  # noqa: E731 - one of the table's, with the defaults
+            elif field == "power":
+                convert = lambda own: self._power(own, source, path)  # noqa: E731 - and one with the shelf
             if isinstance(unfolded, list):
                 varying[field] = [convert(one) for one in unfolded] if convert else unfolded
             else:
@@ -96,6 +100,17 @@ class HostTable:
             host = Host(**{"name": name, "address": name, **columns, **fields})
             self.hosts[name] = self.known[name] = host
             self._ssh_own[name] = own_ssh
+
+    def _power(self, value: Mapping[str, Any], source: Source, path: Path) -> PowerControl | None:
+        if not value:  # taken out, being wrong
+            return None
+        method, held = next(iter(value.items()))
+        params = plain(held) or {}
+        try:
+            return PowerControl(method=method, params=self._powers[method].params(params) if self._powers else params)
+        except ValueError as error:
+            self._problems.at(source, (*path, "power", method), str(error).removeprefix(f"{method}: "))
+            return None
 
     def _unfold(self, value: Any, key: str, names: tuple[str, ...], source: Source, path: Path) -> list[Any] | None:
         """What `value` is for each of `names`; None where it is the same for all."""
@@ -196,13 +211,8 @@ class HostTable:
             done.update(trail)
 
 
-def _power(value: Mapping[str, Any]) -> PowerControl:
-    method, params = next(iter(value.items()))
-    return PowerControl(method=method, params=plain(params))
-
-
 def _uses(value: Mapping[str, Any]) -> dict[str, float]:
     return {limit: float(taken) for limit, taken in value.items()}
 
 
-_FIELDS: Mapping[str, Callable[[Any], Any]] = {"labels": dict, "expect": expect_of, "uses": _uses, "power": _power}
+_FIELDS: Mapping[str, Callable[[Any], Any]] = {"labels": dict, "expect": expect_of, "uses": _uses}

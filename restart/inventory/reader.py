@@ -18,35 +18,50 @@ from restart.inventory.playbooks import PlaybookShelf
 from restart.inventory.problems import PROBLEMS_MAX, EnoughProblems, Path, Problems, Source, clipped
 from restart.inventory.rings import report_rings
 from restart.inventory.schema import definitions
+from restart.inventory.schema_power import NO_SHELF
 from restart.inventory.services import ServiceTable
 from restart.inventory.shape import compiled
 from restart.inventory.values import expect_of, ssh_of
 from restart.model.inventory import Expect, Host, Inventory, Ssh
-from restart.model.world import Gate
+from restart.model.world import Gate, Power
 
 
-def read(paths: Sequence[FilePath], gates: Mapping[str, Gate], *, cycles_are_problems: bool = False) -> Inventory:
-    """The inventory in `paths` (files, and folders of files), resolved. `gates` are the kinds of checks, by name.
+def read(
+    paths: Sequence[FilePath],
+    gates: Mapping[str, Gate],
+    *,
+    powers: Mapping[str, Power] = NO_SHELF,
+    cycles_are_problems: bool = False,
+) -> Inventory:
+    """The inventory in `paths` (files, and folders of files), resolved. `gates` are the kinds of checks by name, `powers` the methods
+    by which power is switched.
 
     Raises `InventoryInvalid` with all problems. Services that require each other in a ring are a problem only where
     `cycles_are_problems` (for `validate`); the planner refuses them in its own words.
     """
     must(bool(paths), "an inventory is read from at least one path")
-    return _read(paths, gates, cycles_are_problems=cycles_are_problems, block=None)
+    return _read(paths, gates, powers, cycles_are_problems=cycles_are_problems, block=None)
 
 
 def read_block(source: Source, file: FilePath, gates: Mapping[str, Gate]) -> Inventory:
     """The inventory that is a part of another document: `source` holds that part of `file`. Raises as `read` does."""
-    return _read([file], gates, cycles_are_problems=False, block=source)
+    return _read([file], gates, NO_SHELF, cycles_are_problems=False, block=source)
 
 
 def _read(
-    paths: Sequence[FilePath], gates: Mapping[str, Gate], *, cycles_are_problems: bool, block: Source | None
+    paths: Sequence[FilePath],
+    gates: Mapping[str, Gate],
+    powers: Mapping[str, Power],
+    *,
+    cycles_are_problems: bool,
+    block: Source | None,
 ) -> Inventory:
     problems = Problems()
     try:
         with _no_garbage_collection():
-            inventory = _Reading(paths, gates, problems, block).inventory(cycles_are_problems=cycles_are_problems)
+            inventory = _Reading(paths, gates, powers, problems, block).inventory(
+                cycles_are_problems=cycles_are_problems
+            )
     except EnoughProblems:
         found = problems.in_order()
         last = found[-1]
@@ -84,16 +99,21 @@ class _Reading:
     """One reading of an inventory, step by step."""
 
     def __init__(
-        self, paths: Sequence[FilePath], gates: Mapping[str, Gate], problems: Problems, block: Source | None
+        self,
+        paths: Sequence[FilePath],
+        gates: Mapping[str, Gate],
+        powers: Mapping[str, Power],
+        problems: Problems,
+        block: Source | None,
     ) -> None:
         self._problems = problems
         self._gates = gates
-        self._definitions = definitions(gates)
+        self._definitions = definitions(gates, powers)
         self._folders = playbook_folders(paths)
         self._sources = sources(paths, problems) if block is None else [block]
         self._all_read = not len(problems)
         self._given = {key for source in self._sources for key in source.root}
-        self._hosts = HostTable(problems)
+        self._hosts = HostTable(problems, powers)
         self._services = ServiceTable(problems, self._hosts.names)
 
     def inventory(self, *, cycles_are_problems: bool) -> Inventory:

@@ -25,25 +25,26 @@ from restart.inventory.schema_parts import (
     whole,
 )
 from restart.inventory.schema_playbook import playbook
-from restart.model.world import Gate
+from restart.inventory.schema_power import NO_SHELF, power
+from restart.model.world import Gate, Power
 
 HOST_NAME = r"^[A-Za-z0-9_\[][A-Za-z0-9_.\[\]-]*$"
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 
 
-def schema(gates: Mapping[str, Gate]) -> dict[str, Any]:
-    """JSON Schema of an inventory file or a playbook; the kinds of checks are those in `gates`."""
+def schema(gates: Mapping[str, Gate], powers: Mapping[str, Power] = NO_SHELF) -> dict[str, Any]:
+    """JSON Schema of an inventory file or a playbook; the kinds of checks are those in `gates`, the ways to switch power those in `powers`."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "staged-restart: an inventory or a playbook, format version 1",
         "if": {"anyOf": [{"required": [key]} for key in ("name", "drain", "restart", "start", "stop")]},
         "then": {"$ref": "#/$defs/playbook"},
         "else": {"$ref": "#/$defs/inventory"},
-        "$defs": definitions(gates),
+        "$defs": definitions(gates, powers),
     }
 
 
-def definitions(gates: Mapping[str, Gate]) -> dict[str, Any]:
+def definitions(gates: Mapping[str, Gate], powers: Mapping[str, Power] = NO_SHELF) -> dict[str, Any]:
     """The parts of the schema by name: `inventory`, `playbook`, `host`, `service`, `check` and so on."""
     return {
         "inventory": _inventory(),
@@ -51,6 +52,7 @@ def definitions(gates: Mapping[str, Gate]) -> dict[str, Any]:
         "ssh": _ssh(),
         "expect": _expect(),
         "host": _host(),
+        "power": power(powers),
         "service": _service(),
         "dependency": _dependency(),
         "limit": _limit(),
@@ -151,52 +153,9 @@ def _host() -> dict[str, Any]:
             },
             "site": text("Where it stands."),
             "controller": flag("Whether this tool runs on it: then it is left alone."),
-            "power": _power(),
+            "power": {"$ref": "#/$defs/power"},
         },
         nullable=True,
-    )
-
-
-def _power() -> dict[str, Any]:
-    return mapping(
-        "How its power is switched: one method. Secrets are named here, never written.",
-        {
-            "redfish": mapping(
-                "A BMC that speaks Redfish.",
-                {
-                    "url": text("https URL of the BMC."),
-                    "system": text("Id of the system, where the BMC has several."),
-                    "user": text("User of the BMC."),
-                    "password_env": text("Environment variable of the controller that holds the password."),
-                },
-                required=["url"],
-            ),
-            "ipmi": mapping(
-                "A BMC that speaks IPMI.",
-                {
-                    "address": text("Name or address of the BMC."),
-                    "user": text("User of the BMC."),
-                    "password_env": text("Environment variable of the controller that holds the password."),
-                },
-                required=["address"],
-            ),
-            "wol": mapping(
-                "Wake on LAN: can only switch on.",
-                {"mac": text("Hardware address."), "broadcast": text("Address to send to.")},
-                required=["mac"],
-            ),
-            "libvirt": mapping(
-                "A virtual machine.",
-                {"uri": text("libvirt URI."), "domain": text("Name of the domain. Default: the host's name")},
-            ),
-            "command": mapping(
-                "Commands on the controller.",
-                {key: text(f"Command for: {key}.") for key in ("on", "off", "cycle", "force", "status")},
-                least=1,
-            ),
-        },
-        least=1,
-        most=1,
     )
 
 

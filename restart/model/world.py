@@ -1,4 +1,4 @@
-"""The protocols that join the house: a world that carries out requests, a gate on its shelf, a watcher."""
+"""The protocols that join the house: a world that carries out requests, a gate and a power method on their shelves, a watcher."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     # Protocols need their types' names only; a command that never runs a plan need not load events and requests.
     from collections.abc import Mapping, Sequence
 
+    from restart.model.answer import NoAnswer, PowerState, PowerSwitched
     from restart.model.check import Check, Finding
     from restart.model.event import Event, Fact
     from restart.model.inventory import Host
@@ -55,4 +56,31 @@ class Gate(Protocol):
         """The verdict on the replies, in the order of the questions; the last ones may be missing.
 
         Never raises on any reply: what cannot be read is UNKNOWN, with evidence.
+        """
+
+
+class Power(Protocol):
+    """One way to switch power. It keeps nothing between two calls, may be called from any number of threads, and never raises
+    for what the world does: a BMC that cannot be reached is data."""
+
+    method: str
+    schema: Mapping[str, Any]
+    """JSON Schema of the value under the method's key in a host's `power`."""
+
+    def params(self, value: Any) -> Mapping[str, Any]:
+        """The method's params from the value as written (already valid by `schema`). Secrets are named in it, never held.
+
+        Raises `ValueError`, with the way out, on what the schema cannot say.
+        """
+
+    def tells(self, params: Mapping[str, Any]) -> bool:
+        """Whether it can say that a host is off: then that proves it, and else SSH must (design: rule 20)."""
+
+    def state(self, host: Host, within_s: float) -> PowerState:
+        """What the power of `host` is, learnt within `within_s`; `unknown` where it cannot be learnt, with why."""
+
+    def switch(self, host: Host, reset: str, within_s: float) -> PowerSwitched | NoAnswer:
+        """Carry out `reset` (see `SwitchPower`) within `within_s`; `off` is proved, and `cycle` never switches on what is not proved off.
+
+        `NoAnswer` where it was not done or is not known to be done.
         """

@@ -1,8 +1,8 @@
-"""Compare-and-reboot: one line, judged on the host (design: section 8).
+"""Compare-and-reboot, and compare-and-poweroff: one line, judged on the host (design: section 8).
 
-It reboots only if the boot id is still the one read before, the uptime has not passed the command's not-after, and no
+It acts only if the boot id is still the one read before, the uptime has not passed the command's not-after, and no
 foreign claim stands. So a repeated, late or zombie command does nothing. Leave to write under /run is taken as leave to
-reboot: both are root's. The reboot itself is detached from the session, so that the answer arrives before it strikes.
+reboot: both are root's. The act itself is detached from the session, so that the answer arrives before it strikes.
 """
 
 from __future__ import annotations
@@ -12,35 +12,43 @@ import shlex
 
 from restart.model.answer import NoAnswer, RebootDeclined, RebootTaken
 from restart.model.question import ShellReply
-from restart.model.request import Reboot
+from restart.model.request import PowerOff, Reboot
 from restart.probes import claim, script
 from restart.probes.output import one_line
 
-_DO = (
-    "sleep 1;"
-    ' if [ -n "$RESTART_REBOOT" ]; then "$RESTART_REBOOT";'
-    " elif command -v systemctl >/dev/null 2>&1; then systemctl reboot || reboot; else reboot; fi"
-)
 
-# A test host shares its machine with others: its own `reboot` is found before the session is left behind, and never looked
-# for again, because by then its folder may be gone and the machine's own would come next. A busybox shell may have
-# a `reboot` of its own and name that: then PATH is searched by hand.
-_OWN_REBOOT = (
-    'if [ -n "$RESTART_PROC$RESTART_RUN" ]; then RESTART_REBOOT=$(command -v reboot);'
-    ' [ "$RESTART_REBOOT" != reboot ] || { RESTART_REBOOT=; i=$IFS; IFS=:;'
-    ' for x in $PATH; do [ -x "$x/reboot" ] && { RESTART_REBOOT=$x/reboot; break; }; done; IFS=$i; };'
-    ' case "$RESTART_REBOOT" in ""|/sbin/*|/bin/*|/usr/*) say declined failed "boot=$b" why=no-reboot-command;; esac;'
-    " export RESTART_REBOOT; else unset RESTART_REBOOT; fi;"
-)
+def _do(verb: str) -> str:
+    """What is done, in a shell of its own that outlives the session."""
+    return (
+        "sleep 1;"
+        f' if [ -n "$RESTART_REBOOT" ]; then "$RESTART_REBOOT";'
+        f" elif command -v systemctl >/dev/null 2>&1; then systemctl {verb} || {verb}; else {verb}; fi"
+    )
 
 
-def text(request: Reboot, *, run: str) -> str:
+def _own(verb: str) -> str:
+    """A test host shares its machine with others: its own command is found before the session is left behind, and never looked
+    for again, because by then its folder may be gone and the machine's own would come next. It is looked for in the first folder
+    of PATH by hand: `command -v` names a shell's built-in of that name first, and busybox has one."""
+    return (
+        f'if [ -n "$RESTART_PROC$RESTART_RUN" ]; then RESTART_REBOOT="${{PATH%%:*}}/{verb}";'
+        f' case "$RESTART_REBOOT" in /sbin/*|/bin/*|/usr/*|[!/]*) say declined failed "boot=$b" why=no-{verb}-command;; esac;'
+        f' [ -x "$RESTART_REBOOT" ] || say declined failed "boot=$b" why=no-{verb}-command;'
+        " export RESTART_REBOOT; else unset RESTART_REBOOT; fi;"
+    )
+
+
+def _verb(request: Reboot | PowerOff) -> str:
+    return "poweroff" if isinstance(request, PowerOff) else "reboot"
+
+
+def text(request: Reboot | PowerOff, *, run: str) -> str:
     """The command for `request`; `run` is the run whose claim is not a foreign one."""
-    own = f"run={script.encode(run)}"
+    own, verb = f"run={script.encode(run)}", _verb(request)
     # Whole seconds are compared, to the safe side: the last second before not-after already counts as too late.
     not_after = max(0, math.floor(request.not_after_uptime_s))
     return script.one_line(
-        script.SYSTEM_PATHS + ';  say() { echo "restart-reboot 1 $*"; exit 0; };',
+        script.SYSTEM_PATHS + f';  say() {{ echo "restart-{verb} 1 $*"; exit 0; }};',
         script.READ_BOOT + " || say declined failed why=boot-id;",
         script.FIND_CLAIM + ";",
         '[ -w "${RESTART_RUN:-/run}" ] || say declined privilege "boot=$b";',
@@ -49,10 +57,10 @@ def text(request: Reboot, *, run: str) -> str:
         script.READ_CLAIM + ";",
         f'if [ -e "$f" ] && [ "$r" != {shlex.quote(own)} ] && [ "$l" -gt 0 ]; then',
         'say declined claim "boot=$b" "left=$l" "$r" "$c" "$w" "$s"; fi;',
-        "command -v reboot >/dev/null 2>&1 || command -v systemctl >/dev/null 2>&1"
-        ' || say declined failed "boot=$b" why=no-reboot-command;',
-        _OWN_REBOOT,
-        f"do={shlex.quote(_DO)};",
+        f"command -v {verb} >/dev/null 2>&1 || command -v systemctl >/dev/null 2>&1"
+        f' || say declined failed "boot=$b" why=no-{verb}-command;',
+        _own(verb),
+        f"do={shlex.quote(_do(verb))};",
         # The trap goes first: a session that ends before setsid has run must not take the reboot with it.
         'trap "" HUP; s=; command -v setsid >/dev/null 2>&1 && s=setsid;',
         '$s sh -c "$do" </dev/null >/dev/null 2>&1 &',
@@ -60,9 +68,9 @@ def text(request: Reboot, *, run: str) -> str:
     )
 
 
-def parse(reply: ShellReply, request: Reboot) -> RebootTaken | RebootDeclined | NoAnswer:
+def parse(reply: ShellReply, request: Reboot | PowerOff) -> RebootTaken | RebootDeclined | NoAnswer:
     """What came of it. An answer that cannot be read is `NoAnswer`: the host may be going down, or not."""
-    words = script.answer(reply, "reboot")
+    words = script.answer(reply, _verb(request))
     if words == ["taken"]:
         return RebootTaken()
     if words and words[0] == "declined" and len(words) > 1:
@@ -72,10 +80,10 @@ def parse(reply: ShellReply, request: Reboot) -> RebootTaken | RebootDeclined | 
         if reason in ("boot-id", "too-late", "claim", "privilege", "failed"):
             return RebootDeclined(reason=reason, detail=_detail(reason, fields, request), boot_id=boot_id)
     said = one_line(reply.stderr, 80) or one_line(reply.stdout, 80) or "it said nothing"
-    return NoAnswer(reason="command", detail=f"reboot: exit {reply.exit_status}, {said}")
+    return NoAnswer(reason="command", detail=f"{_verb(request)}: exit {reply.exit_status}, {said}")
 
 
-def _detail(reason: str, fields: dict[str, str], request: Reboot) -> str:
+def _detail(reason: str, fields: dict[str, str], request: Reboot | PowerOff) -> str:
     if reason == "boot-id":
         return f"the boot id is {fields.get('boot')}, not {request.boot_id}: it has booted since"
     if reason == "too-late":
@@ -85,5 +93,5 @@ def _detail(reason: str, fields: dict[str, str], request: Reboot) -> str:
         holder = f"{held.user}@{held.controller}, run {held.run}"
         return f"claimed by {holder}, since {held.since}, for {held.for_s:.0f} s more"
     if reason == "privilege":
-        return "may not write under /run, so may not reboot: log in as root, or set ssh.sudo: true"
+        return f"may not write under /run, so may not {_verb(request)}: log in as root, or set ssh.sudo: true"
     return f"the host could not: {fields.get('why', 'it does not say why')}"

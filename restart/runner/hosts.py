@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from restart.model.answer import (
@@ -19,14 +20,32 @@ from restart.model.answer import (
     RebootTaken,
     StepRan,
     StillUp,
+    WentOff,
 )
 from restart.model.inventory import Inventory
 from restart.model.question import Shell, ShellReply
-from restart.model.request import Ask, AwaitBoot, Claim, ReadUnits, Reboot, Release, Request, RestartUnits, RunStep
-from restart.model.world import Gate
+from restart.model.request import (
+    Ask,
+    AwaitBoot,
+    AwaitOff,
+    Claim,
+    PowerOff,
+    ReadPower,
+    ReadUnits,
+    Reboot,
+    Release,
+    Request,
+    RestartUnits,
+    RunStep,
+    SwitchPower,
+)
+from restart.model.world import Gate, Power
 from restart.probes import claim, probe, reboot, units
 from restart.probes.output import last_lines
 from restart.rules.durations import spoken
+from restart.runner import power
+from restart.runner.off import SILENT_S, OffWait
+from restart.runner.power import PowerControls
 from restart.runner.store import utc_now
 from restart.transports.asking import Asking
 
@@ -85,6 +104,10 @@ def deadline_s(request: Request) -> float:
             return OPENING_S + COMMAND_S + request.back_within_s
         case RestartUnits():
             return OPENING_S + _units_s(request)
+        case AwaitOff():
+            return OPENING_S + COMMAND_S + request.within_s + SILENT_S + power.STATE_S
+        case SwitchPower():
+            return OPENING_S + request.within_s + power.GRACE_S
         case _:
             return OPENING_S + COMMAND_S
 
@@ -93,9 +116,17 @@ class Hosts:
     """The inventory's hosts, as requests reach them. Used from any number of threads."""
 
     def __init__(
-        self, inventory: Inventory, *, gates: Mapping[str, Gate], identity: Identity, ssh: Ssh, poll_s: float = POLL_S
+        self,
+        inventory: Inventory,
+        *,
+        gates: Mapping[str, Gate],
+        identity: Identity,
+        ssh: Ssh,
+        powers: Mapping[str, Power] = MappingProxyType({}),
+        poll_s: float = POLL_S,
     ) -> None:
         self._asking = Asking(inventory, gates=gates, ssh=ssh)
+        self._power = PowerControls(inventory, powers)
         self._identity = identity
         self._ssh = ssh
         self._poll_s = poll_s
@@ -113,10 +144,16 @@ class Hosts:
                 )
             case RunStep():
                 return self._step(request)
-            case Reboot():
+            case Reboot() | PowerOff():
                 return self._reboot(request)
             case AwaitBoot():
                 return self._await_boot(request, closing)
+            case AwaitOff():
+                return self._await_off(request, closing)
+            case ReadPower():
+                return self._power.state(request.host)
+            case SwitchPower():
+                return self._switch(request)
             case ReadUnits():
                 reply = self._run(request.host, units.read_text(request.units))
                 return _or_nothing(reply, lambda ended: units.parse(ended, request.units))
@@ -152,13 +189,30 @@ class Hosts:
             lambda ended: StepRan(exit_status=ended.exit_status, output=last_lines(f"{ended.stdout}\n{ended.stderr}")),
         )
 
-    def _reboot(self, request: Reboot) -> RebootTaken | RebootDeclined | NoAnswer:
+    def _reboot(self, request: Reboot | PowerOff) -> RebootTaken | RebootDeclined | NoAnswer:
         reply = self._run(request.host, reboot.text(request, run=self._identity.run))
         answer = _or_nothing(reply, lambda ended: reboot.parse(ended, request))
         if not isinstance(answer, RebootDeclined):
             # What is said over this connection from now on would be said to a boot that ends.
             self._ssh.forget(request.host)
         return answer
+
+    def _switch(self, request: SwitchPower) -> Answer:
+        answer = self._power.switch(request)
+        # Whatever came of it: what was open to this host may be open to a boot that has ended.
+        self._ssh.forget(request.host)
+        return answer
+
+    def _await_off(self, request: AwaitOff, closing: threading.Event) -> WentOff | StillUp | NoAnswer:
+        host = request.host
+
+        def look() -> probe.Seen | NoAnswer:
+            self._ssh.forget(host)
+            reply = self._run(host, probe.text())
+            return probe.parse(reply) if isinstance(reply, ShellReply) else reply
+
+        state = (lambda: self._power.state(host)) if self._power.tells(host) else None
+        return OffWait(request, look=look, power=state, poll_s=self._poll_s).answer(closing)
 
     def _await_boot(self, request: AwaitBoot, closing: threading.Event) -> Booted | StillUp | NoAnswer:
         """Knock until another boot answers. Every knock is a fresh connection, and a closed port costs next to nothing."""

@@ -12,12 +12,24 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from restart.model.answer import Answer, NoAnswer, Withheld
 from restart.model.event import Answered, Event, LeaseLost, Woke, Word
 from restart.model.inventory import Inventory
-from restart.model.request import Ask, AwaitBoot, ReadUnits, Release, Request, RestartUnits, RunStep
-from restart.model.world import Gate
+from restart.model.request import (
+    Ask,
+    AwaitBoot,
+    AwaitOff,
+    ReadPower,
+    ReadUnits,
+    Release,
+    Request,
+    RestartUnits,
+    RunStep,
+    SwitchPower,
+)
+from restart.model.world import Gate, Power
 from restart.probes.output import one_line
 from restart.runner import hosts
 from restart.runner.crew import Crew
@@ -36,6 +48,10 @@ QUEUED_S = 120.0
 """How long a request may wait for a free thread before it is answered without one."""
 
 LISTEN_EVERY_S = 1.0
+
+_LONG = AwaitBoot | AwaitOff | RunStep | RestartUnits | SwitchPower
+_HARMLESS = Ask | AwaitBoot | AwaitOff | ReadPower | ReadUnits | Release
+"""Requests that change no host: carried out also when the lease is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +80,13 @@ class LiveWorld:
         words: Callable[[], Sequence[Word]] = tuple,
         lease_lost: Callable[[], str | None] = lambda: None,
         withheld: Callable[[Request], str | None] = lambda request: None,
+        powers: Mapping[str, Power] = MappingProxyType({}),
         ssh: hosts.Ssh | None = None,
         poll_s: float = hosts.POLL_S,
     ) -> None:
         """`ssh` is the pool to use instead of one of the world's own; raises `UsageMistake` as that does."""
         self._ssh: hosts.Ssh = SshPool(inventory) if ssh is None else ssh
-        self._hosts = Hosts(inventory, gates=gates, identity=identity, ssh=self._ssh, poll_s=poll_s)
+        self._hosts = Hosts(inventory, gates=gates, powers=powers, identity=identity, ssh=self._ssh, poll_s=poll_s)
         self._clock = clock
         self._words = words
         self._lease_lost = lease_lost
@@ -88,7 +105,7 @@ class LiveWorld:
         """Start carrying out `request`; returns at once."""
         due_s = time.monotonic() + QUEUED_S + hosts.deadline_s(request)
         self._in_flight[request.id] = (request, due_s)
-        crew = self._waiting if isinstance(request, AwaitBoot | RunStep | RestartUnits) else self._asking
+        crew = self._waiting if isinstance(request, _LONG) else self._asking
         crew.begin(lambda: self._work(request))
 
     def wait(self, until_s: float | None) -> Event:
@@ -129,7 +146,7 @@ class LiveWorld:
     def _answer(self, request: Request) -> Answer:
         if self._closing.is_set():
             return NoAnswer(reason="broken", detail="the run has let go")
-        if not isinstance(request, Ask | AwaitBoot | ReadUnits | Release):
+        if not isinstance(request, _HARMLESS):
             lost = self._lease_lost()
             if lost is not None:
                 return NoAnswer(reason="broken", detail=f"not done: {lost}")

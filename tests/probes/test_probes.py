@@ -341,8 +341,9 @@ def test_a_host_without_systemctl_is_no_answer(host: FakeHost, tmp_path: Path) -
 
 def test_a_test_host_never_falls_back_to_the_reboot_of_the_machine_it_runs_on(host: FakeHost) -> None:
     request = Reboot(id="q", host="h", boot_id=BOOT, not_after_uptime_s=2000)
-    # The machine's own `reboot` is played by a path that does not exist: the test must be harmless where it fails.
-    machines_own = 'command() { [ "$2" = reboot ] && echo /usr/none/reboot; }; '
-    answer = reboot.parse(host.run(machines_own + reboot.text(request, run="r1")), request)
-    assert isinstance(answer, RebootDeclined)
-    assert answer.reason == "failed"
+    # Its own folder is first in PATH. The machine's own `reboot` is played by paths that do not exist: the test must be harmless
+    # where it fails.
+    for first in ("/usr/none", f"{host.root}/none"):
+        answer = reboot.parse(host.run(reboot.text(request, run="r1"), path=f"{first}:/usr/bin:/bin"), request)
+        assert isinstance(answer, RebootDeclined)
+        assert answer.reason == "failed"

@@ -31,7 +31,7 @@ from restart.model.answer import (
 from restart.model.check import Check
 from restart.model.inventory import Host, Inventory
 from restart.model.question import Shell, ShellReply
-from restart.model.request import Ask, AwaitBoot, Claim, Reboot, Release, RunStep
+from restart.model.request import Ask, AwaitBoot, Claim, PowerOff, Reboot, Release, RunStep
 from restart.model.world import Gate
 from restart.runner import hosts
 from restart.runner.hosts import Hosts, Identity
@@ -54,8 +54,9 @@ class Machine:
         (root / "proc/sys/kernel/random").mkdir(parents=True)
         (root / "run").mkdir()
         (root / "bin").mkdir()
-        (root / "bin/reboot").write_text(f"#!/bin/sh\ntouch {root}/rebooted\n")
-        (root / "bin/reboot").chmod(0o755)
+        for command, trace in (("reboot", "rebooted"), ("poweroff", "switched-off")):
+            (root / "bin" / command).write_text(f"#!/bin/sh\ntouch {root}/{trace}\n")
+            (root / "bin" / command).chmod(0o755)
         self.boot(OLD)
 
     def boot(self, boot_id: str) -> None:
@@ -126,6 +127,22 @@ def test_a_taken_reboot_closes_the_connection_and_strikes(machine: Machine) -> N
     assert (machine.root / "rebooted").exists()
 
 
+def test_a_taken_poweroff_strikes_once_and_a_late_one_does_nothing(machine: Machine) -> None:
+    answer = carry_out(machine, PowerOff(id="q", host="a", boot_id=OLD, not_after_uptime_s=200))
+    assert answer == RebootTaken()
+    assert machine.forgotten == 1
+    end_s = time.monotonic() + 5
+    while not (machine.root / "switched-off").exists() and time.monotonic() < end_s:
+        time.sleep(0.05)
+    assert (machine.root / "switched-off").exists()
+    assert not (machine.root / "rebooted").exists()
+    late = carry_out(machine, PowerOff(id="q", host="a", boot_id=OLD, not_after_uptime_s=50))
+    assert isinstance(late, RebootDeclined)
+    assert late.reason == "too-late"
+    other = carry_out(machine, PowerOff(id="q", host="a", boot_id=NEW, not_after_uptime_s=200))
+    assert (other.reason, other.boot_id) == ("boot-id", OLD)
+
+
 def test_a_declined_reboot_keeps_the_connection(machine: Machine) -> None:
     answer = carry_out(machine, Reboot(id="q", host="a", boot_id=NEW, not_after_uptime_s=200))
     assert isinstance(answer, RebootDeclined)
@@ -135,6 +152,13 @@ def test_a_declined_reboot_keeps_the_connection(machine: Machine) -> None:
 def test_a_reboot_whose_answer_is_lost_is_no_answer(machine: Machine) -> None:
     machine.script = lambda _: NoAnswer(reason="dropped", detail="x")
     assert carry_out(machine, Reboot(id="q", host="a", boot_id=OLD, not_after_uptime_s=200)).reason == "dropped"
+
+
+def test_a_host_that_was_off_is_back_with_any_boot_id(machine: Machine) -> None:
+    machine.script = lambda knock: REFUSED if knock < 3 else OLD
+    answer = carry_out(machine, AwaitBoot(id="w", host="a", boot_id="", down_within_s=5, back_within_s=5))
+    assert isinstance(answer, Booted)
+    assert answer.boot_id == OLD
 
 
 def test_another_boot_id_is_a_boot(machine: Machine) -> None:
