@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import nox
 
 nox.options.default_venv_backend = "venv"
-nox.options.sessions = ["lint", "types", "layers", "tests", "simulate", "e2e"]
+nox.options.sessions = ["lint", "types", "layers", "tests", "simulate", "e2e", "machines"]
 
 
 @nox.session
@@ -38,14 +39,24 @@ def layers(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The quick suite: no root, no installed server, under a minute."""
     session.install("-e", ".[test]")
-    session.run("pytest", "-n", "2", "-m", "not e2e and not bench", "--ignore=tests/simulator", *session.posargs)
+    session.run(
+        "pytest",
+        "-n",
+        "2",
+        "-m",
+        "not e2e and not machines and not bench",
+        "--ignore=tests/simulator",
+        *session.posargs,
+    )
 
 
 @nox.session
 def simulate(session: nox.Session) -> None:
     """The simulator: the cards, the physics, the faults, the referee and its mutants."""
     session.install("-e", ".[test]")
-    session.run("pytest", "-n", "2", "-m", "not e2e and not bench", "tests/simulator", *session.posargs)
+    session.run(
+        "pytest", "-n", "2", "-m", "not e2e and not machines and not bench", "tests/simulator", *session.posargs
+    )
 
 
 @nox.session
@@ -62,6 +73,23 @@ def e2e(session: nox.Session) -> None:
     session.install("-e", ".[test]")
     # The tests wait for boots most of the time, each for a fleet of its own.
     session.run("pytest", "-n", "4", "-m", "e2e", *session.posargs)
+
+
+@nox.session
+def machines(session: nox.Session) -> None:
+    """Virtual machines that really reboot. Needs Linux, root, QEMU, dropbear, etcd."""
+    programs = ("qemu-system-x86_64", "dropbear", "etcd", "cpio")
+    needs = {
+        "Linux": sys.platform == "linux",
+        "root": hasattr(os, "geteuid") and os.geteuid() == 0,
+        **{program: shutil.which(program) is not None for program in programs},
+    }
+    missing = [need for need, there in needs.items() if not there]
+    if missing and "CI" not in os.environ:
+        session.skip(f"NOT RUN: the machines need {', '.join(missing)}")
+    session.install("-e", ".[test]")
+    # One at a time: each boots machines of its own, and they are emulated.
+    session.run("pytest", "-m", "machines", "-s", "tests/machines", *session.posargs)
 
 
 @nox.session
