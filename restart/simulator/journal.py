@@ -22,7 +22,8 @@ class MemoryJournal:
         self.full = False
         self.stepped_s = 0.0
         """How far the controller's wall clock has been stepped."""
-        self._events: list[tuple[str, Event]] = []
+        self._events: list[tuple[float, Event]] = []
+        """Each with the seconds by the controller's wall clock since `DAWN`."""
         self._facts: list[tuple[Fact, ...]] = []
         self._owes_facts = False
 
@@ -37,8 +38,7 @@ class MemoryJournal:
             )
         if self._owes_facts:
             self._facts.append(tuple(facts_before))
-        wall = DAWN + timedelta(seconds=event.at_s + self.stepped_s)
-        self._events.append((wall.strftime("%Y-%m-%dT%H:%M:%SZ"), event))
+        self._events.append((event.at_s + self.stepped_s, event))
         self._owes_facts = True
 
     def finish(self, facts: Sequence[Fact]) -> None:
@@ -50,8 +50,13 @@ class MemoryJournal:
     def entries(self) -> tuple[Entry, ...]:
         """Every event with its facts, as the journal in the store gives them to a resume."""
         return tuple(
-            Entry(seq=number, at=at, event=event, facts=self._facts[number - 1] if number <= len(self._facts) else None)
-            for number, (at, event) in enumerate(self._events, 1)
+            Entry(
+                seq=number,
+                at=_wall(after_s),
+                event=event,
+                facts=self._facts[number - 1] if number <= len(self._facts) else None,
+            )
+            for number, (after_s, event) in enumerate(self._events, 1)
         )
 
     def resumed(self) -> None:
@@ -68,9 +73,14 @@ class MemoryJournal:
 
     def _rows(self) -> Iterator[Mapping[str, Any]]:
         seq = 0
-        for number, (at, event) in enumerate(self._events):
-            seq += 1
+        for number, (after_s, event) in enumerate(self._events):
+            seq, at = seq + 1, _wall(after_s)
             yield row_of(seq, at, event)
             for fact in self._facts[number] if number < len(self._facts) else ():
                 seq += 1
                 yield row_of(seq, at, fact)
+
+
+def _wall(after_s: float) -> str:
+    """What the controller's wall clock shows so long after `DAWN`."""
+    return (DAWN + timedelta(seconds=after_s)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
 from restart.model.inventory import Inventory, Limit
@@ -79,6 +79,11 @@ class Aways:
                 value = cap.value(host)
                 if value is not None:
                     self._under[cap.name, value] = self._under.get((cap.name, value), 0) + 1
+
+    @property
+    def hosts(self) -> Set[str]:
+        """All that are away."""
+        return self._now.keys()
 
     def get(self, host: str) -> Away | None:
         """The host, where it is away; None: it is not."""

@@ -6,12 +6,14 @@ world has told, and takes the engine's word for three things only: when a move b
 it halts. It knows the rules by heart (`restated`) and imports neither `restart.rules` nor the engine.
 
 After every event it looks at every host where there are up to 200, else at those that changed, and at every host when a wave is
-done. What an act is judged on is kept ready: the members that are not ready, those away, and who holds each limit.
+done. A look at a host that is as it was at the last one, and not away, ends there: it would find the same. What an act is judged on
+is kept ready: the members that are not ready, those away, and who holds each limit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from restart.model.answer import (
     Answer,
@@ -64,6 +66,7 @@ class Referee:
         self._facts_of = 0
         self._durable: Event | None = None
         self._wave_done = True
+        self._seen: dict[str, HostTruth] = {}
         self._pending: dict[str, tuple[Request, float]] = {}
         self._look()
 
@@ -122,6 +125,8 @@ class Referee:
         match event:
             case Started():
                 record.run = event.run
+                # Whose claims are foreign is another question now.
+                self._seen.clear()
                 if event.until_wave is not None:
                     record.reason(6, f"to stop after wave {event.until_wave} was asked")
             case Resumed():
@@ -232,16 +237,33 @@ class Referee:
                 judge_act(self._record, act)
         changed = self._truth.changed
         if self._wave_done or (self._small and (acted or changed)):
-            for truth in self._truth.hosts.values():
-                self._look_at(truth)
+            self._sweep()
             self._wave_done = False
         else:
             for host in sorted(changed):
                 self._look_at(self._truth.hosts[host])
         changed.clear()
 
+    def _sweep(self) -> None:
+        """Look at every host. All that a look depends on is compared: what is reported as changed is not relied on."""
+        seen, away = self._seen, self._record.aways.hosts
+        for name, truth in self._truth.hosts.items():
+            was = seen.get(name)
+            if (
+                was is None
+                or name in away
+                or truth.up is not was.up
+                or truth.boots != was.boots
+                or truth.boot_id != was.boot_id
+                or truth.claimed_by != was.claimed_by
+                or truth.restarts_by_us != was.restarts_by_us
+                or truth.ready != was.ready
+            ):
+                self._look_at(truth)
+
     def _look_at(self, truth: HostTruth) -> None:
         record, host, up = self._record, truth.name, truth.up
+        self._seen[host] = replace(truth, ready=dict(truth.ready))
         for service in record.grounds.services_of[host]:
             not_ready = record.not_ready[service]
             if up and truth.ready.get(service, True):

@@ -6,7 +6,6 @@ has died since, nor for one whose checks lie. What can be asked of a run is that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from restart.model.answer import Answer, Checked
@@ -125,9 +124,12 @@ class Told:
 
 def verdict(answer: Answer) -> Verdict:
     """One verdict for an answer: FAIL if a check fails, PASS if all pass, else UNKNOWN."""
-    found: Mapping[Verdict, int] = {}
-    if isinstance(answer, Checked):
-        found = dict.fromkeys((finding.verdict for finding in answer.findings), 1)
-    if Verdict.FAIL in found:
-        return Verdict.FAIL
-    return Verdict.PASS if set(found) == {Verdict.PASS} else Verdict.UNKNOWN
+    found = Verdict.UNKNOWN
+    if isinstance(answer, Checked) and answer.findings:
+        found = Verdict.PASS
+        for finding in answer.findings:
+            if finding.verdict is Verdict.FAIL:
+                return Verdict.FAIL
+            if finding.verdict is not Verdict.PASS:
+                found = Verdict.UNKNOWN
+    return found
