@@ -43,7 +43,7 @@ def _rung(inventory: Inventory, name: str, act: str, number: int, rung: Rung, ho
         methods = ", ".join(sorted({power.method for host in unable if (power := inventory.hosts[host].power)}))
         said = f"{what}, which `{methods}` cannot do on {len(unable)} of its hosts ({some(unable)})"
         way_out = (
-            "state another method under `power:`, the missing command (`status` too, or `blind: true` on the rung), "
+            "state another method under `power:`, the missing command (`state` too, or `blind: true` on the rung), "
             "or another reset in the playbook"
         )
         found.append(Refusal(rule=rule, what=said, way_out=way_out))
@@ -60,6 +60,6 @@ def _able(power: PowerControl, rung: Rung) -> bool:
         return reset == "on"
     if power.method == "command":
         written = power.params.keys()
-        seen = "status" in written or rung.blind or reset in ("on", "graceful")
-        return seen and (reset in written or (reset == "cycle" and {"on", "off"} <= written))
+        seen = "state" in written or rung.blind or reset in ("on", "graceful")
+        return seen and (reset in written or (reset == "cycle" and {"on", "off", "state"} <= written))
     return True

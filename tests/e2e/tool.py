@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,7 +35,7 @@ class Run:
     A context manager: whatever happens, no process is left.
     """
 
-    def __init__(self, command: list[str], environment: Mapping[str, str], errors: Path) -> None:
+    def __init__(self, command: list[Any], environment: Mapping[str, str], errors: Path) -> None:
         # A file takes the error output: nobody reads it while rows are read, and a full pipe would stop the tool.
         self._errors = errors
         self.rows: list[Row] = []
@@ -113,9 +113,11 @@ class Run:
 class Tool:
     """The command with one store; two of them are two laptops."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, inside: Callable[..., list[Any]] = lambda *command: list(command)) -> None:
+        """`inside` makes of a command the one that runs it where the fleet is, for instance in its network namespace."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._inside = inside
         kept = {name: value for name, value in os.environ.items() if name not in ("SSH_AUTH_SOCK", "RESTART_STORE")}
         self._environment = {
             **kept,
@@ -129,7 +131,7 @@ class Tool:
     def call(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Carry out one command to its end."""
         return subprocess.run(
-            _command(*words),
+            self._command(*words),
             cwd=ROOT,
             env=self._environment,
             capture_output=True,
@@ -149,12 +151,11 @@ class Tool:
 
     def _start(self, *words: str) -> Run:
         number = len(list(self._folder.glob("errors-*.txt"))) + 1
-        return Run(_command(*words), self._environment, self._folder / f"errors-{number}.txt")
+        return Run(self._command(*words), self._environment, self._folder / f"errors-{number}.txt")
 
     def resume_is_refused(self, run: str) -> bool:
         """Is there nothing left of it to resume?"""
         return self.call("resume", run).returncode == 2
 
-
-def _command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "restart", *words]
+    def _command(self, *words: str) -> list[Any]:
+        return self._inside(sys.executable, "-m", "restart", *words)
