@@ -25,7 +25,9 @@ class Available:
         self._outbox = outbox
         self._down_for_us = down_for_us
         self._last_known = last_known
-        self._down: dict[str, set[str]] = {name: set() for name in inventory.services}
+        self._down: dict[str, set[str]] = {
+            name: {host for host in service.hosts if down_for_us(host)} for name, service in inventory.services.items()
+        }
 
     def count(self, service: str, host: str) -> None:
         """Something was learnt of `host` as a member of `service`."""

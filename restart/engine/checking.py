@@ -133,7 +133,7 @@ class Checking:
 
     def _checks(self, state: MoveState, service: str | None) -> tuple[Check, ...]:
         checks = asked_after(self._inventory, service)
-        if state.still_up or rung_of(state).kind == "service_restart":
+        if state.still_up or state.move.act == "start" or rung_of(state).kind == "service_restart":
             return asked_before(checks)
         return tuple(
             replace(check, params={**check.params, "was": state.boot_id}) if check.kind == "boot" else check

@@ -22,6 +22,7 @@ from restart.engine.acting import Acting
 from restart.engine.available import Available
 from restart.engine.brakes import Brakes
 from restart.engine.claims import Claims
+from restart.engine.cold_starts import ColdStarts
 from restart.engine.flags import Flags
 from restart.engine.guards import Guards
 from restart.engine.moving import Moving
@@ -33,7 +34,8 @@ from restart.engine.slots import Slots
 from restart.engine.stall import STALL_S, Stall
 from restart.engine.starts import Starts
 from restart.engine.state import MoveState
-from restart.engine.table import COUNTS_AS_DOWN, FINISHED, IN_FLIGHT, Phase, Sign
+from restart.engine.suspended import Suspended
+from restart.engine.table import COUNTS_AS_DOWN, FINISHED, IN_FLIGHT, NOT_UP, Phase, Sign
 from restart.engine.turns import Turns
 from restart.engine.verdict import stopped, verdict
 from restart.engine.watches import Watches
@@ -44,6 +46,7 @@ from restart.model.answer import NoAnswer, Withheld
 from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resumed, Started, Word
 from restart.model.plan import Plan
 from restart.model.request import Request
+from restart.rules.ladders import playbook_of
 
 ENGINE_VERSION = 6
 """Raised whenever the same events would lead to other requests: a run is resumed only by the version that began it."""
@@ -59,11 +62,12 @@ class Engine:
         self.plan = plan
         self.outcome: Outcome | None = None
         self.states: dict[str, MoveState] = {}
+        self._cold = plan.mode == "cold-start"
         inventory = plan.inventory
         for wave in plan.waves:
             for move in wave.moves:
                 must(move.host not in self.states, f"the plan moves {move.host} twice")
-                self.states[move.host] = MoveState(move, wave.number, inventory.playbooks[move.playbook])
+                self.states[move.host] = MoveState(move, wave.number, playbook_of(inventory, move))
         self._outbox = Outbox()
         self._parking = Parking(list(self.states))
         stir = self._parking.stir
@@ -72,19 +76,22 @@ class Engine:
             down_for_us=self._down_for_us, noted=self._noted, stirred=lambda service: stir(("ready", service)),
         )  # fmt: skip
         self._available = Available(inventory, self._outbox, self._down_for_us, self._readiness.last_known)
+        self._suspended = Suspended(inventory, self.states if self._cold else ())
         self._guards = Guards(
-            inventory, self._outbox, self._gate_failed, stirred=lambda service: stir(("gate", service))
-        )
-        self._watches = Watches(inventory, self._outbox, partial(self._halt, "watch"))
+            inventory, self._outbox, self._gate_failed, stirred=lambda service: stir(("gate", service)),
+            suspended=self._suspended.is_off,
+        )  # fmt: skip
+        self._watches = Watches(inventory, self._outbox, partial(self._halt, "watch"), self._suspended.is_off)
         services_of = {host: state.move.services for host, state in self.states.items()}
         self._slots = Slots(
-            inventory, services_of, lambda slot: stir(("slot", slot)), lambda slot: stir(("slot taken", slot))
-        )
+            inventory, services_of, lambda slot: stir(("slot", slot)), lambda slot: stir(("slot taken", slot)),
+            cold=self._cold,
+        )  # fmt: skip
         wave_of = {host: state.wave for host, state in self.states.items()}
-        self._pace = Pace(inventory, plan.moves(), wave_of, lambda stratum: stir(("pace", stratum)))
+        self._pace = Pace(inventory, plan.moves(), wave_of, lambda stratum: stir(("pace", stratum)), plan.mode)
         self._brakes = Brakes(inventory.policy, inventory.hosts, len(self.states))
         self._flags = Flags(inventory, self._outbox, stir)
-        self._starts = Starts(
+        self._starts = (ColdStarts if self._cold else Starts)(
             inventory, self.states,
             readiness=self._readiness, guards=self._guards, slots=self._slots, pace=self._pace, flags=self._flags,
             now_s=lambda: self._outbox.now_s, stir=stir,
@@ -319,7 +326,10 @@ class Engine:
     # --- what moves and gates report ---------------------------------------------------------------------------------
 
     def _down_for_us(self, host: str) -> bool:
-        return host in self.states and self.states[host].phase in COUNTS_AS_DOWN
+        if host not in self.states:
+            return False
+        # In a cold start a host is off until its move has ended well; nobody need be asked about it before.
+        return self.states[host].phase in (NOT_UP if self._cold else COUNTS_AS_DOWN)
 
     def _noted(self, service: str, host: str, turned: bool) -> None:
         self._available.count(service, host)
@@ -352,6 +362,7 @@ class Engine:
                 self._awaiting_gate[state.host] = now_s
                 self._brakes.finished(state.host, now_s)
                 if phase is Phase.DONE:
+                    self._suspended.ready(state.host, state.move.services)
                     self._tell_done(state)
             case Phase.QUARANTINED | Phase.UNTOUCHED:
                 if phase is Phase.UNTOUCHED:

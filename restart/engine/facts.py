@@ -13,6 +13,7 @@ WAVE_STARTED = "wave_started"  # wave, why; data: moves
 WAVE_DONE = "wave_done"  # wave
 MOVE_STARTED = "move_started"  # host, wave; data: services, canary
 CLAIMED = "claimed"  # host; data: boot_id, uptime_s
+UP_ALREADY = "up_already"  # host, why: a start finds it up and does not touch it; data: uptime_s
 DRAINING = "draining"  # host, evidence: the step
 REBOOTING = "rebooting"  # host; data: rung, number of the rung from 1, boot_id; of a power rung: reset
 POWER = "power"  # host, evidence: what its power control says; data: state (on, off, unknown)

@@ -110,11 +110,13 @@ class Guards:
         outbox: Outbox,
         failed: Callable[[str, str], None],
         stirred: Callable[[str], None],
+        suspended: Callable[[str | None], bool] = lambda service: False,
     ) -> None:
-        """`failed(service, why)` is called when a gate did not pass within its time, `stirred(service)` when it may open or close."""
+        """`suspended(service)`: nothing can be asked through that service yet. `failed(service, why)` is called when a gate did not pass within its time, `stirred(service)` when it may open or close."""
         self._outbox = outbox
         self._failed = failed
         self._stirred = stirred
+        self._suspended = suspended
         self._dues: list[
             tuple[float, str]
         ] = []  # heaps of the gates' `due_s` and `stale_s`, and of such as count no longer
@@ -173,6 +175,8 @@ class Guards:
         `patient`: what it FAILs for is being repaired, so that its time to pass does not run yet.
         """
         gate = self._gates[service]
+        if any(self._suspended(check.service) for check in gate.streaks.checks):
+            return True
         if patient and gate.wanted_s is not None:
             gate.wanted_s = self._outbox.now_s
         if (

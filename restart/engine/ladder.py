@@ -50,6 +50,11 @@ class Ladder:
             state.same_rung, state.switched = False, ""
             self.climb(state)
             return
+        if state.up_already:
+            # What a cold start finds up it does not touch, whatever its checks say.
+            state.why = f"up already, but {state.why or 'its checks did not hold'}"
+            self.sign(state, Sign.LADDER_ENDED)
+            return
         state.rung += 1
         state.tries, state.switched = 0, ""
         ladder = ladder_of(state)
@@ -125,9 +130,10 @@ class Ladder:
 
     def rung_failed(self, state: MoveState) -> None:
         """The rung at hand did not bring the host back: the next one is for `next` to find."""
-        self._outbox.tell(
-            facts.RUNG_FAILED, host=state.host, why=state.why, rung=rung_of(state).kind, number=state.rung + 1
-        )
+        if not state.up_already:  # then no rung was tried
+            self._outbox.tell(
+                facts.RUNG_FAILED, host=state.host, why=state.why, rung=rung_of(state).kind, number=state.rung + 1
+            )
         state.streaks.clear()
         if state.phase is Phase.CHECKING and state.boot_id_now != state.boot_id:
             # The next rung starts from the boot that the host is in now.

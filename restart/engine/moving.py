@@ -18,9 +18,20 @@ from restart.engine.state import MoveState
 from restart.engine.table import TABLE, Phase, Sign
 from restart.engine.unit_restarts import UnitRestarts
 from restart.errors import must
-from restart.model.answer import Answer, Claimed, HeldBy, silence
+from restart.model.answer import Answer, Booted, Claimed, HeldBy, NoAnswer, PowerState, silence
 from restart.model.check import Verdict
 from restart.model.inventory import Inventory
+from restart.model.request import AwaitBoot, ReadPower
+from restart.rules.fill import fill_known
+
+LETS_NOBODY_IN = frozenset({"auth", "host-key", "privilege"})
+"""Answers of a host that is up."""
+
+SILENT_FRESH_S = 30.0
+"""A host that was silent so recently is taken to be so still."""
+
+LOOK_OUT_S = 300.0
+"""How long one look-out for a host that a person is to switch on lasts."""
 
 PREPARING = frozenset({Phase.CLIMBING, Phase.MEASURING, Phase.READING, Phase.PROBING, Phase.SENSING})
 """Phases in which the next rung's act is prepared."""
@@ -48,6 +59,7 @@ class Moving:
         `starting`: nothing has halted or stopped the run. `closed`: what holds it for now, a pause or a watch. `slots` takes the slots that a rung needs; None: it has them.
         `withheld`: why nothing may be done to the host now, a stop flag; None: none stands.
         """
+        self._inventory = inventory
         self._outbox = outbox
         self._claims = claims
         self._reached = reached
@@ -62,13 +74,13 @@ class Moving:
         reboots, units = Reboots(outbox, self.ladder), UnitRestarts(outbox, self.ladder)
         self._powering = Powering(outbox, self.ladder)
         self._enter: dict[Phase, Callable[[MoveState], None]] = {
-            Phase.CLAIMING: self._claim,
+            Phase.CLAIMING: self._first_look,
             Phase.DRAINING: self._drains.drain,
             Phase.CLIMBING: self.ladder.next,
             Phase.MEASURING: self._claim,
             Phase.REBOOTING: reboots.reboot,
             Phase.AWAITING: reboots.await_boot,
-            Phase.PROBING: self._claim,
+            Phase.PROBING: self._probe,
             Phase.SENSING: self._powering.sense,
             Phase.SWITCHING: self._powering.switch,
             Phase.READING: units.read,
@@ -110,6 +122,8 @@ class Moving:
             self.sign(state, Sign.AGAIN)
         elif state.phase is Phase.CHECKING:
             self.checking.settle(state)
+        elif state.phase is Phase.APPROVING and state.move.act == "start":
+            self._look_out(state)
         elif state.phase in self._enter and state.approval is None:
             self._enter[state.phase](state)
 
@@ -140,9 +154,59 @@ class Moving:
     def _claim(self, state: MoveState) -> None:
         self._claims.claim(state.host, lambda answer: self._claimed(state, answer))
 
+    def _first_look(self, state: MoveState) -> None:
+        """Claim the host. One that is to be started is claimed only where its power control cannot say that it is off."""
+        if state.move.act == "start" and self._inventory.hosts[state.host].power is not None:
+            self._outbox.send(
+                lambda id: ReadPower(id=id, host=state.host), lambda answer: self._power_read(state, answer)
+            )
+        else:
+            self._claim(state)
+
+    def _power_read(self, state: MoveState, answer: Answer) -> None:
+        if isinstance(answer, PowerState) and answer.state == "off":
+            self._is_off(state)
+        else:
+            self._claim(state)
+
+    def _is_off(self, state: MoveState) -> None:
+        state.silent_s = self._outbox.now_s
+        self.sign(state, Sign.SILENT)
+
+    def _probe(self, state: MoveState) -> None:
+        """Look at the host before its power is switched, unless it was found silent a moment ago."""
+        if state.silent_s is not None and self._outbox.now_s - state.silent_s <= SILENT_FRESH_S:
+            state.answers = False
+            self.sign(state, Sign.PROBED)
+        else:
+            self._claim(state)
+
     def _want_approval(self, state: MoveState) -> None:
         state.taken = state.touched = True
-        self._drains.ask_approval(state, rung_of(state).text or "bring the host back by hand")
+        text = rung_of(state).text or "bring the host back by hand"
+        service = state.move.services[0] if state.move.services else None
+        self._drains.ask_approval(state, fill_known(text, self._inventory.hosts[state.host], service))
+        if state.move.act == "start":
+            self._look_out(state)
+
+    def _look_out(self, state: MoveState) -> None:
+        """While a person is asked to switch the host on: when it answers, it is on, whoever says so or not."""
+        self._outbox.send(
+            lambda id: AwaitBoot(
+                id=id, host=state.host, boot_id=state.boot_id, down_within_s=LOOK_OUT_S, back_within_s=LOOK_OUT_S
+            ),
+            lambda answer: self._seen(state, answer),
+        )
+
+    def _seen(self, state: MoveState, answer: Answer) -> None:
+        if state.phase is not Phase.APPROVING:
+            return
+        if isinstance(answer, Booted):
+            state.approval, state.acted_s = None, self._outbox.now_s
+            self._outbox.tell(facts.APPROVED, host=state.host, why="the host is up", target=state.host)
+            self.ladder.is_back(state, answer.boot_id, "")
+        elif state.approval is not None:
+            self._look_out(state)
 
     # --- which sign an answer amounts to -----------------------------------------------------------------------------
 
@@ -159,12 +223,23 @@ class Moving:
             self._confirmed(state, answer)
 
     def _first_claim(self, state: MoveState, answer: Answer) -> None:
+        starting = state.move.act == "start"
         if isinstance(answer, Claimed):
             state.boot_id = state.boot_id_now = answer.boot_id
             self._outbox.tell(facts.CLAIMED, host=state.host, boot_id=answer.boot_id, uptime_s=answer.uptime_s)
-            self.sign(state, Sign.CLAIMED)
+            if starting:
+                state.up_already = True
+                self._outbox.tell(
+                    facts.UP_ALREADY, host=state.host, why="up already: it is not touched", uptime_s=answer.uptime_s
+                )
+            self.sign(state, Sign.UP_ALREADY if starting else Sign.CLAIMED)
         elif isinstance(answer, HeldBy):
             self.sign(state, Sign.FOREIGN)
+        elif starting and not (isinstance(answer, NoAnswer) and answer.reason in LETS_NOBODY_IN):
+            self._is_off(state)
+        elif starting:
+            state.why = f"up already, and lets nobody in: {silence(answer)}"
+            self.sign(state, Sign.UNREACHED)
         else:
             state.why = f"could not be reached before its restart: {silence(answer)}"
             self.sign(state, Sign.UNREACHED)

@@ -10,13 +10,15 @@ from restart.model.plan import Plan
 from restart.model.playbook import Playbook
 
 RUNGS = frozenset({"reboot", "service_restart", "power", "approve"})
+MODES = frozenset({"rolling", "cold-start"})
 CHECKS = frozenset({"ssh", "tcp", "http", "command", "systemd", "boot", "prometheus", "approve"})
 
 
 def not_yet(plan: Plan) -> tuple[Refusal, ...]:
     """Every such statement of the plan, each with the way out."""
     inventory = plan.inventory
-    found = [] if plan.mode == "rolling" else [_refusal(f"mode {plan.mode}", "plan with --mode rolling")]
+    modes = dict.fromkeys((plan.mode, *(wave.mode for wave in plan.waves if wave.mode is not None)))
+    found = [_refusal(f"mode {mode}", "plan with --mode rolling") for mode in modes if mode not in MODES]
     for service in inventory.services.values():
         found += _of_service(service)
     for name in dict.fromkeys(move.playbook for move in plan.moves()):

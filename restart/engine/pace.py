@@ -31,7 +31,12 @@ class Pace:
     """Says whether the strata of a host let its move begin."""
 
     def __init__(
-        self, inventory: Inventory, moves: Iterable[Move], wave_of: Mapping[str, int], stirred: Callable[[str], None]
+        self,
+        inventory: Inventory,
+        moves: Iterable[Move],
+        wave_of: Mapping[str, int],
+        stirred: Callable[[str], None],
+        mode: str = "rolling",
     ) -> None:
         """`wave_of`: a canary leads those of its own wave and of later ones, never of earlier ones that it waits for.
 
@@ -46,8 +51,8 @@ class Pace:
             names = stratum(inventory.hosts[move.host], move.services)
             for service, name in zip(move.services, names, strict=True):
                 if name not in self._strata:
-                    slow = pace_of(inventory, service) == "slow"
-                    self._strata[name] = Stratum(name, slow, canaries_of(inventory, service))
+                    slow = pace_of(inventory, service, mode) == "slow"
+                    self._strata[name] = Stratum(name, slow, canaries_of(inventory, service, mode))
                 mine.append(self._strata[name])
                 self._strata[name].size += 1
                 if move.canary:

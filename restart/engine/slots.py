@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from heapq import heappop, heappush
 
 from restart.model.inventory import Inventory
@@ -28,12 +29,14 @@ class Slots:
         services_of: Mapping[str, tuple[str, ...]],
         stirred: Callable[[Slot], None] = lambda slot: None,
         took: Callable[[Slot], None] = lambda slot: None,
+        *,
+        cold: bool = False,
     ) -> None:
-        """`stirred(slot)` hears where a place has become free, or only an operator can free it; `took(slot)` where one was taken."""
+        """`cold`: the hosts are off, and `max_domains` does not apply. `stirred(slot)` hears where a place has become free, or only an operator can free it; `took(slot)` where one was taken."""
         self._stirred = stirred
         self._took = took
-        self._table = SlotTable(inventory)
-        self._domains = DomainTable(inventory)
+        self._table = SlotTable(inventory, off=frozenset(services_of) if cold else frozenset())
+        self._domains = DomainTable(replace(inventory, limits={}) if cold else inventory)
         taken = {host: self._table.takes(inventory.hosts[host], services) for host, services in services_of.items()}
         self._takes = {
             host: tuple(take for take in takes if not self._rated(take.slot)) for host, takes in taken.items()
@@ -47,6 +50,11 @@ class Slots:
         self._sum: dict[Slot, float] = {}  # of what is held of each slot
         self._clock: dict[tuple[Slot, str], float] = {}  # run seconds when the clock frees it
         self._times: list[tuple[float, Slot, str]] = []  # a heap of these, and of such as count no longer
+        self._keeps: dict[tuple[Slot, str], float] = {
+            (take.slot, host): take.keeps for host, takes in self._takes.items() for take in takes if take.keeps
+        }
+        self._kept: set[tuple[Slot, str]] = set()  # what a host that was off draws for good, now that its start is over
+        self._powered: set[str] = set()  # hosts whose start has come to an act
         self._acts: dict[Slot, deque[float]] = {}  # of each rate: when the acts within its span were
         self._starting: dict[
             Slot, set[str]
@@ -93,7 +101,7 @@ class Slots:
 
     def lacking(self, host: str) -> bool:
         """Whether the move of `host` has given up slots that it needs for another act."""
-        return any(host not in self._held.get(take.slot, ()) for take in self._takes[host]) or any(
+        return any(not self._has(take, host) for take in self._takes[host]) or any(
             host not in self._starting.get(slot, ()) for slot in self._rates[host]
         )
 
@@ -108,6 +116,33 @@ class Slots:
                 found.update(*others.values())
         return frozenset(found)
 
+    def beside(self, hosts: Iterable[str]) -> int:
+        """How many of `hosts`, which hold nothing, could take their places beside each other now."""
+        more: dict[Slot, float] = {}
+        count = 0
+        for host in hosts:
+            takes = [*self._takes[host], *(Take(slot=slot) for slot in self._rates[host])]
+            held = {
+                take.slot: self._counted(take.slot) if self._rated(take.slot) else self._sum.get(take.slot, 0)
+                for take in takes
+            }
+            if all(
+                fits(held[take.slot] + more.get(take.slot, 0), take.amount, self._table.cap(take.slot))
+                for take in takes
+            ):
+                count += 1
+                for take in takes:
+                    more[take.slot] = more.get(take.slot, 0) + take.amount
+        return count
+
+    def needed(self, host: str) -> tuple[Slot, ...]:
+        """All slots that a start of `host` takes."""
+        return (*(take.slot for take in self._takes[host]), *self._rates[host])
+
+    def held_by(self, slot: Slot) -> frozenset[str]:
+        """The hosts that hold some of `slot`."""
+        return frozenset(self._held.get(slot, ()))
+
     def fleet_full(self) -> bool:
         """A fleet-wide limit is used up until a move has come further: no further candidate needs to be looked at."""
         return any(len(self._held.get(slot, ())) >= self._table.cap(slot) for slot in self._fleet_wide)
@@ -120,10 +155,11 @@ class Slots:
         """The move of `host` begins, or a later rung of its ladder takes its slots anew: no clock frees them until it has acted."""
         for take in self._takes[host]:
             held = self._held.setdefault(take.slot, {})
-            if host not in held:
+            if not self._has(take, host):
+                self._sum[take.slot] = self._sum.get(take.slot, 0) + take.amount - held.get(host, 0)
                 held[host] = take.amount
+                self._kept.discard((take.slot, host))
                 self._took(take.slot)
-                self._sum[take.slot] = self._sum.get(take.slot, 0) + take.amount
             self._clock.pop((take.slot, host), None)
         for slot in self._rates[host]:
             self._starting.setdefault(slot, set()).add(host)
@@ -141,11 +177,14 @@ class Slots:
 
     def acted(self, host: str, now_s: float) -> None:
         """The host has taken the command that restarts it."""
+        self._powered.add(host)
         self._wind(host, now_s, ("act",))
         self.spend(host, now_s)
 
     def free(self, host: str, reached: str, now_s: float) -> None:
         """The move of `host` has `reached` `booted`, `ready` or `gate` (each implies those before it), or `all` of them."""
+        if reached != "all":
+            self._powered.add(host)
         for take in self._takes[host]:
             term = self._table.terms[take.slot.limit]
             by_evidence = term.clock_s is None and _ORDER.index(term.until) <= _ORDER.index(reached)
@@ -189,9 +228,13 @@ class Slots:
     def _short(self, host: str) -> Iterator[Take]:
         """What the move of `host` needs and does not hold, and there is no room for."""
         for take in self._takes[host]:
-            held = self._held.get(take.slot, {})
-            if host not in held and not fits(self._sum.get(take.slot, 0), take.amount, self._table.cap(take.slot)):
+            others = self._sum.get(take.slot, 0) - self._held.get(take.slot, {}).get(host, 0)
+            if not self._has(take, host) and not fits(others, take.amount, self._table.cap(take.slot)):
                 yield take
+
+    def _has(self, take: Take, host: str) -> bool:
+        """Whether the move of `host` holds all that a start takes of the slot."""
+        return host in self._held.get(take.slot, ()) and (take.slot, host) not in self._kept
 
     def _rates_short(self, host: str) -> Iterable[Slot]:
         return (
@@ -212,6 +255,10 @@ class Slots:
             amount = held.pop(host)
             # Nothing held is nothing, whatever fractions have added up to.
             self._sum[slot] = self._sum[slot] - amount if held else 0
+            if (keeps := self._keeps.get((slot, host))) is not None and host in self._powered:
+                held[host] = keeps
+                self._sum[slot] += keeps
+                self._kept.add((slot, host))
             self._stirred(slot)
         self._clock.pop((slot, host), None)
 

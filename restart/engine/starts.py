@@ -14,15 +14,13 @@ from restart.engine.parking import Hold, Topic
 from restart.engine.readiness import Readiness
 from restart.engine.slots import Slots
 from restart.engine.state import MoveState
-from restart.engine.table import COUNTS_AS_DOWN, FINISHED, IN_FLIGHT, Phase
+from restart.engine.table import COUNTS_AS_DOWN, FINISHED, IN_FLIGHT, ONLY_AN_OPERATOR, Phase
 from restart.model.check import Verdict
 from restart.model.inventory import Dependency, Inventory
 from restart.rules.budgets import may_be_down, ready_enough
 from restart.rules.limits import Slot
 from restart.rules.moves import gate_s
 from restart.rules.path import path_hosts
-
-ONLY_AN_OPERATOR = frozenset({Phase.QUARANTINED, Phase.IN_DOUBT})
 
 
 @dataclass(slots=True)
@@ -350,7 +348,7 @@ class Starts:
         since_s = max((self.last_end_s.get(name, 0.0) for name in around.near), default=0.0)
         sick = self._sick(state)
         found = None
-        for service in around.gates:
+        for service in self._guarding(state, around.gates):
             excused = self._guards.excused(service)
             repairing = excused and any(service in self._states[host].sick_in for host in self._in_flight)
             if self._guards.passed(service, since_s, patient=repairing):
@@ -359,6 +357,10 @@ class Starts:
             if not (service in sick and excused):
                 found = found or Hold(rule=f"services.{service}.gate", why=self._guards.story(service), waits="gate")
         return found
+
+    def _guarding(self, state: MoveState, gates: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the gates near it that guard this start."""
+        return gates
 
     def _sick(self, state: MoveState) -> frozenset[str]:
         return state.sick_in if state.phase in IN_FLIGHT else self.sick_in(state)

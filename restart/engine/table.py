@@ -52,6 +52,8 @@ class Sign(StrEnum):
     CLAIMED = "claimed"
     FOREIGN = "foreign"
     UNREACHED = "unreached"
+    SILENT = "silent"
+    UP_ALREADY = "up_already"
     DRAINED = "drained"
     STEP_FAILED = "step_failed"
     CALLED_OFF = "called_off"
@@ -97,6 +99,8 @@ TABLE: dict[tuple[Phase, Sign], Phase] = {
     (P.CLAIMING, S.CLAIMED): P.DRAINING,
     (P.CLAIMING, S.FOREIGN): P.WAITING,
     (P.CLAIMING, S.UNREACHED): P.QUARANTINED,
+    (P.CLAIMING, S.SILENT): P.JUDGING,
+    (P.CLAIMING, S.UP_ALREADY): P.CHECKING,
     (P.DRAINING, S.DRAINED): P.JUDGING,
     (P.DRAINING, S.STEP_FAILED): P.UNDOING,
     (P.DRAINING, S.CALLED_OFF): P.UNDOING,
@@ -154,6 +158,7 @@ TABLE: dict[tuple[Phase, Sign], Phase] = {
     (P.RESTARTING, S.WITHHELD): P.CLIMBING,
     (P.RESTARTING, S.RUNG_FAILED): P.CLIMBING,
     (P.APPROVING, S.APPROVED): P.AWAITING,
+    (P.APPROVING, S.BOOTED): P.CHECKING,
     (P.CHECKING, S.HELD): P.CONFIRMING,
     (P.CHECKING, S.RUNG_FAILED): P.CLIMBING,
     (P.CONFIRMING, S.SAME_BOOT): P.UNDRAINING,
@@ -188,5 +193,11 @@ IN_FLIGHT = frozenset(Phase) - FINISHED - {P.WAITING, P.IN_DOUBT}
 HOLDS_SLOTS = IN_FLIGHT | {P.QUARANTINED, P.IN_DOUBT}
 """A failed move keeps its slots, and one in doubt too, until an operator decides."""
 
+ONLY_AN_OPERATOR = frozenset({P.QUARANTINED, P.IN_DOUBT})
+"""Nothing but an operator's word moves these on."""
+
 COUNTS_AS_DOWN = IN_FLIGHT | {P.QUARANTINED, P.IN_DOUBT}
 """Not available, whatever its checks say."""
+
+NOT_UP = frozenset(Phase) - {P.DONE, P.NOT_REBOOTED, P.SKIPPED}
+"""The same in a cold start: a host that nobody has started is off."""

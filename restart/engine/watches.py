@@ -34,10 +34,17 @@ class WatchState:
 class Watches:
     """All watches of the inventory. The first PASS opens; after trouble a watch must hold its `healthy_for` again."""
 
-    def __init__(self, inventory: Inventory, outbox: Outbox, failed: Callable[[str], None]) -> None:
-        """`failed(why)` is called once a watch has FAILed for its `within`."""
+    def __init__(
+        self,
+        inventory: Inventory,
+        outbox: Outbox,
+        failed: Callable[[str], None],
+        suspended: Callable[[str | None], bool] = lambda service: False,
+    ) -> None:
+        """`suspended(service)`: nothing can be asked through that service yet. `failed(why)` is called once a watch has FAILed for its `within`."""
         self._outbox = outbox
         self._failed = failed
+        self._suspended = suspended
         self._unknown_s = inventory.policy.watch_unknown_s
         self._watches = [
             WatchState(f"watch {number} ({check.kind})", Streaks((check,)))
@@ -55,6 +62,8 @@ class Watches:
         """Ask the watches whose time has come, and call out those that are bad for too long."""
         now_s = self._outbox.now_s
         for watch in self._watches:
+            if self._is_suspended(watch):
+                continue
             if not watch.asking and now_s >= watch.next_s:
                 watch.asking = True
                 self._outbox.send(
@@ -66,7 +75,7 @@ class Watches:
     def closed(self) -> str | None:
         """Why nothing may start; None: every watch is open."""
         for watch in self._watches:
-            if not watch.open:
+            if not watch.open and not self._is_suspended(watch):
                 return f"{watch.name}: {watch.verdict or 'not asked yet'} ({watch.evidence})"
         return None
 
@@ -78,6 +87,9 @@ class Watches:
                 patience_s = [self._patience_s(watch)] if watch.verdict is Verdict.FAIL or not watch.told else []
                 times.extend(watch.bad_since_s + limit_s for limit_s in patience_s)
         return min(times, default=None)
+
+    def _is_suspended(self, watch: WatchState) -> bool:
+        return self._suspended(watch.streaks.checks[0].service)
 
     def _patience_s(self, watch: WatchState) -> float:
         return watch.streaks.checks[0].within_s if watch.verdict is Verdict.FAIL else self._unknown_s

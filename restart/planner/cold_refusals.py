@@ -13,6 +13,7 @@ from restart.model.observation import Observation
 from restart.planner import refusals
 from restart.planner.graph import Order
 from restart.planner.overdrawn import overdrawn
+from restart.planner.powerless import powerless
 from restart.planner.refusals import some
 from restart.planner.scope import Scope
 from restart.rules.breaks import at_boot
@@ -29,6 +30,7 @@ def cold_refusals(scope: Scope, observation: Observation | None) -> tuple[Refusa
         *refusals.limits(replace(scope, inventory=_without_domains(scope.inventory))),
         *overdrawn(scope, off=off),
         *_all_up(scope, off),
+        *powerless(scope, "start"),
         *_groups(scope, off),
     )
 

@@ -171,6 +171,7 @@ _TOLD: dict[str, Callable[[Fact], str]] = {
     names.WAVE_DONE: lambda fact: f"wave {fact.wave} is done",
     names.MOVE_STARTED: _move_started,
     names.CLAIMED: lambda fact: "claimed for this run",
+    names.UP_ALREADY: lambda fact: fact.why or "up already",
     names.DRAINING: lambda fact: f"draining{_evidence(fact)}",
     names.REBOOTING: _rebooting,
     names.POWER: lambda fact: fact.evidence or f"power is {fact.data.get('state', 'unknown')}",

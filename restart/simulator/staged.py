@@ -12,6 +12,7 @@ from restart.model.check import Finding, Verdict
 from restart.model.inventory import Inventory
 from restart.model.observation import HostSeen, Observation
 from restart.model.plan import Plan
+from restart.model.playbook import PowerControl
 from restart.model.request import Ask
 from restart.model.simulation import Result, Score
 from restart.model.world import Gate
@@ -65,11 +66,21 @@ def staged(
 def plan_of(scenario: Scenario, seed: int, gates: Mapping[str, Gate]) -> Plan:
     """The scenario's plan, on a survey of its fleet as it stands at the start. Raises `Refused`."""
     return make_plan(
-        scenario.inventory,
+        _with_power(scenario.inventory) if scenario.mode != "rolling" else scenario.inventory,
         selection=scenario.selection,
         observation=observe(scenario.inventory, scenario.physics, seed, gates),
         made_at=MADE_AT,
+        mode=scenario.mode,
     )
+
+
+def _with_power(inventory: Inventory) -> Inventory:
+    """Every simulated host has a power control, whether its inventory says so or not."""
+    hosts = {
+        name: host if host.power is not None else replace(host, power=PowerControl(method="simulated"))
+        for name, host in inventory.hosts.items()
+    }
+    return replace(inventory, hosts=hosts)
 
 
 def observe(inventory: Inventory, physics: Physics, seed: int, gates: Mapping[str, Gate]) -> Observation:

@@ -181,7 +181,9 @@ def test_a_switch_whose_answer_is_lost_is_not_sent_again_but_waited_for() -> Non
 
 
 def test_each_rung_is_taken_from_the_ladder_of_the_moves_act() -> None:
-    toy, plan = site(CYCLE, act="start")
+    toy, plan = site(replace(CYCLE, reset="on"), act="start")
+    for host in toy.hosts.values():
+        host.power, host.down_since_s = "off", 0.0
     waves = tuple(replace(wave, moves=tuple(replace(move, act="start") for move in wave.moves)) for wave in plan.waves)
-    assert play(replace(plan, waves=waves), toy).exit_code == 0
-    assert [toy.hosts[name].switches for name in ("w1", "w2", "w3")] == [["cycle"]] * 3
+    assert play(replace(plan, mode="cold-start", waves=waves), toy).exit_code == 0
+    assert [toy.hosts[name].switches for name in ("w1", "w2", "w3")] == [["on"]] * 3

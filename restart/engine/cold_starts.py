@@ -1,0 +1,185 @@
+"""May this host be started now? The rules of a cold start (design: rules 4, 8, 9 and 10), in place of a rolling restart's.
+
+Nothing is up yet, so there are no budgets to keep. A consumer waits until the group of each provider it requires is ready, freshly known; a
+group whose members need each other is started as many at once as it takes to form; the path, and what it needs, goes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from restart.engine.parking import Hold
+from restart.engine.starts import Starts
+from restart.engine.state import MoveState
+from restart.engine.table import FINISHED, IN_FLIGHT, ONLY_AN_OPERATOR, Phase
+from restart.model.inventory import Inventory, Service
+from restart.rules.breaks import boot_edges
+from restart.rules.groups import forms_with, opens_with, starts_together
+from restart.rules.moves import gate_s
+
+UP = frozenset({Phase.DONE, Phase.NOT_REBOOTED})
+
+
+class ColdStarts(Starts):
+    """Judges the starts of hosts that are off."""
+
+    def __init__(self, inventory: Inventory, states: Mapping[str, MoveState], **given: Any) -> None:
+        super().__init__(inventory, states, **given)
+        self._edges = boot_edges(inventory, states)
+        self._near = {
+            name: (name, *dict.fromkeys(edge.provider for edge in edges)) for name, edges in self._edges.items()
+        }
+        self._drains_on = dict.fromkeys(states, frozenset())
+        self._members = {
+            name: tuple(host for host in service.hosts if host in states)
+            for name, service in inventory.services.items()
+        }
+        self._together_in = {
+            name for name, service in inventory.services.items() if starts_together(service) and self._members[name]
+        }
+
+    def entered(self, state: MoveState) -> None:
+        """Beside the usual: a host that has booted, which `after` waits for."""
+        super().entered(state)
+        if state.phase is Phase.CHECKING or state.phase in ONLY_AN_OPERATOR:
+            for service in state.move.services:
+                self._stir(("booted", service))
+
+    def _static(self, state: MoveState) -> Hold | None:
+        return self.hold_early(state) or self._behind_path(state) or self._order(state) or self._together(state)
+
+    def _behind_path(self, state: MoveState) -> Hold | None:
+        """The path's hosts of earlier waves go first."""
+        if not self._path or state.host in self._path:
+            return None
+        before = [
+            host
+            for host in self._states
+            if host in self._path and self._states[host].wave < state.wave and self._states[host].phase not in FINISHED
+        ]
+        if not before:
+            return None
+        lasting = all(self._states[host].phase is Phase.IN_DOUBT for host in before)
+        why = f"path hosts go first; {len(before)} of them are not finished: {', '.join(before[:5])}"
+        topics = tuple(("unfinished", name) for host in before for name in self._states[host].move.services)
+        return Hold(
+            rule="path", why=why, waits="order", lasting=lasting, queue=("path first", state.wave),
+            topics=(*topics, *(("in flight", host) for host in before)),
+        )  # fmt: skip
+
+    def _order(self, state: MoveState) -> Hold | None:
+        """Providers that are order only have booted; under the barrier `service`, providers have settled."""
+        for service in state.move.services:
+            for edge in self._edges[service]:
+                hold = self._booted_before(state, edge.provider) if edge.kind == "after" else None
+                hold = hold or self._settling(state, edge.provider)
+                if hold is not None:
+                    return hold
+        return None
+
+    def _booted_before(self, state: MoveState, provider: str) -> Hold | None:
+        left = [
+            host for host in self._members[provider] if host != state.host and not self._has_booted(host, state.wave)
+        ]
+        if not left:
+            return None
+        return Hold(
+            rule=f"depends_on.{provider}",
+            why=f"{len(left)} hosts of {provider} before it have not booted: {', '.join(left[:5])}",
+            waits="order",
+            lasting=all(self._states[host].phase in ONLY_AN_OPERATOR for host in left),
+            queue=("booted", state.wave, state.move.services),
+            topics=(("booted", provider), ("unfinished", provider)),
+        )
+
+    def _has_booted(self, host: str, wave: int) -> bool:
+        """It has booted or was given up, or does not go before that wave at all."""
+        found = self._states[host]
+        booted = found.booted_s is not None and found.phase in IN_FLIGHT
+        return booted or found.wave >= wave or found.phase in FINISHED
+
+    def _settling(self, state: MoveState, provider: str) -> Hold | None:
+        service, ended_s = self._inventory.services[provider], self.last_end_s.get(provider)
+        if not self._service_barrier or ended_s is None or not service.settle_s:
+            return None
+        settled_s = ended_s + gate_s(service) + service.settle_s
+        if self._now_s() >= settled_s:
+            return None
+        return Hold(
+            rule=f"services.{provider}.settle",
+            why=f"{provider} settles for {settled_s - self._now_s():.0f}s more",
+            waits="settle",
+            queue=("settle", state.wave, state.move.services),
+            topics=(("unfinished", provider),),
+            until_s=settled_s,
+        )
+
+    def _together(self, state: MoveState) -> Hold | None:
+        """As many members as the group takes to form must find their places at once: alone none of them would ever be ready."""
+        for name in state.move.services:
+            hold = self._group(name) if name in self._together_in else None
+            if hold is not None:
+                return hold
+        return None
+
+    def _group(self, name: str) -> Hold | None:
+        service, members = self._inventory.services[name], self._members[name]
+        phases = {host: self._states[host].phase for host in members}
+        begun = sum(phase in IN_FLIGHT or phase in UP for phase in phases.values())
+        missing = forms_with(service) - (len(service.hosts) - len(members)) - begun
+        waiting = [host for host, phase in phases.items() if phase is Phase.WAITING]
+        if missing <= 1:
+            return None
+        rule, topics = f"services.{name}.ready_when", (("unfinished", name), ("booted", name))
+        if len(waiting) < missing:
+            why = f"{forms_with(service)} of {len(service.hosts)} must be up together, {begun + len(waiting)} can still be"
+            return Hold(rule=rule, why=why, waits="order", lasting=True, queue=("group", name), topics=topics)
+        room = self._slots.beside(waiting)
+        if room >= missing:
+            return None
+        slots = dict.fromkeys(slot for host in waiting for slot in self._slots.needed(host))
+        return Hold(
+            rule=rule,
+            why=f"{missing} of {len(service.hosts)} must start together, the limits let {room} start now",
+            waits="slot",
+            lasting=self.lost({host for slot in slots for host in self._slots.held_by(slot)}),
+            queue=("group", name),
+            topics=(*topics, *(("slot", slot) for slot in slots), *(("slot taken", slot) for slot in slots)),
+        )
+
+    def _budget(self, state: MoveState) -> Hold | None:
+        return None
+
+    def _providers(self, state: MoveState) -> Hold | None:
+        """The group of each provider it requires is ready."""
+        for name in state.move.services:
+            for edge in self._edges[name]:
+                if edge.kind != "requires":
+                    continue
+                provider = self._inventory.services[edge.provider]
+                ready = len(provider.hosts) - self._readiness.down_without(edge.provider, state.host)
+                needed = opens_with(provider, edge.needs)
+                if state.host in provider.hosts:
+                    needed = min(needed, len(provider.hosts) - 1)  # it cannot wait for itself
+                if ready < needed:
+                    lost = len(self._lost_in[edge.provider].keys() - {state.host})
+                    why = f"{name} requires {edge.provider}: {ready} of {len(provider.hosts)} ready, {needed} open it"
+                    return Hold(
+                        rule=f"depends_on.{edge.provider}",
+                        why=why,
+                        waits="ready",
+                        lasting=len(provider.hosts) - lost < needed,
+                    )
+        return None
+
+    def _guarding(self, state: MoveState, gates: tuple[str, ...]) -> tuple[str, ...]:
+        """The providers' gates guard it, and its own services' once enough of them is up that they can pass."""
+        own = set(state.move.services)
+        return tuple(name for name in gates if name not in own or self._can_pass(self._inventory.services[name]))
+
+    def _can_pass(self, service: Service) -> bool:
+        up = sum(self._states[host].phase in UP for host in self._members[service.name])
+        if service.ready_when is None and service.min_available is None and not service.co_start:
+            return up > 0
+        return up + len(service.hosts) - len(self._members[service.name]) >= opens_with(service)
