@@ -44,7 +44,17 @@ _SHAPES: tuple[Callable[[Any], Any], ...] = (
         "--canaries", type=click.IntRange(min=0), metavar="N", help="How many hosts of each kind go first, alone."
     ),
     click.option("--include-controller", is_flag=True, help="Restart the host this runs on, too."),
+    click.option(
+        "--override",
+        "overrides",
+        multiple=True,
+        metavar="RULE",
+        help="Let one rule go, by the name that holds and refusals tell (limit.rack, budget.db, gate.db). Wants --reason.",
+    ),
 )
+
+
+REASON = click.option("--reason", metavar="TEXT", help="Why a rule is overridden; plan, journal and report keep it.")
 
 
 def shaping(command: Command) -> Command:

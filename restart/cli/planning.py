@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restart.cli import flagging, rooms
-from restart.cli.options import INVENTORY, formats, shaping
+from restart.cli.options import INVENTORY, REASON, formats, shaping
 from restart.cli.rooms import Shape
 from restart.errors import UsageMistake
 
@@ -113,6 +113,7 @@ def graph_command(inventory: str | None, output: str | None, form: str) -> None:
 @click.command("plan", short_help="Plan a restart in waves and print it. Touches no host.")
 @INVENTORY
 @shaping
+@REASON
 @click.option("--compare-barriers", is_flag=True, help="Print how long each kind of barrier would take, and no plan.")
 @click.option(
     "-o", "--output", metavar="FILE.json", help="Also save the plan, for review and for: restart run FILE.json"
@@ -155,6 +156,7 @@ def plan_command(inventory: str | None, compare_barriers: bool, output: str | No
 @click.argument("plan", metavar="PLAN|INVENTORY")
 @click.argument("host")
 @shaping
+@REASON
 @formats("text", "json")
 def explain_command(plan: str, host: str, form: str, **shape: Any) -> None:
     """Tell why HOST is in its wave, and which rule kept it out of the one before."""

@@ -54,10 +54,10 @@ def read_scenario(path: Path, shape: Shape, wanted: Wanted) -> tuple[Scenario, M
     """The scenario at `path`, with the faults of the command line, and the gates it is played with."""
     from restart.simulator.scenario_file import read_scenario as read
 
-    if shape != Shape():
+    if replace(shape, reason=None) != Shape():
         raise UsageMistake(
-            f"{path} is a scenario and says itself what is restarted: --limit, --mode, --barrier, --canaries and "
-            f"--include-controller do not shape it",
+            f"{path} is a scenario and says itself what is restarted: --limit, --mode, --barrier, --canaries, "
+            f"--include-controller and --override do not shape it",
             remedy="change the scenario",
         )
     if wanted.never_return is not None:
@@ -165,7 +165,10 @@ def replay_text(target: str, shape: Shape, wanted: Wanted, share: float) -> str:
     words: list[str] = ["restart", "simulate", target]
     for limit in shape.limits:
         words += ["--limit", limit]
+    for rule in shape.overrides:
+        words += ["--override", rule]
     options: Sequence[tuple[str, Any, Any]] = (
+        ("--reason", shape.reason if shape.overrides else None, None),
         ("--barrier", shape.barrier, None),
         ("--canaries", shape.canaries, None),
         ("--include-controller", shape.include_controller, False),

@@ -17,7 +17,7 @@ from restart.errors import Drift, Refusal, Refused, RestartError, UsageMistake
 
 if TYPE_CHECKING:
     from restart.model.inventory import Inventory
-    from restart.model.plan import Duration, Plan
+    from restart.model.plan import Duration, Override, Plan
     from restart.model.world import Gate, Power
     from restart.runner.store import Store
 
@@ -110,6 +110,8 @@ class Shape:
     barrier: str | None = None
     canaries: int | None = None
     include_controller: bool = False
+    overrides: tuple[str, ...] = ()
+    reason: str | None = None
 
     @property
     def selection(self) -> tuple[str, ...] | None:
@@ -126,7 +128,12 @@ def plan_of(path: Path, shape: Shape, store: str | None, shelf: Mapping[str, Gat
     """The saved plan at `path`, or a plan made from the inventory there."""
     if not is_plan(path):
         return make_plan(read_inventory(path, gates() if shelf is None else shelf), shape, store)
-    if shape != Shape():
+    if shape.overrides:
+        raise UsageMistake(
+            f"{path} is a saved plan and does exactly what it says: no rule can be overridden at its run",
+            remedy="plan again with --override, so that it can be reviewed",
+        )
+    if replace(shape, reason=None) != Shape():
         raise UsageMistake(
             f"{path} is a saved plan: --limit, --mode, --barrier, --canaries and --include-controller no longer shape it",
             remedy="make a new plan from the inventory with them",
@@ -151,7 +158,20 @@ def make_plan(inventory: Inventory, shape: Shape, store: str | None) -> Plan:
         barrier=shape.barrier,
         canaries=shape.canaries,
         include_controller=shape.include_controller,
+        overrides=overrides_of(shape),
     )
+
+
+def overrides_of(shape: Shape) -> tuple[Override, ...]:
+    """The rules to let go, with the reason for it. Raises `UsageMistake` where none is given."""
+    from restart.model.plan import Override
+
+    reason = (shape.reason or "").strip()
+    if shape.overrides and not reason:
+        raise UsageMistake(
+            "--override wants a reason, for the journal and for who comes after you", remedy="--reason 'TEXT'"
+        )
+    return tuple(Override(rule=rule, reason=reason) for rule in shape.overrides)
 
 
 def durations(fleet: str, store: str | None) -> Mapping[str, Duration]:

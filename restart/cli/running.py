@@ -58,7 +58,7 @@ def run_command(
             "a run wants a reason, for the journal and for who comes after you", remedy="--reason 'TEXT'"
         )
     shelf = rooms.gates()
-    plan = rooms.plan_of(path, Shape(**shape), store, shelf)
+    plan = rooms.plan_of(path, Shape(**shape, reason=reason), store, shelf)
     if inventory_now is not None:
         rooms.same_inventory(plan, rooms.inventory_path(inventory_now), shelf)
     check(plan, until_wave)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restart.cli import rehearsing, rooms
-from restart.cli.options import formats, shaping
+from restart.cli.options import REASON, formats, shaping
 from restart.cli.rehearsing import Wanted
 from restart.cli.rooms import Shape
 from restart.errors import Exit, UsageMistake
@@ -76,6 +76,7 @@ class Told:
 )
 @click.option("--faults", is_flag=True, help="List what --what-if understands, and simulate nothing.")
 @shaping
+@REASON
 @formats("text", "json")
 def simulate_command(
     target: str | None,

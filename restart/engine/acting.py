@@ -48,7 +48,7 @@ class Acting:
         else:
             self._standing.pop(state.host, None)
 
-    def carry_on(self, *, starting: bool, closed: str | None) -> None:
+    def carry_on(self, *, starting: bool, closed: bool) -> None:
         """On to the next act, or back if the run has been halted or stopped (not `starting`); `closed`: wait."""
         self.until_s = None
         for host in sorted(self._standing):
@@ -61,7 +61,7 @@ class Acting:
             elif not starting or flag is not None:
                 if state.phase is Phase.JUDGING or (state.phase is Phase.DRAINING and state.approval is not None):
                     self._moving.call_off(state)
-            elif state.phase is Phase.JUDGING and closed is None:
+            elif state.phase is Phase.JUDGING and not closed:
                 self._judge(state)
 
     def tell_hold(self, state: MoveState, hold: Hold) -> None:

@@ -17,6 +17,7 @@ from restart.model.inventory import Inventory, Service
 from restart.rules.breaks import boot_edges
 from restart.rules.groups import forms_with, opens_with, starts_together
 from restart.rules.moves import gate_s
+from restart.rules.named import order_rule, requires_rule, settle_rule
 
 UP = frozenset({Phase.DONE, Phase.NOT_REBOOTED})
 
@@ -72,21 +73,22 @@ class ColdStarts(Starts):
         """Providers that are order only have booted; under the barrier `service`, providers have settled."""
         for service in state.move.services:
             for edge in self._edges[service]:
-                hold = self._booted_before(state, edge.provider) if edge.kind == "after" else None
+                hold = self._booted_before(state, service, edge.provider) if edge.kind == "after" else None
                 hold = hold or self._settling(state, edge.provider)
                 if hold is not None:
                     return hold
         return None
 
-    def _booted_before(self, state: MoveState, provider: str) -> Hold | None:
+    def _booted_before(self, state: MoveState, consumer: str, provider: str) -> Hold | None:
         left = [
             host for host in self._members[provider] if host != state.host and not self._has_booted(host, state.wave)
         ]
-        if not left:
+        why = f"{len(left)} hosts of {provider} before it have not booted: {', '.join(left[:5])}"
+        if not left or self._lets(state, order_rule(consumer, provider), why):
             return None
         return Hold(
-            rule=f"depends_on.{provider}",
-            why=f"{len(left)} hosts of {provider} before it have not booted: {', '.join(left[:5])}",
+            rule=order_rule(consumer, provider),
+            why=why,
             waits="order",
             lasting=all(self._states[host].phase in ONLY_AN_OPERATOR for host in left),
             queue=("booted", state.wave, state.move.services),
@@ -104,11 +106,12 @@ class ColdStarts(Starts):
         if not self._service_barrier or ended_s is None or not service.settle_s:
             return None
         settled_s = ended_s + gate_s(service) + service.settle_s
-        if self._now_s() >= settled_s:
+        why = f"{provider} settles for {settled_s - self._now_s():.0f}s more, of {service.settle_s:g}s"
+        if self._now_s() >= settled_s or self._lets(state, settle_rule(provider), why):
             return None
         return Hold(
-            rule=f"services.{provider}.settle",
-            why=f"{provider} settles for {settled_s - self._now_s():.0f}s more",
+            rule=settle_rule(provider),
+            why=why,
             waits="settle",
             queue=("settle", state.wave, state.move.services),
             topics=(("unfinished", provider),),
@@ -131,7 +134,7 @@ class ColdStarts(Starts):
         waiting = [host for host, phase in phases.items() if phase is Phase.WAITING]
         if missing <= 1:
             return None
-        rule, topics = f"services.{name}.ready_when", (("unfinished", name), ("booted", name))
+        rule, topics = f"ready_when.{name}", (("unfinished", name), ("booted", name))
         if len(waiting) < missing:
             why = f"{forms_with(service)} of {len(service.hosts)} must be up together, {begun + len(waiting)} can still be"
             return Hold(rule=rule, why=why, waits="order", lasting=True, queue=("group", name), topics=topics)
@@ -165,8 +168,10 @@ class ColdStarts(Starts):
                 if ready < needed:
                     lost = len(self._lost_in[edge.provider].keys() - {state.host})
                     why = f"{name} requires {edge.provider}: {ready} of {len(provider.hosts)} ready, {needed} open it"
+                    if self._lets(state, requires_rule(name, edge.provider), why):
+                        continue
                     return Hold(
-                        rule=f"depends_on.{edge.provider}",
+                        rule=requires_rule(name, edge.provider),
                         why=why,
                         waits="ready",
                         lasting=len(provider.hosts) - lost < needed,

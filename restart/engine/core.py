@@ -14,7 +14,6 @@ A run first claims its hosts, then lets moves begin wave by wave as `restart.eng
 
 from __future__ import annotations
 
-from functools import partial
 from math import inf
 
 from restart.engine import facts
@@ -27,6 +26,7 @@ from restart.engine.flags import Flags
 from restart.engine.guards import Guards
 from restart.engine.moving import Moving
 from restart.engine.outbox import Outbox
+from restart.engine.overrides import Overrides, waived_by
 from restart.engine.pace import Pace
 from restart.engine.parking import Parking
 from restart.engine.readiness import Readiness
@@ -47,6 +47,7 @@ from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resum
 from restart.model.plan import Plan
 from restart.model.request import Request
 from restart.rules.ladders import playbook_of
+from restart.rules.named import gate_rule
 
 ENGINE_VERSION = 6
 """Raised whenever the same events would lead to other requests: a run is resumed only by the version that began it."""
@@ -64,11 +65,13 @@ class Engine:
         self.states: dict[str, MoveState] = {}
         self._cold = plan.mode == "cold-start"
         inventory = plan.inventory
+        waived = waived_by(plan)
         for wave in plan.waves:
             for move in wave.moves:
                 must(move.host not in self.states, f"the plan moves {move.host} twice")
                 self.states[move.host] = MoveState(move, wave.number, playbook_of(inventory, move))
         self._outbox = Outbox()
+        self._overrides = Overrides(plan, self._outbox)
         self._parking = Parking(list(self.states))
         stir = self._parking.stir
         self._readiness = Readiness(
@@ -79,27 +82,27 @@ class Engine:
         self._suspended = Suspended(inventory, self.states if self._cold else ())
         self._guards = Guards(
             inventory, self._outbox, self._gate_failed, stirred=lambda service: stir(("gate", service)),
-            suspended=self._suspended.is_off,
+            suspended=self._suspended.is_off, waived=waived,
         )  # fmt: skip
-        self._watches = Watches(inventory, self._outbox, partial(self._halt, "watch"), self._suspended.is_off)
+        self._watches = Watches(inventory, self._outbox, self._halt, self._suspended.is_off, waived)
         services_of = {host: state.move.services for host, state in self.states.items()}
         self._slots = Slots(
             inventory, services_of, lambda slot: stir(("slot", slot)), lambda slot: stir(("slot taken", slot)),
-            cold=self._cold,
+            cold=self._cold, waived=waived,
         )  # fmt: skip
         wave_of = {host: state.wave for host, state in self.states.items()}
-        self._pace = Pace(inventory, plan.moves(), wave_of, lambda stratum: stir(("pace", stratum)), plan.mode)
+        self._pace = Pace(inventory, plan.moves(), wave_of, lambda stratum: stir(("pace", stratum)), plan.mode, waived)
         self._brakes = Brakes(inventory.policy, inventory.hosts, len(self.states))
         self._flags = Flags(inventory, self._outbox, stir)
         self._starts = (ColdStarts if self._cold else Starts)(
             inventory, self.states,
             readiness=self._readiness, guards=self._guards, slots=self._slots, pace=self._pace, flags=self._flags,
-            now_s=lambda: self._outbox.now_s, stir=stir,
+            now_s=lambda: self._outbox.now_s, stir=stir, waived=waived, passed_over=self._overrides.passed_over,
         )  # fmt: skip
         self._claims = Claims(self._outbox, hold_s=3600.0 + 2 * plan.estimate.makespan_s)
         self._moving = Moving(
             inventory, self.states, self._outbox, self._claims,
-            noted=self._readiness.note, reached=self._reached, starting=self._starting, closed=self._closed,
+            noted=self._readiness.note, reached=self._reached, starting=self._starting, closed=self._is_closed,
             slots=self._starts.take_slots, withheld=self._flags.on,
         )  # fmt: skip
         self._acting = Acting(
@@ -259,7 +262,7 @@ class Engine:
             self._watches.look()
         for host in sorted(self._moving.checking.due(), key=self._starts.begun):
             self._moving.checking.look(self.states[host])
-        self._acting.carry_on(starting=self._starting(), closed=self._closed())
+        self._acting.carry_on(starting=self._starting(), closed=self._is_closed())
         while self._waves.advance(self._outbox.now_s, asking=self._starting()):
             pass
         self._turns.rest()
@@ -277,7 +280,7 @@ class Engine:
             # Nobody waits for these slots any longer, so that their gates need not be asked.
             return
         for host, since_s in list(self._awaiting_gate.items()):
-            gates = [name for name in self.states[host].move.services if self._guards.has(name)]
+            gates = [name for name in self.states[host].move.services if self._guards.counts(name)]
             # Every gate is asked, not only up to the first that has not passed.
             passed = [self._guards.passed(name, since_s) for name in gates]
             if all(passed) or not self._slots.holding(host):
@@ -288,16 +291,21 @@ class Engine:
         """Whether anything new may start at all, but for watches and pauses."""
         return self._running and not (self._halted or self._words.stopping or self._claims.foreign)
 
-    def _closed(self) -> str | None:
-        """Why nothing may start now, while the run goes on: a pause, a stop flag, or a watch."""
-        return self._words.paused or self._flags.closed() or self._watches.closed()
+    def _closed(self) -> tuple[str, str] | None:
+        """The rule for which nothing may start now, while the run goes on, and why: a pause, a stop flag, or a watch."""
+        if self._words.paused:
+            return "paused", self._words.paused
+        flagged = self._flags.closed()
+        return self._watches.closed() if flagged is None else ("flag", flagged)
+
+    def _is_closed(self) -> bool:
+        return self._closed() is not None
 
     def _begin_moves(self) -> None:
         closed = self._closed()
         if closed is not None:
             self._stall.over()
-            rule = "paused" if self._words.paused else "flag" if self._flags.closed() else "watch"
-            self._outbox.tell_change(facts.HELD, closed, about="run", why=closed, rule=rule)
+            self._outbox.tell_change(facts.HELD, closed, about="run", why=closed[1], rule=closed[0])
             return
         self._outbox.tell_change(facts.HELD, None, about="run", why="nothing holds the run", rule="")
         self._turns.walk(self._waves.until())
@@ -321,6 +329,8 @@ class Engine:
             services=list(state.move.services),
             canary=state.move.canary,
         )
+        for rule, why in self._watches.let_through():
+            self._overrides.passed_over(state, rule, why)
         self._moving.sign(state, Sign.BEGUN)
 
     # --- what moves and gates report ---------------------------------------------------------------------------------
@@ -395,7 +405,7 @@ class Engine:
         )  # fmt: skip
 
     def _gate_failed(self, service: str, why: str) -> None:
-        self._halt(f"services.{service}.gate", why)
+        self._halt(gate_rule(service), why)
 
     def _halt(self, rule: str, why: str) -> None:
         if self._halted is None:

@@ -32,6 +32,9 @@ RESOLVED = "resolved"  # host, why; data: word
 AVAILABLE = "available"  # service; data: available, of, budget
 GATE = "gate"  # service, verdict, evidence: a gate that was asked and settled
 WATCH = "watch"  # verdict, evidence: a watch that changed
+OVERRIDDEN = (
+    "overridden"  # host, wave, why: what the rule would have said; data: rule, reason: what it was overridden for
+)
 HELD = "held"  # host or wave, why: what nothing can start for; data: rule
 APPROVAL_WANTED = "approval_wanted"  # host or service, evidence: the text; data: target (what `restart approve` takes)
 APPROVED = "approved"  # why: by whom; data: target

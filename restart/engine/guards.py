@@ -16,6 +16,8 @@ from restart.model.check import Check, Verdict
 from restart.model.inventory import Inventory
 from restart.model.request import Ask
 from restart.rules.durations import spoken
+from restart.rules.named import gate_rule
+from restart.rules.waived import NOTHING_WAIVED, Waived
 
 
 @dataclass(slots=True)
@@ -99,6 +101,7 @@ class GateState:
     ever_passed: bool = False
     due_s: float = inf
     stale_s: float = inf
+    waived: bool = False
 
 
 class Guards:
@@ -111,8 +114,12 @@ class Guards:
         failed: Callable[[str, str], None],
         stirred: Callable[[str], None],
         suspended: Callable[[str | None], bool] = lambda service: False,
+        waived: Waived = NOTHING_WAIVED,
     ) -> None:
-        """`suspended(service)`: nothing can be asked through that service yet. `failed(service, why)` is called when a gate did not pass within its time, `stirred(service)` when it may open or close."""
+        """`suspended(service)`: nothing can be asked through that service yet. The gates of `waived` rules are asked all the same, for the
+        record, and fail nothing.
+
+        `failed(service, why)` is called when a gate did not pass within its time, `stirred(service)` when it may open or close."""
         self._outbox = outbox
         self._failed = failed
         self._stirred = stirred
@@ -132,11 +139,17 @@ class Guards:
                 within_s = max(check.within_s for check in checks)
                 # A gate that takes longer to hold than it stays fresh could never open anything.
                 fresh_s = max(fresh_s, 2 * max(check.every_s for check in checks))
-                self._gates[service.name] = GateState(service.name, Streaks(checks), within_s, fresh_s)
+                self._gates[service.name] = GateState(
+                    service.name, Streaks(checks), within_s, fresh_s, waived=gate_rule(service.name) in waived
+                )
 
     def has(self, service: str) -> bool:
         """Whether `service` states a gate."""
         return service in self._gates
+
+    def counts(self, service: str) -> bool:
+        """Whether `service` states a gate that is not overridden by name."""
+        return service in self._gates and not self._gates[service].waived
 
     def forget(self) -> None:
         """After a resume no gate has passed."""
@@ -255,7 +268,7 @@ class Guards:
         self._asked_for[gate.service] = self._wanted[gate.service] = gate
         if gate.wanted_s is None:
             gate.wanted_s = now_s
-        elif now_s >= gate.wanted_s + gate.within_s and not gate.streaks.passing():
+        elif not gate.waived and now_s >= gate.wanted_s + gate.within_s and not gate.streaks.passing():
             gate.wanted_s = now_s
             self._failed(
                 gate.service, f"gate of {gate.service} did not pass within {gate.within_s:g}s: {gate.evidence}"

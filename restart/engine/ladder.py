@@ -31,7 +31,7 @@ class Ladder:
         sign: Callable[[MoveState, Sign], None],
         call_off: Callable[[MoveState], None],
         starting: Callable[[], bool],
-        closed: Callable[[], str | None],
+        closed: Callable[[], bool],
         slots: Callable[[MoveState], Hold | None],
         withheld: Callable[[MoveState], str | None],
     ) -> None:

@@ -50,13 +50,13 @@ class Moving:
         noted: Callable[[str, str, Verdict, str], None],
         reached: Callable[[MoveState, Phase], None],
         starting: Callable[[], bool],
-        closed: Callable[[], str | None],
+        closed: Callable[[], bool],
         slots: Callable[[MoveState], Hold | None],
         withheld: Callable[[MoveState], str | None],
     ) -> None:
         """`noted` hears each verdict learnt (service, host, verdict, evidence); `reached` each phase that a move enters.
 
-        `starting`: nothing has halted or stopped the run. `closed`: what holds it for now, a pause or a watch. `slots` takes the slots that a rung needs; None: it has them.
+        `starting`: nothing has halted or stopped the run. `closed`: a pause or a watch holds it for now. `slots` takes the slots that a rung needs; None: it has them.
         `withheld`: why nothing may be done to the host now, a stop flag; None: none stands.
         """
         self._inventory = inventory

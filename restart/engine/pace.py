@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from restart.model.inventory import Inventory
 from restart.model.plan import Move
+from restart.rules.named import canary_rule, pace_rule
 from restart.rules.pace import canaries_of, pace_of, step, stratum
+from restart.rules.waived import NOTHING_WAIVED, Waived
 
 CANARIES_LOST_MAX = 2
 """A second canary lost closes its stratum."""
@@ -37,12 +39,14 @@ class Pace:
         wave_of: Mapping[str, int],
         stirred: Callable[[str], None],
         mode: str = "rolling",
+        waived: Waived = NOTHING_WAIVED,
     ) -> None:
-        """`wave_of`: a canary leads those of its own wave and of later ones, never of earlier ones that it waits for.
+        """`waived`: rules that hold nothing up. `wave_of`: a canary leads those of its own wave and of later ones, never of earlier ones that it waits for.
 
         `stirred(stratum)` hears where more may begin.
         """
         self._stirred = stirred
+        self._waived = waived
         self._wave_of = wave_of
         self._strata: dict[str, Stratum] = {}
         self._of: dict[str, tuple[Stratum, ...]] = {}
@@ -62,29 +66,41 @@ class Pace:
             if found.size == 1:
                 found.canaries = 0
 
-    def closed(self, host: str) -> str | None:
-        """Why the move of `host` may not begin yet: the stratum and its numbers; None: it may."""
+    def closed(self, host: str) -> tuple[str, str] | None:
+        """Why the move of `host` may not begin yet: the rule, and the stratum and its numbers; None: it may."""
+        return next((found for found in self._closed(host) if found[0] not in self._waived), None)
+
+    def let_through(self, host: str) -> list[tuple[str, str]]:
+        """The rules of pace overridden by name that would hold the move of `host`, each with its numbers."""
+        return [found for found in self._closed(host) if found[0] in self._waived] if self._waived else []
+
+    def _closed(self, host: str) -> Iterator[tuple[str, str]]:
         for found in self._of[host]:
-            if found.canaries and len(found.lost) >= CANARIES_LOST_MAX and found.good < found.canaries:
-                return f"canary: {len(found.lost)} canaries of {found.name} lost ({', '.join(sorted(found.lost))})"
-            if found.good < found.canaries:
-                if len(found.under_way) >= found.canaries - found.good:
-                    return f"canary: {', '.join(sorted(found.under_way))} leads {found.name} and has not held yet"
-                wave = self._wave_of[host]
-                leading = {name for name in found.chosen - found.lost if self._wave_of[name] <= wave}
-                if leading and host not in found.chosen:
-                    return f"canary: {', '.join(sorted(leading))} leads {found.name}"
-            elif found.slow and len(found.under_way) >= step(found.good, found.canaries):
-                allowed = step(found.good, found.canaries)
-                return (
-                    f"pace: {len(found.under_way)} of {allowed} of {found.name} under way after {found.good} good ones"
-                )
-        return None
+            rule = canary_rule(found.name)
+            left = found.canaries - found.good
+            if left > 0 and (why := self._led(host, found)):
+                yield rule, f"{why}; {found.good} of {found.canaries} canaries of {found.name} have held"
+            canaries = 0 if rule in self._waived else found.canaries
+            if found.slow and found.good >= canaries and len(found.under_way) >= step(found.good, canaries):
+                why = f"{len(found.under_way)} of {step(found.good, canaries)} of {found.name} under way after {found.good} good ones"
+                yield pace_rule(found.name), why
+
+    def _led(self, host: str, found: Stratum) -> str | None:
+        """Why `host` waits for the canaries of the stratum."""
+        if len(found.lost) >= CANARIES_LOST_MAX:
+            return f"{len(found.lost)} canaries lost ({', '.join(sorted(found.lost))})"
+        if len(found.under_way) >= found.canaries - found.good:
+            return f"{', '.join(sorted(found.under_way))} leads and has not held yet"
+        wave = self._wave_of[host]
+        leading = {name for name in found.chosen - found.lost if self._wave_of[name] <= wave}
+        return f"{', '.join(sorted(leading))} leads" if leading and host not in found.chosen else None
 
     def closed_for_good(self, host: str) -> bool:
         """The stratum lost its canaries: only an operator opens it again."""
         return any(
-            found.canaries and found.good < found.canaries and len(found.lost) >= CANARIES_LOST_MAX
+            found.good < found.canaries
+            and len(found.lost) >= CANARIES_LOST_MAX
+            and canary_rule(found.name) not in self._waived
             for found in self._of[host]
         )
 
@@ -106,7 +122,7 @@ class Pace:
                 found.good += 1
                 found.lost.discard(host)
             elif good is False:
-                if found.good < found.canaries:
+                if found.good < found.canaries and canary_rule(found.name) not in self._waived:
                     found.lost.add(host)
                     was_canary = True
                 found.good = found.good // 2 if found.good >= found.canaries * 2 else found.good

@@ -16,6 +16,7 @@ from heapq import heappop, heappush
 
 from restart.model.inventory import Inventory
 from restart.rules.limits import DomainTable, Slot, SlotTable, Take, fits
+from restart.rules.waived import NOTHING_WAIVED, Waived
 
 _ORDER = ("booted", "ready", "gate", "all")
 
@@ -31,10 +32,14 @@ class Slots:
         took: Callable[[Slot], None] = lambda slot: None,
         *,
         cold: bool = False,
+        waived: Waived = NOTHING_WAIVED,
     ) -> None:
-        """`cold`: the hosts are off, and `max_domains` does not apply. `stirred(slot)` hears where a place has become free, or only an operator can free it; `took(slot)` where one was taken."""
+        """`cold`: the hosts are off, and `max_domains` does not apply. `waived` limits are counted and hold nothing up.
+
+        `stirred(slot)` hears where a place has become free, or only an operator can free it; `took(slot)` where one was taken."""
         self._stirred = stirred
         self._took = took
+        self._waived = waived
         self._table = SlotTable(inventory, off=frozenset(services_of) if cold else frozenset())
         self._domains = DomainTable(replace(inventory, limits={}) if cold else inventory)
         taken = {host: self._table.takes(inventory.hosts[host], services) for host, services in services_of.items()}
@@ -45,7 +50,7 @@ class Slots:
             host: tuple(take.slot for take in takes if self._rated(take.slot)) for host, takes in taken.items()
         }
         self._domains_of = {host: self._domains.domains(inventory.hosts[host]) for host in services_of}
-        self._fleet_wide = tuple(Slot(limit=key) for key in self._table.fleet_wide())
+        self._fleet_wide = tuple(Slot(limit=key) for key in self._table.fleet_wide() if key not in waived)
         self._held: dict[Slot, dict[str, float]] = {}  # slot -> host -> how much of it
         self._sum: dict[Slot, float] = {}  # of what is held of each slot
         self._clock: dict[tuple[Slot, str], float] = {}  # run seconds when the clock frees it
@@ -61,31 +66,40 @@ class Slots:
         ] = {}  # of each rate: hosts whose start is counted and that have not acted yet
         self._touched: dict[str, dict[str, set[str]]] = {}  # limit -> domain -> hosts in flight or failed there
 
-    def full(self, host: str) -> str | None:
-        """Why the move of `host` may not begin or act: the limit, its numbers and who holds it; None: there is room."""
-        for take in self._short(host):
+    def full(self, host: str) -> tuple[str, str] | None:
+        """Why the move of `host` may not begin or act: the limit, and its numbers and who holds it; None: there is room."""
+        return next(self._full(host, waived=False), None)
+
+    def let_through(self, host: str) -> Iterator[tuple[str, str]]:
+        """The limits overridden by name that have no room for `host`, each with its numbers and who holds it."""
+        return self._full(host, waived=True) if self._waived else iter(())
+
+    def _full(self, host: str, *, waived: bool) -> Iterator[tuple[str, str]]:
+        for take in self._short(host, waived=waived):
             held = self._held.get(take.slot, {})
             more = "" if take.amount == 1 else f", {take.amount:g} more are needed"
             by = f" by {_names(held)}" if held else ""
-            return f"{take.slot}: {self._table.held_of(take.slot, self._sum.get(take.slot, 0))}{by}{more}"
-        for slot in self._rates_short(host):
-            return f"{slot}: {self._table.held_of(slot, self._counted(slot))}"
-        for slot in self._domains_of[host]:
-            others = self._other_domains(slot)
-            if len(others) >= self._domains.cap(slot):
-                return f"{slot.limit}: {', '.join(sorted(others))} touched, at most {self._domains.cap(slot)} at once"
-        return None
+            taken = self._table.held_of(take.slot, self._sum.get(take.slot, 0))
+            yield take.slot.limit, f"{self._at(take.slot)}{taken}{by}{more}"
+        for slot in self._rates_short(host, waived=waived):
+            yield slot.limit, f"{self._at(slot)}{self._table.held_of(slot, self._counted(slot))}"
+        for slot in self._domains_shut(host, waived=waived):
+            others = ", ".join(sorted(self._other_domains(slot)))
+            yield (
+                slot.limit,
+                f"{others} touched, {slot.value} would be one more, at most {self._domains.cap(slot)} at once",
+            )
+
+    def _at(self, slot: Slot) -> str:
+        place = self._table.place(slot)
+        return f"{place}: " if place else ""
 
     def in_the_way(self, host: str) -> tuple[tuple[Slot, float], ...]:
         """All that `host` needs and there is no room for, each with how much of it: those alike in this wait for the same."""
         return (
             *((take.slot, take.amount) for take in self._short(host)),
             *((slot, 1) for slot in self._rates_short(host)),
-            *(
-                (slot, 0)
-                for slot in self._domains_of[host]
-                if len(self._other_domains(slot)) >= self._domains.cap(slot)
-            ),
+            *((slot, 0) for slot in self._domains_shut(host)),
         )
 
     def stir(self, host: str) -> None:
@@ -97,7 +111,11 @@ class Slots:
 
     def never(self, host: str) -> bool:
         """Whether `host` needs more of a limit than there is of it."""
-        return any(not fits(0, take.amount, self._table.cap(take.slot)) for take in self._takes[host])
+        return any(
+            not fits(0, take.amount, self._table.cap(take.slot))
+            for take in self._takes[host]
+            if take.slot.limit not in self._waived
+        )
 
     def lacking(self, host: str) -> bool:
         """Whether the move of `host` has given up slots that it needs for another act."""
@@ -110,10 +128,8 @@ class Slots:
         found: set[str] = set()
         for take in self._short(host):
             found.update(self._held.get(take.slot, ()))
-        for slot in self._domains_of[host]:
-            others = self._other_domains(slot)
-            if len(others) >= self._domains.cap(slot):
-                found.update(*others.values())
+        for slot in self._domains_shut(host):
+            found.update(*self._other_domains(slot).values())
         return frozenset(found)
 
     def beside(self, hosts: Iterable[str]) -> int:
@@ -127,7 +143,8 @@ class Slots:
                 for take in takes
             }
             if all(
-                fits(held[take.slot] + more.get(take.slot, 0), take.amount, self._table.cap(take.slot))
+                take.slot.limit in self._waived
+                or fits(held[take.slot] + more.get(take.slot, 0), take.amount, self._table.cap(take.slot))
                 for take in takes
             ):
                 count += 1
@@ -225,22 +242,33 @@ class Slots:
     def _span_s(self, slot: Slot) -> float:
         return self._table.terms[slot.limit].clock_s or 0.0
 
-    def _short(self, host: str) -> Iterator[Take]:
-        """What the move of `host` needs and does not hold, and there is no room for."""
+    def _short(self, host: str, *, waived: bool = False) -> Iterator[Take]:
+        """What the move of `host` needs and does not hold, and there is no room for; of the limits that are `waived`, or of the others."""
         for take in self._takes[host]:
             others = self._sum.get(take.slot, 0) - self._held.get(take.slot, {}).get(host, 0)
-            if not self._has(take, host) and not fits(others, take.amount, self._table.cap(take.slot)):
+            if self._has(take, host) or fits(others, take.amount, self._table.cap(take.slot)):
+                continue
+            if (take.slot.limit in self._waived) == waived:
                 yield take
 
     def _has(self, take: Take, host: str) -> bool:
         """Whether the move of `host` holds all that a start takes of the slot."""
         return host in self._held.get(take.slot, ()) and (take.slot, host) not in self._kept
 
-    def _rates_short(self, host: str) -> Iterable[Slot]:
+    def _rates_short(self, host: str, *, waived: bool = False) -> Iterable[Slot]:
         return (
             slot
             for slot in self._rates[host]
-            if host not in self._starting.get(slot, ()) and self._counted(slot) >= self._table.cap(slot)
+            if host not in self._starting.get(slot, ())
+            and self._counted(slot) >= self._table.cap(slot)
+            and (slot.limit in self._waived) == waived
+        )
+
+    def _domains_shut(self, host: str, *, waived: bool = False) -> Iterable[Slot]:
+        return (
+            slot
+            for slot in self._domains_of[host]
+            if len(self._other_domains(slot)) >= self._domains.cap(slot) and (slot.limit in self._waived) == waived
         )
 
     def _counted(self, slot: Slot) -> int:

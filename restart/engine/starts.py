@@ -20,7 +20,9 @@ from restart.model.inventory import Dependency, Inventory
 from restart.rules.budgets import may_be_down, ready_enough
 from restart.rules.limits import Slot
 from restart.rules.moves import gate_s
+from restart.rules.named import budget_rule, gate_rule, order_rule, requires_rule, settle_rule
 from restart.rules.path import path_hosts
+from restart.rules.waived import Waived
 
 
 @dataclass(slots=True)
@@ -56,8 +58,12 @@ class Starts:
         flags: Flags,
         now_s: Callable[[], float],
         stir: Callable[[Topic], None],
+        waived: Waived,
+        passed_over: Callable[[MoveState, str, str], None],
     ) -> None:
-        """`stir` hears the topics of which something has changed (see `restart.engine.parking`)."""
+        """`waived`: rules overridden by name, which hold nothing up; `passed_over(state, rule, why)` hears where one would have.
+
+        `stir` hears the topics of which something has changed (see `restart.engine.parking`)."""
         self._stir = stir
         self._inventory = inventory
         self._states = states
@@ -66,6 +72,10 @@ class Starts:
         self._slots = slots
         self._pace = pace
         self._flags = flags
+        self._waived = waived
+        self._passed_over = passed_over
+        # Rules overridden by name, and what each would have said, in the judgement at hand.
+        self._through: dict[str, str] = {}
         self._now_s = now_s
         self._path = frozenset(path_hosts(inventory))
         self._in_flight: dict[str, int] = {}  # in order: what goes over a set differs from process to process
@@ -180,11 +190,31 @@ class Starts:
 
     def hold(self, state: MoveState) -> Hold | None:
         """Why the move may not begin now; None: it may. Asks what is stale along the way."""
-        return self._static(state) or self._asked(state)
+        self._through.clear()
+        found = self._static(state) or self._asked(state)
+        if self._waived and found is None:
+            self._through.update((*self._slots.let_through(state.host), *self._pace.let_through(state.host)))
+            self._tell_through(state)
+        return found
 
     def hold_acting(self, state: MoveState) -> Hold | None:
         """Why a move that has been drained may not be carried on to its first act: what allowed it has changed meanwhile."""
-        return self._asked(state)
+        self._through.clear()
+        found = self._asked(state)
+        if found is None:
+            self._tell_through(state)
+        return found
+
+    def _tell_through(self, state: MoveState) -> None:
+        for rule, why in self._through.items():
+            self._passed_over(state, rule, why)
+
+    def _lets(self, state: MoveState, rule: str, why: str) -> bool:
+        """Whether `rule`, which would hold the move for `why`, is overridden by name; then it is kept what it would have said."""
+        if rule not in self._waived:
+            return False
+        self._through[rule] = why
+        return True
 
     def take_slots(self, state: MoveState) -> Hold | None:
         """Take the slots for the rung at hand: a later rung takes anew what a boot, or the clock, has freed. None: it has them."""
@@ -192,6 +222,8 @@ class Starts:
             self._slots.spend(state.host, self._now_s())
         hold = self._full(state.host) if self._slots.lacking(state.host) else None
         if hold is None:
+            self._through = dict(self._slots.let_through(state.host))
+            self._tell_through(state)
             self._slots.take(state.host)
         return hold
 
@@ -200,7 +232,7 @@ class Starts:
         full = self._slots.full(host)
         if full is None:
             return None
-        rule, _, why = full.partition(": ")
+        rule, why = full
         never = self._slots.never(host)
         lasting = never or self.lost(self._slots.holders(host))
         shut = self._slots.in_the_way(host)
@@ -238,12 +270,11 @@ class Starts:
                     why = f"held: its provider {edge.provider} is contained ({next(iter(reasons.values()))})"
                     topic = ("contained", edge.provider)
                     return Hold(rule="contain", why=why, waits="order", lasting=True, queue=topic, topics=(topic,))
-        if (why_pace := self._pace.closed(host)) is not None:
-            rule, _, rest = why_pace.partition(": ")
+        if (closed := self._pace.closed(host)) is not None:
             strata = self._pace.of(host)
             return Hold(
-                rule=rule,
-                why=rest,
+                rule=closed[0],
+                why=closed[1],
                 waits="pace",
                 lasting=self._pace.closed_for_good(host),
                 queue=("pace", state.wave, strata),
@@ -286,11 +317,11 @@ class Starts:
     def _order(self, state: MoveState) -> Hold | None:
         """Own services' and providers' moves of earlier waves are finished and settled (the plan's waves hold the order)."""
         for service in state.move.services:
-            hold = self._finished_before(state, service, f"services.{service}", None)
+            hold = self._finished_before(state, service, f"waves.{service}", None)
             if hold is not None:
                 return hold
             for edge in self._edges[service]:
-                hold = self._finished_before(state, edge.provider, f"depends_on.{edge.provider}", edge.needs)
+                hold = self._finished_before(state, edge.provider, order_rule(service, edge.provider), edge.needs)
                 if hold is not None:
                     return hold
         return None
@@ -300,16 +331,24 @@ class Starts:
         left = sum(len(wave.unfinished) for wave in waves)
         queue, topics = ("order", state.wave, state.move.services), (("unfinished", service),)
         if left and (needs is None or self._finished_or_outside(service) < needs):
+            if self._lets(state, rule, f"{left} moves of {service} before it are not finished"):
+                return None
             names = ", ".join(nsmallest(5, chain.from_iterable(wave.unfinished for wave in waves)))
             lasting = all(self._states[host].phase is Phase.IN_DOUBT for wave in waves for host in wave.unfinished)
             why = f"{left} moves of {service} before it are not finished: {names}"
             return Hold(rule=rule, why=why, waits="order", lasting=lasting, queue=queue, topics=topics)
+        if not self._service_barrier or not waves or rule in self._waived:
+            return None
         found = self._inventory.services[service]
-        settled_s = max((wave.ended_s for wave in waves), default=0.0) + gate_s(found) + found.settle_s
-        if self._service_barrier and waves and self._now_s() < settled_s:
-            why = f"{service} settles for {settled_s - self._now_s():.0f}s more"
+        ended_s = max(wave.ended_s for wave in waves) + (0.0 if gate_rule(service) in self._waived else gate_s(found))
+        settled_s = ended_s + found.settle_s
+        if self._now_s() < settled_s:
+            why = f"{service} settles for {settled_s - self._now_s():.0f}s more, of {found.settle_s:g}s"
+            if self._now_s() >= ended_s and self._lets(state, settle_rule(service), why):
+                return None
+            settled_s = ended_s if settle_rule(service) in self._waived else settled_s
             return Hold(
-                rule=f"services.{service}.settle", why=why, waits="settle", queue=queue, topics=topics, until_s=settled_s
+                rule=settle_rule(service), why=why, waits="settle", queue=queue, topics=topics, until_s=settled_s
             )  # fmt: skip
         return None
 
@@ -354,8 +393,10 @@ class Starts:
             if self._guards.passed(service, since_s, patient=repairing):
                 continue
             wanted.append(service)
-            if not (service in sick and excused):
-                found = found or Hold(rule=f"services.{service}.gate", why=self._guards.story(service), waits="gate")
+            if found is None and not (service in sick and excused):
+                why = self._guards.story(service)
+                if not self._lets(state, gate_rule(service), why):
+                    found = Hold(rule=gate_rule(service), why=why, waits="gate")
         return found
 
     def _guarding(self, state: MoveState, gates: tuple[str, ...]) -> tuple[str, ...]:
@@ -383,7 +424,9 @@ class Starts:
                 why = (
                     f"{would} of {len(service.hosts)} would be not ready, at most {allowed} may be; not ready: {others}"
                 )
-                return Hold(rule=f"services.{name}.budget", why=why, waits="ready", lasting=lost > allowed)
+                if self._lets(state, budget_rule(name), why):
+                    continue
+                return Hold(rule=budget_rule(name), why=why, waits="ready", lasting=lost > allowed)
         return None
 
     def _providers(self, state: MoveState) -> Hold | None:
@@ -397,8 +440,10 @@ class Starts:
                 if ready < needed:
                     lost = len(self._lost_in[edge.provider].keys() - {state.host})
                     why = f"{name} requires {edge.provider}: {ready} of {len(provider.hosts)} ready, {needed} needed"
+                    if self._lets(state, requires_rule(name, edge.provider), why):
+                        continue
                     lasting = len(provider.hosts) - lost < needed
-                    return Hold(rule=f"depends_on.{edge.provider}", why=why, waits="ready", lasting=lasting)
+                    return Hold(rule=requires_rule(name, edge.provider), why=why, waits="ready", lasting=lasting)
         return None
 
     def lost(self, hosts: Iterable[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,6 +14,8 @@ from restart.model.answer import Answer
 from restart.model.check import Verdict
 from restart.model.inventory import Inventory
 from restart.model.request import Ask
+from restart.rules.named import watch_rule
+from restart.rules.waived import NOTHING_WAIVED, Waived
 
 
 @dataclass(slots=True)
@@ -21,6 +23,7 @@ class WatchState:
     """One watch: how it stands, since when it does not pass, and whether it stood well before."""
 
     name: str
+    rule: str
     streaks: Streaks
     next_s: float = 0.0
     asking: bool = False
@@ -38,16 +41,21 @@ class Watches:
         self,
         inventory: Inventory,
         outbox: Outbox,
-        failed: Callable[[str], None],
+        failed: Callable[[str, str], None],
         suspended: Callable[[str | None], bool] = lambda service: False,
+        waived: Waived = NOTHING_WAIVED,
     ) -> None:
-        """`suspended(service)`: nothing can be asked through that service yet. `failed(why)` is called once a watch has FAILed for its `within`."""
+        """`suspended(service)`: nothing can be asked through that service yet. The watches of `waived` rules are asked all the same, for
+        the record, and hold nothing up.
+
+        `failed(rule, why)` is called once a watch has FAILed for its `within`."""
         self._outbox = outbox
         self._failed = failed
         self._suspended = suspended
+        self._waived = waived
         self._unknown_s = inventory.policy.watch_unknown_s
         self._watches = [
-            WatchState(f"watch {number} ({check.kind})", Streaks((check,)))
+            WatchState(f"watch {number} ({check.kind})", watch_rule(number), Streaks((check,)))
             for number, check in enumerate(inventory.watch, 1)
         ]
 
@@ -72,12 +80,18 @@ class Watches:
                 )
             self._judge_trouble(watch, now_s)
 
-    def closed(self) -> str | None:
-        """Why nothing may start; None: every watch is open."""
+    def closed(self) -> tuple[str, str] | None:
+        """The watch, as a rule, for which nothing may start, and why; None: every watch is open."""
+        return next(((rule, why) for rule, why in self._shut() if rule not in self._waived), None)
+
+    def let_through(self) -> list[tuple[str, str]]:
+        """The watches overridden by name that are not open, each with why."""
+        return [found for found in self._shut() if found[0] in self._waived] if self._waived else []
+
+    def _shut(self) -> Iterator[tuple[str, str]]:
         for watch in self._watches:
             if not watch.open and not self._is_suspended(watch):
-                return f"{watch.name}: {watch.verdict or 'not asked yet'} ({watch.evidence})"
-        return None
+                yield watch.rule, f"{watch.name}: {watch.verdict or 'not asked yet'} ({watch.evidence})"
 
     def deadline_s(self) -> float | None:
         """When a watch is next to be asked, or its trouble has lasted too long, in run seconds."""
@@ -95,11 +109,15 @@ class Watches:
         return watch.streaks.checks[0].within_s if watch.verdict is Verdict.FAIL else self._unknown_s
 
     def _judge_trouble(self, watch: WatchState, now_s: float) -> None:
-        if watch.bad_since_s is None or now_s < watch.bad_since_s + self._patience_s(watch):
+        if (
+            watch.rule in self._waived
+            or watch.bad_since_s is None
+            or now_s < watch.bad_since_s + self._patience_s(watch)
+        ):
             return
         if watch.verdict is Verdict.FAIL:
             watch.bad_since_s = now_s
-            self._failed(f"{watch.name} FAILs for {self._patience_s(watch):g}s: {watch.evidence}")
+            self._failed(watch.rule, f"{watch.name} FAILs for {self._patience_s(watch):g}s: {watch.evidence}")
         elif not watch.told:
             watch.told = True
             why = f"{watch.name} is UNKNOWN for {self._unknown_s:g}s: {watch.evidence}"

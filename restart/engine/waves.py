@@ -9,9 +9,11 @@ from itertools import accumulate
 from restart.engine import facts
 from restart.engine.guards import Guards
 from restart.engine.outbox import Outbox
+from restart.engine.overrides import waived_by
 from restart.engine.state import MoveState
 from restart.engine.table import FINISHED
 from restart.model.plan import Plan, Wave
+from restart.rules.named import settle_rule
 
 
 @dataclass(slots=True)
@@ -35,6 +37,7 @@ class Waves:
     def __init__(self, plan: Plan, states: Mapping[str, MoveState], guards: Guards, outbox: Outbox) -> None:
         self._services = plan.inventory.services
         self._fleet_barrier = plan.inventory.policy.barrier == "fleet"
+        self._waived = waived_by(plan)
         self._guards = guards
         self._outbox = outbox
         self._waves = [
@@ -128,7 +131,7 @@ class Waves:
         """Its gates have passed since its last move ended, persons have agreed, and then its services have settled."""
         if wave.settled_s is None:
             since_s = wave.ended_s or 0.0
-            passed = [self._guards.passed(name, since_s) for name in wave.wave.gates if self._guards.has(name)]
+            passed = [self._guards.passed(name, since_s) for name in wave.wave.gates if self._guards.counts(name)]
             if not all(passed) or not self._approved(wave):
                 return False
             wave.settled_s = now_s
@@ -151,5 +154,10 @@ class Waves:
         return not wave.approvals
 
     def _settle_s(self, wave: WaveState) -> float:
-        touched = {service for state in wave.states for service in state.move.services}
+        touched = {
+            service
+            for state in wave.states
+            for service in state.move.services
+            if settle_rule(service) not in self._waived
+        }
         return max((self._services[service].settle_s for service in touched), default=0.0)

@@ -85,6 +85,14 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """A rule that the operator lets go by its name, and why. Every other rule stays in force."""
+
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The whole document. `notes` are sentences for the reader: what was assumed, dropped or would be saved."""
 
@@ -101,7 +109,7 @@ class Plan:
     observation: Observation | None = None
     observation_digest: str | None = None
     notes: tuple[str, ...] = ()
-    overrides: tuple[str, ...] = ()
+    overrides: tuple[Override, ...] = ()
     include_controller: bool = False
     made_at: str = ""
     digest: str = ""

@@ -13,7 +13,7 @@ from restart.planner.doors import Doors
 from restart.planner.holds import ms
 from restart.planner.kinds import Fleet
 from restart.planner.timeline import Pieces, Timeline
-from restart.rules.limits import EPSILON
+from restart.rules.limits import EPSILON, domains_rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def _domains(fleet: Fleet, pieces: Pieces) -> list[Bound]:
         for slot in fleet.domains.domains(hosts[host]):
             busy = longest.setdefault(slot.limit, {})
             busy[slot.value] = max(busy.get(slot.value, 0), ms(pieces.durations_s[host]))
-    caps = {f"limits.{limit.name}": limit.max_domains or 1 for limit in fleet.domains.limits}
+    caps = {domains_rule(limit): limit.max_domains or 1 for limit in fleet.domains.limits}
     down = {host for members in pieces.scope.down.values() for host in members}
     if down:
         return []  # a domain that is down already may be busy beside others
@@ -112,7 +112,7 @@ class _Chains:
         for kind in sorted(fleet.kinds, key=lambda kind: (self._doors.rank[kind.number], kind.number)):
             start, chain = 0, ""
             for at in kind.services:
-                for edge in fleet.scope.order.edges[fleet.names[at]]:
+                for edge in fleet.scope.order.waits[fleet.names[at]]:
                     provider = fleet.number_of[edge.provider]
                     ring = self._doors.rank[kind.number] if self._doors.ring_of(kind, provider) else -1
                     ends, by = self._ends(provider, ring, edge.needs)

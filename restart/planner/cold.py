@@ -12,7 +12,7 @@ from dataclasses import replace
 from restart.errors import Refusal, Refused
 from restart.model.inventory import Dependency, Inventory
 from restart.model.observation import Observation
-from restart.model.plan import Duration, Estimate, Impact, LeftAlone, Move, Plan, Wave
+from restart.model.plan import Duration, Estimate, Impact, LeftAlone, Move, Override, Plan, Wave
 from restart.planner.books import playbook_name, playbook_names
 from restart.planner.bound import Bound, critical_path, lower_bound
 from restart.planner.cold_reasons import ColdReasons, cold_notes
@@ -25,7 +25,6 @@ from restart.planner.guards import Guards
 from restart.planner.holds import HoldTable
 from restart.planner.impact import impact
 from restart.planner.kinds import Fleet
-from restart.planner.refusals import overridden
 from restart.planner.scope import Scope, draw_scope
 from restart.planner.tightest import sharing, tightest
 from restart.planner.timeline import Pieces, Timeline
@@ -34,6 +33,7 @@ from restart.planner.waves import pack
 from restart.rules.breaks import at_boot, boot_edges, broken, moving_services
 from restart.rules.durations import spoken
 from restart.rules.groups import opens_with, starts_together
+from restart.rules.waived import Waived
 
 MODE = "cold-start"
 
@@ -46,7 +46,7 @@ def cold_plan(
     made_at: str,
     durations: Mapping[str, Duration],
     include_controller: bool = False,
-    overrides: Sequence[str] = (),
+    overrides: Sequence[Override] = (),
 ) -> Plan:
     """The plan that starts every selected host that is off. Arguments as `restart.planner.make.make_plan` has them. Raises `Refused`."""
     scope = _checked_scope(inventory, selection, observation, include_controller, overrides)
@@ -54,7 +54,7 @@ def cold_plan(
     lasts_s = {host: held.value_s for host, held in expected.items()}
     first = _goes_first(scope)
     waves = _waves(scope, lasts_s, frozenset(first))
-    guards = Guards(inventory, scope.order, cold=True)
+    guards = Guards(inventory, scope.order, scope.waived, cold=True)
     off = frozenset(scope.moving)
     pieces = Pieces(
         scope=replace(scope, path={}),
@@ -62,7 +62,7 @@ def cold_plan(
         waves=waves,
         path_from=len(waves),
         durations_s=lasts_s,
-        holds=HoldTable(inventory, guards, scope.services_of, lasts_s, booted_s, off=off),
+        holds=HoldTable(inventory, guards, scope.services_of, lasts_s, booted_s, waived=scope.waived, off=off),
         mode=MODE,
     )
     timeline = time_plan(pieces, inventory.policy.barrier)
@@ -98,9 +98,10 @@ def _checked_scope(
     selection: tuple[str, ...] | None,
     observation: Observation | None,
     include_controller: bool,
-    overrides: Sequence[str],
+    overrides: Sequence[Override],
 ) -> Scope:
     """Who is started. Raises `Refused` with all that speaks against it."""
+    waived = Waived(override.rule for override in overrides)
     no_edges: dict[str, tuple[Dependency, ...]] = dict.fromkeys(inventory.services, ())
     scope, wrong = draw_scope(
         inventory,
@@ -108,6 +109,7 @@ def _checked_scope(
         observation=None,
         include_controller=include_controller,
         order=Order(inventory, no_edges),
+        waived=waived,
     )
     scope = _without_those_up(scope, observation)
     if not scope.moving and not wrong:
@@ -118,8 +120,8 @@ def _checked_scope(
         name: tuple(_counted(inventory, edge) for edge in found)
         for name, found in boot_edges(inventory, scope.moving).items()
     }
-    scope = replace(scope, order=Order(inventory, edges, among))
-    wrong = (*wrong, *cold_refusals(scope, observation), *overridden(overrides))
+    scope = replace(scope, order=Order(inventory, edges, among, waived))
+    wrong = tuple(refusal for refusal in (*wrong, *cold_refusals(scope, observation)) if refusal.rule not in waived)
     if wrong:
         raise Refused(wrong)
     return scope

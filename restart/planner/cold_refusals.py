@@ -19,6 +19,7 @@ from restart.planner.scope import Scope
 from restart.rules.breaks import at_boot
 from restart.rules.groups import forms_with, opens_with, starts_together
 from restart.rules.limits import EPSILON, Slot, SlotTable, usable
+from restart.rules.named import requires_rule, stated_at
 
 
 def cold_refusals(scope: Scope, observation: Observation | None) -> tuple[Refusal, ...]:
@@ -79,7 +80,7 @@ def _providers(scope: Scope, observation: Observation | None) -> Iterator[Refusa
                     f"{enough} must be ready"
                 )
                 yield Refusal(
-                    rule=f"services.{consumer}.depends_on.{provider.name}",
+                    rule=requires_rule(consumer, provider.name),
                     what=what,
                     way_out=f"repair {some(down)} first, or take {'it' if len(down) == 1 else 'them'} into the plan",
                 )
@@ -88,7 +89,7 @@ def _providers(scope: Scope, observation: Observation | None) -> Iterator[Refusa
 def _all_up(scope: Scope, off: frozenset[str]) -> Iterator[Refusal]:
     """Capacities that do not bear all hosts running and the last one starting, so that it could never start."""
     inventory = scope.inventory
-    table = SlotTable(inventory, off=off)
+    table = SlotTable(inventory, scope.waived, off=off)
     keeps: dict[Slot, float] = {}
     peak: dict[Slot, float] = {}
     hosts: Counter[Slot] = Counter()
@@ -124,14 +125,12 @@ def _too_many(limit: Limit, slot: Slot, table: SlotTable, count: int, drawn: flo
         f"{f' with the {up} that are up' if up else ''}, at most {usable(limit):g} may be "
         f"({limit.capacity:g} less {limit.headroom:.0%} headroom)"
     )
-    return Refusal(
-        rule=f"limits.{limit.name}", what=what, way_out=f"raise limits.{limit.name}.capacity, or start fewer hosts"
-    )
+    return Refusal(rule=slot.limit, what=what, way_out=f"raise limits.{limit.name}.capacity, or start fewer hosts")
 
 
 def _groups(scope: Scope, off: frozenset[str]) -> Iterator[Refusal]:
     """Groups whose members must be up together, and limits that never let so many be (design: rule 4)."""
-    table = SlotTable(scope.inventory, off=off)
+    table = SlotTable(scope.inventory, scope.waived, off=off)
     for service in scope.inventory.services.values():
         members = [host for host in service.hosts if host in off]
         wanted = forms_with(service) - (len(service.hosts) - len(members))
@@ -168,5 +167,7 @@ def _group(scope: Scope, table: SlotTable, service: Service, members: list[str],
                 f"{limit} lets {count[limit] + free} be"
             )
             yield Refusal(
-                rule=limit, what=what, way_out=f"raise {limit}, or let it free its places sooner (held_until: booted)"
+                rule=limit,
+                what=what,
+                way_out=f"raise {stated_at(limit)}, or let it free its places sooner (held_until: booted)",
             )

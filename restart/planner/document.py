@@ -53,7 +53,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         },
         "notes": list(plan.notes),
         "selection": list(plan.selection),
-        "overrides": list(plan.overrides),
+        "overrides": [{"rule": held.rule, "reason": held.reason} for held in plan.overrides],
         "include_controller": plan.include_controller,
         "durations": {
             host: {"value_s": duration.value_s, "samples": duration.samples, "source": duration.source}

@@ -51,7 +51,7 @@ class Doors:
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
-        self._edges = [fleet.scope.order.edges[name] for name in fleet.names]
+        self._edges = [fleet.scope.order.waits[name] for name in fleet.names]
         self._kinds_of: list[list[Kind]] = [[] for _ in fleet.names]
         for kind in fleet.kinds:
             for at in kind.services:
@@ -72,9 +72,10 @@ class Doors:
         fleet, services = self._fleet, tuple(self._fleet.scope.inventory.services.values())
         found = []
         for at in kind.services:
-            for edge in self._edges[at]:
+            for edge in fleet.scope.order.edges[fleet.names[at]]:
                 provider = fleet.number_of[edge.provider]
-                in_ring = self._provider_rank[provider] == self.rank[kind.number]
+                # Whoever does not wait for the provider's moves must at least find it ready.
+                in_ring = self._provider_rank[provider] == self.rank[kind.number] or edge not in self._edges[at]
                 if edge.kind == "requires" and fleet.left[provider] and (edge.needs is not None or in_ring):
                     enough = ready_enough(services[provider], edge.needs)
                     down_max = fleet.members[provider] - enough

@@ -13,9 +13,10 @@ from restart.planner.kinds import Fleet, Kind
 from restart.planner.reasons import span
 from restart.planner.refusals import some, stated_budget
 from restart.planner.scope import scope_of
-from restart.rules.budgets import may_be_down, ready_enough
+from restart.rules.budgets import ready_enough
 from restart.rules.durations import spoken
-from restart.rules.limits import SlotTable
+from restart.rules.limits import SlotTable, domains_rule
+from restart.rules.waived import Waived
 
 
 def explain(plan: Plan, host: str) -> tuple[str, ...]:
@@ -56,7 +57,11 @@ def _explained(plan: Plan, wave: Wave, move: Move) -> tuple[str, ...]:
 
 def _limit_lines(plan: Plan, move: Move) -> Iterator[str]:
     """What the move takes of each limit that it falls under, and until when."""
-    table = SlotTable(plan.inventory, off=frozenset(move.host for move in plan.moves() if move.act == "start"))
+    table = SlotTable(
+        plan.inventory,
+        Waived(override.rule for override in plan.overrides),
+        off=frozenset(move.host for move in plan.moves() if move.act == "start"),
+    )
     for take in table.takes(plan.inventory.hosts[move.host], move.services):
         amount = "" if take.amount == 1 else f"{take.amount:g} of it, "
         yield f"under {take.slot} ({table.told(take.slot)}): {amount}{table.terms[take.slot.limit]}"
@@ -68,7 +73,7 @@ class _Before:
     def __init__(self, plan: Plan, before: Wave) -> None:
         self._plan = plan
         self._number = before.number
-        self._order = Order(plan.inventory)
+        self._order = Order(plan.inventory, waived=Waived(override.rule for override in plan.overrides))
         self._scope = scope_of(plan, self._order)
         self._fleet = Fleet(self._scope, {host: held.value_s for host, held in plan.durations.items()})
         self._doors = Doors(self._fleet)
@@ -100,7 +105,7 @@ class _Before:
     def _order_lines(self, kind: Kind) -> list[str]:
         lines = []
         for consumer in (self._fleet.names[at] for at in kind.services):
-            for edge in self._order.edges[consumer]:
+            for edge in self._order.waits[consumer]:
                 lines += self._unfinished(kind, consumer, edge)
         return lines
 
@@ -133,7 +138,7 @@ class _Before:
             if at in kind.sick:
                 continue
             stated = self._plan.inventory.services[service]
-            down, may = self._down(service), may_be_down(stated)
+            down, may = self._down(service), self._scope.may_be_down(service)
             after = len(down) + (0 if move.host in down else 1)
             if after > may:
                 lines.append(
@@ -156,9 +161,7 @@ class _Before:
                 for slot in self._fleet.domains.domains(hosts[host])
                 if slot.limit == limit
             )
-            cap = next(
-                found.max_domains or 0 for found in self._fleet.domains.limits if f"limits.{found.name}" == limit
-            )
+            cap = next(found.max_domains or 0 for found in self._fleet.domains.limits if domains_rule(found) == limit)
             if len(touched) > cap or (value not in touched and len(touched) >= cap):
                 lines.append(f"{limit}: {some(touched)} touched in it, {value} would be one more, at most {cap} may be")
         return lines

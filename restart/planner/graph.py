@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from restart.model.inventory import Dependency, Inventory
+from restart.rules.named import order_rule, requires_rule
 from restart.rules.rings import rings
+from restart.rules.waived import NOTHING_WAIVED, Waived
 
 
 def run_edges(inventory: Inventory) -> dict[str, tuple[Dependency, ...]]:
@@ -77,8 +80,12 @@ class Order:
         inventory: Inventory,
         edges: Mapping[str, tuple[Dependency, ...]] | None = None,
         among: frozenset[str] | None = None,
+        waived: Waived = NOTHING_WAIVED,
     ) -> None:
-        """`edges` in place of those that hold while the fleet runs; only services of `among` can close a cycle (None: all)."""
+        """`edges` in place of those that hold while the fleet runs; only services of `among` can close a cycle (None: all).
+
+        Cycles are found before any edge is `waived`: to let one rule go must not hide another.
+        """
         names = list(inventory.services)
         index = {name: at for at, name in enumerate(names)}
         edges = run_edges(inventory) if edges is None else edges
@@ -109,6 +116,23 @@ class Order:
                 else:
                     kept.append(edge)
             self.edges[name] = tuple(kept)
+        self.waits: dict[str, tuple[Dependency, ...]] = self.edges
+        """The edges whose provider's moves are waited for (design: rule 3 b); `edges` without those overridden by name."""
+        if waived:
+            self._waive(waived)
         left = [[index[edge.provider] for edge in self.edges[name]] for name in names]
         self.upward = tuple(names[at] for group in groups(left) for at in group)
         """Services, providers before their consumers."""
+
+    def _waive(self, waived: Waived) -> None:
+        """An edge whose `requires` rule is waived asks for order only; one whose `order` rule is, waits for nobody."""
+        self.edges = {
+            name: tuple(
+                replace(edge, kind="after") if requires_rule(name, edge.provider) in waived else edge for edge in edges
+            )
+            for name, edges in self.edges.items()
+        }
+        self.waits = {
+            name: tuple(edge for edge in edges if order_rule(name, edge.provider) not in waived)
+            for name, edges in self.edges.items()
+        }

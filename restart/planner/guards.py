@@ -7,16 +7,21 @@ from collections.abc import Iterable, Mapping
 from restart.model.inventory import Inventory
 from restart.planner.graph import Order
 from restart.rules.moves import gate_s
+from restart.rules.named import gate_rule, settle_rule
+from restart.rules.waived import NOTHING_WAIVED, Waived
 
 
 class Guards:
     """For each service the services whose gates guard moves on it: itself, direct providers and direct consumers."""
 
-    def __init__(self, inventory: Inventory, order: Order, *, cold: bool = False) -> None:
-        """`cold`: consumers are off when a provider starts, so their gates guard nothing then."""
+    def __init__(
+        self, inventory: Inventory, order: Order, waived: Waived = NOTHING_WAIVED, *, cold: bool = False
+    ) -> None:
+        """Gates and settling that are `waived` are not waited for. `cold`: consumers are off when a provider starts, so their gates guard nothing then."""
         self._inventory = inventory
-        self._gate_s = {name: gate_s(service) for name, service in inventory.services.items()}
-        gated = {name for name, service in inventory.services.items() if service.gate}
+        self._waived = waived
+        gated = {name for name, service in inventory.services.items() if service.gate and gate_rule(name) not in waived}
+        self._gate_s = {name: gate_s(service) if name in gated else 0.0 for name, service in inventory.services.items()}
         near: dict[str, dict[str, None]] = {name: {name: None} if name in gated else {} for name in inventory.services}
         for consumer, edges in order.edges.items():
             for edge in edges:
@@ -41,4 +46,7 @@ class Guards:
 
     def settle_s(self, services: Iterable[str]) -> float:
         """The longest `settle` of `services`, in seconds."""
-        return max((self._inventory.services[service].settle_s for service in services), default=0.0)
+        found = self._inventory.services
+        return max(
+            (found[service].settle_s for service in services if settle_rule(service) not in self._waived), default=0.0
+        )

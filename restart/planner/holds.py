@@ -10,6 +10,8 @@ from typing import NamedTuple
 from restart.model.inventory import Inventory
 from restart.planner.guards import Guards
 from restart.rules.limits import EPSILON, Slot, SlotTable, Term
+from restart.rules.named import admission_rule
+from restart.rules.waived import NOTHING_WAIVED, Waived
 
 
 class Hold(NamedTuple):
@@ -38,19 +40,21 @@ class HoldTable:
         durations_s: Mapping[str, float],
         booted_s: Mapping[str, float],
         *,
+        waived: Waived = NOTHING_WAIVED,
         proved: bool = False,
         off: frozenset[str] = frozenset(),
     ) -> None:
         """`proved`: as a run holds the places of shared servers, until the end of a transfer is proved, not predicted; `off`: as `SlotTable` has it."""
         self._given = (inventory, guards, services_of, durations_s, booted_s)
         self._off = off
+        self._waived = waived
         self._proved = proved
         self._inventory = inventory
         self._guards = guards
         self._services_of = services_of
         self._durations_s = durations_s
         self._booted_s = booted_s
-        self.table = SlotTable(inventory, off=off)
+        self.table = SlotTable(inventory, waived, off=off)
         self._numbers: dict[Slot, int] = {}
         self._spans: dict[tuple[str, tuple[str, ...], float, float], tuple[int, int]] = {}
         self._now: dict[str, tuple[Hold, ...]] = {}
@@ -84,14 +88,14 @@ class HoldTable:
 
     def proved(self) -> HoldTable:
         """The same, as a run holds what a prediction frees sooner."""
-        return HoldTable(*self._given, proved=True, off=self._off)
+        return HoldTable(*self._given, waived=self._waived, proved=True, off=self._off)
 
     def cap(self, slot: int) -> float:
         """How much of the slot may be held at once."""
         return self.table.cap(self.slots[slot])
 
     def name(self, slot: int) -> str:
-        """`limits.rack r1 (at most 2 at once)`."""
+        """`limit.rack r1 (at most 2 at once)`."""
         return f"{self.slots[slot]} ({self.table.told(self.slots[slot])})"
 
     def booted_s(self, host: str) -> float:
@@ -146,6 +150,6 @@ class HoldTable:
 
 def _admitting(slot: Slot) -> tuple[str, ...]:
     """The provider whose admission `slot` is, if it is one: its gate frees it."""
-    if slot.limit.startswith("services."):
-        return (slot.limit.removeprefix("services.").removesuffix(".admission"),)
+    if slot.limit.startswith(admission_rule("")):
+        return (slot.limit.removeprefix(admission_rule("")),)
     return ()

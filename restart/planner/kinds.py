@@ -8,8 +8,8 @@ from math import ceil
 
 from restart.model.inventory import Host
 from restart.planner.scope import Scope
-from restart.rules.budgets import may_be_down
 from restart.rules.limits import DomainTable
+from restart.rules.named import canary_rule
 from restart.rules.pace import canaries_of, stratum
 
 Domain = tuple[str, str]
@@ -50,12 +50,12 @@ class Fleet:
         self.number_of = {name: at for at, name in enumerate(self.names)}
         services = tuple(inventory.services.values())
         self.members = [len(service.hosts) for service in services]
-        self.may = [len(service.hosts) if self.cold else may_be_down(service) for service in services]
+        self.may = [len(service.hosts) if self.cold else scope.may_be_down(service.name) for service in services]
         """Members of each service that may be down at once."""
         moving = set(scope.moving)
         self.lost = [len(scope.lost(name, moving)) for name in self.names]
         """Members that are down and stay so: this plan does not bring them back."""
-        self.domains = DomainTable(replace(inventory, limits={}) if self.cold else inventory)
+        self.domains = DomainTable(replace(inventory, limits={}) if self.cold else inventory, scope.waived)
         self.numbered: dict[tuple[str, ...], tuple[int, ...]] = {}
         """The services of a host as numbers, by their names."""
         self.leading = _leading(scope, mode)
@@ -140,7 +140,7 @@ def _leading(scope: Scope, mode: str) -> dict[str, int]:
             service_of[name] = service
     leading: dict[str, int] = {}
     for name, hosts in strata.items():
-        canaries = canaries_of(inventory, service_of[name], mode)
+        canaries = 0 if canary_rule(name) in scope.waived else canaries_of(inventory, service_of[name], mode)
         if len(hosts) > 1 and canaries:
             oldest = sorted(hosts, key=lambda host: -scope.uptime_s.get(host, -1.0))
             for place, host in enumerate(oldest[:canaries]):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from restart.errors import Refusal, Refused
 from restart.planner.scope import Scope
-from restart.rules.budgets import may_be_down, ready_enough
+from restart.rules.budgets import ready_enough
+from restart.rules.named import budget_rule, requires_rule
 
 
 def path_in_turn(scope: Scope) -> list[str]:
@@ -32,18 +33,16 @@ def _hindrance(scope: Scope, host: str, down: dict[str, set[str]]) -> Refusal | 
         return None
     for name in scope.services_of[host]:
         others = down.get(name, set()) - {host}
-        may = may_be_down(services[name])
+        may = scope.may_be_down(name)
         if others and host not in scope.sick.get(name, ()) and len(others) + 1 > may:
             what = (
                 f"{host}: {len(others)} of {len(services[name].hosts)} members of {name} are down, at most {may} may be"
             )
-            return Refusal(rule=f"services.{name}.budget", what=what, way_out="repair what is down first")
+            return Refusal(rule=budget_rule(name), what=what, way_out="repair what is down first")
         for edge in scope.order.edges[name]:
             away = down.get(edge.provider, set()) - {host}
             members, enough = len(services[edge.provider].hosts), ready_enough(services[edge.provider], edge.needs)
             if edge.kind == "requires" and away and members - len(away) < enough:
                 what = f"{host}: {members - len(away)} of {members} members of {edge.provider} are ready, {name} needs {enough}"
-                return Refusal(
-                    rule=f"services.{name}.depends_on.{edge.provider}", what=what, way_out="repair what is down first"
-                )
+                return Refusal(rule=requires_rule(name, edge.provider), what=what, way_out="repair what is down first")
     return None

@@ -10,7 +10,7 @@ from dataclasses import replace
 from restart.errors import Refused, UsageMistake
 from restart.model.inventory import Inventory
 from restart.model.observation import Observation
-from restart.model.plan import Duration, Estimate, Move, Plan, Wave
+from restart.model.plan import Duration, Estimate, Move, Override, Plan, Wave
 from restart.planner import refusals
 from restart.planner.books import playbook_name, playbook_names
 from restart.planner.bound import critical_path, lower_bound
@@ -26,12 +26,14 @@ from restart.planner.kinds import Fleet
 from restart.planner.last import path_in_turn
 from restart.planner.notes import notes
 from restart.planner.overdrawn import overdrawn
+from restart.planner.overridden import overridden
 from restart.planner.powerless import powerless
 from restart.planner.reasons import Reasons
 from restart.planner.scope import Scope, draw_scope
 from restart.planner.timeline import Pieces, Timeline
 from restart.planner.timing import time_plan
 from restart.planner.waves import pack
+from restart.rules.waived import Waived
 
 BARRIERS = ("fleet", "service")
 MODES = ("rolling", "cold-start")
@@ -49,16 +51,17 @@ def make_plan(
     barrier: str | None = None,
     canaries: int | None = None,
     include_controller: bool = False,
-    overrides: Sequence[str] = (),
+    overrides: Sequence[Override] = (),
 ) -> Plan:
     """The plan for `inventory` in `mode` (one of `MODES`), in as few waves as possible: every selected host restarted once, or started.
 
     `selection` holds terms as `restart.rules.names.select` reads them (None: the whole fleet), `durations` what history
-    says of hosts, `barrier` and `canaries` stand in for the policy's. Same arguments, same plan, `made_at` apart. Raises
+    says of hosts, `barrier` and `canaries` stand in for the policy's, `overrides` are rules to let go by name. Same arguments, same plan, `made_at` apart. Raises
     `Refused` with every refusal at once, and `UsageMistake` where the arguments cannot be meant.
     """
     with _no_garbage_collection():
         inventory = _with_options(inventory, barrier, canaries)
+        overrides = overridden(inventory, overrides)
         if mode == "cold-start":
             return cold_plan(
                 inventory, selection=selection, observation=observation, made_at=made_at, durations=durations or {},
@@ -89,16 +92,18 @@ def _checked_scope(
     selection: tuple[str, ...] | None,
     observation: Observation | None,
     include_controller: bool,
-    overrides: Sequence[str],
+    overrides: Sequence[Override],
 ) -> Scope:
     """The scope of the plan. Raises `Refused` with all that speaks against it."""
-    order = Order(inventory)
+    waived = Waived(override.rule for override in overrides)
+    order = Order(inventory, waived=waived)
     scope, wrong = draw_scope(
         inventory,
         selection=selection,
         observation=observation,
         include_controller=include_controller,
         order=order,
+        waived=waived,
     )
     wrong = (
         *wrong,
@@ -108,8 +113,8 @@ def _checked_scope(
         *refusals.limits(scope),
         *overdrawn(scope),
         *powerless(scope),
-        *refusals.overridden(overrides),
     )
+    wrong = tuple(refusal for refusal in wrong if refusal.rule not in waived)
     if wrong:
         raise Refused(wrong)
     return scope
@@ -120,7 +125,7 @@ def _planned(
     selection: tuple[str, ...],
     observation: Observation | None,
     history: Mapping[str, Duration],
-    overrides: tuple[str, ...],
+    overrides: tuple[Override, ...],
     include_controller: bool,
     made_at: str,
 ) -> Plan:
@@ -204,14 +209,14 @@ def _lay_out(
     packed = pack(fleet, durations_s)
     # One by one, because nothing may be in flight that is reached through a path host (rule 10).
     waves = [*packed.waves, *([host] for host in path_in_turn(scope))]
-    guards = Guards(scope.inventory, scope.order)
+    guards = Guards(scope.inventory, scope.order, scope.waived)
     pieces = Pieces(
         scope=scope,
         guards=guards,
         waves=waves,
         path_from=len(packed.waves),
         durations_s=durations_s,
-        holds=HoldTable(scope.inventory, guards, scope.services_of, durations_s, booted_s),
+        holds=HoldTable(scope.inventory, guards, scope.services_of, durations_s, booted_s, waived=scope.waived),
     )
     return pieces, fleet, packed.doors, Reasons(fleet, packed.doors, waves, packed.kept_out)
 

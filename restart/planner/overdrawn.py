@@ -10,6 +10,7 @@ from restart.model.inventory import Limit
 from restart.planner.scope import Scope
 from restart.rules.durations import spoken
 from restart.rules.limits import EPSILON, Slot, SlotTable, Take, bearable_s, clients_max, fits, transfer_s, usable
+from restart.rules.named import limit_rule
 
 
 def overdrawn(scope: Scope, *, off: frozenset[str] = frozenset()) -> tuple[Refusal, ...]:
@@ -20,7 +21,7 @@ def overdrawn(scope: Scope, *, off: frozenset[str] = frozenset()) -> tuple[Refus
         host.uses for host in inventory.hosts.values()
     ):
         return ()
-    table = SlotTable(inventory, off=off)
+    table = SlotTable(inventory, scope.waived, off=off)
     hungriest: dict[Slot, tuple[Take, str]] = {}
     under: set[str] = set()
     for host in scope.moving:
@@ -28,7 +29,7 @@ def overdrawn(scope: Scope, *, off: frozenset[str] = frozenset()) -> tuple[Refus
             under.add(take.slot.limit)
             if take.slot not in hungriest or take.amount > hungriest[take.slot][0].amount:
                 hungriest[take.slot] = (take, host)
-    found = [refusal for limit in written if f"limits.{limit.name}" in under for refusal in _timed_out(limit)]
+    found = [refusal for limit in written if limit_rule(limit.name) in under for refusal in _timed_out(limit)]
     for slot, (take, host) in hungriest.items():
         # A cap of nothing has a refusal of its own.
         if table.cap(slot) and not fits(0, take.amount, table.cap(slot)):
@@ -69,7 +70,7 @@ def _timed_out(limit: Limit) -> Iterator[Refusal]:
         f"{limit.name}: {clients} at once make a transfer take {spoken(takes_s)} "
         f"(work {spoken(shared.work_s)} x {clients} / {shared.at_once}), {verdict}"
     )
-    yield Refusal(rule=f"limits.{limit.name}", what=what, way_out=way_out)
+    yield Refusal(rule=limit_rule(limit.name), what=what, way_out=way_out)
 
 
 def _drawn(table: SlotTable, limit: Limit, take: Take, host: str, off: frozenset[str]) -> Refusal:
@@ -88,7 +89,7 @@ def _drawn(table: SlotTable, limit: Limit, take: Take, host: str, off: frozenset
         way_out = f"raise limits.{limit.name}.capacity: what runs there already draws {others + running:g} {unit}"
     else:
         way_out = f"raise limits.{limit.name}.capacity, or shut hosts down there before"
-    return Refusal(rule=f"limits.{limit.name}", what=what, way_out=way_out)
+    return Refusal(rule=take.slot.limit, what=what, way_out=way_out)
 
 
 def _most(limit: Limit) -> float:
@@ -99,5 +100,5 @@ def _too_much(table: SlotTable, take: Take, host: str) -> Refusal:
     name = take.slot.limit.split(".")[1]
     what = f"{name}: {host} uses {take.amount:g}, {table.told(take.slot)}: it could never start"
     return Refusal(
-        rule=f"limits.{name}", what=what, way_out=f"lower hosts.{host}.uses.{name}, or raise what limits.{name} allows"
+        rule=take.slot.limit, what=what, way_out=f"lower hosts.{host}.uses.{name}, or raise what limits.{name} allows"
     )

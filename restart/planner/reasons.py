@@ -81,7 +81,7 @@ class Reasons:
     def _ordered(self, host: str, number: int) -> str:
         """The order that kept `host` out of the wave before `number`: the consumer whose provider moved until then."""
         for service in self._scope.services_of[host]:
-            for edge in self._scope.order.edges[service]:
+            for edge in self._scope.order.waits[service]:
                 if edge.provider in self._spans and self._spans[edge.provider][1] >= number - 1:
                     return f"the order ({service} after {edge.provider})"
         return "the order"
@@ -109,7 +109,7 @@ class Reasons:
 
     def _order(self, consumer: str, kind: Kind | None) -> list[str]:
         found: list[tuple[int, str]] = []
-        for edge in self._scope.order.edges[consumer]:
+        for edge in self._scope.order.waits[consumer]:
             if edge.provider not in self._spans:
                 continue
             first, last = self._spans[edge.provider]

@@ -8,8 +8,9 @@ from restart.errors import Refusal
 from restart.model.inventory import Service
 from restart.planner.graph import Order
 from restart.planner.scope import Scope
-from restart.rules.budgets import budget, may_be_down, ready_enough
-from restart.rules.limits import DomainTable, SlotTable
+from restart.rules.budgets import budget, ready_enough
+from restart.rules.limits import DomainTable, SlotTable, domains_rule
+from restart.rules.named import admission_rule, budget_rule, limit_rule, requires_rule
 
 NAMES_MAX = 5
 
@@ -53,10 +54,10 @@ def budgets(scope: Scope) -> tuple[Refusal, ...]:
         healthy = [host for host in service.hosts if host in moving and host not in sick]
         if not healthy:
             continue
-        may, members = may_be_down(service), len(service.hosts)
+        may, members = scope.may_be_down(name), len(service.hosts)
         lost = scope.lost(name, moving)
         unsure = [host for host in healthy if host in scope.down.get(name, ())]
-        rule = f"services.{name}.budget"
+        rule = budget_rule(name)
         if may <= 0:
             what = f"{name}: {stated_budget(service)} of {members} hosts lets nobody restart, {budget(service)} of {members} must stay available"
             found.append(Refusal(rule=rule, what=what, way_out=_looser(service)))
@@ -105,9 +106,7 @@ def providers(scope: Scope) -> tuple[Refusal, ...]:
                 way_out = f"repair {some(lost)} first, or take {'it' if len(lost) == 1 else 'them'} into the plan"
                 if enough > len(provider.hosts):
                     way_out = f"lower services.{consumer}.depends_on.{edge.provider}.needs to {len(provider.hosts)}"
-                found.append(
-                    Refusal(rule=f"services.{consumer}.depends_on.{edge.provider}", what=what, way_out=way_out)
-                )
+                found.append(Refusal(rule=requires_rule(consumer, edge.provider), what=what, way_out=way_out))
     return tuple(found)
 
 
@@ -130,31 +129,25 @@ def limits(scope: Scope) -> tuple[Refusal, ...]:
             for rule in {slot.limit: None for slot in slots}:
                 touched.setdefault(rule, []).append(host)
         for limit in zero:
-            rule = f"limits.{limit.name}"
-            hosts = touched.get(rule, list(scope.moving) if limit.max_rate == 0 else [])
             words = {"max_in_flight": limit.max_in_flight, "max_domains": limit.max_domains, "max_rate": limit.max_rate}
-            for word in (word for word, cap in words.items() if cap == 0 and hosts):
+            for word in (word for word, cap in words.items() if cap == 0):
+                rule = limit_rule(limit.name, "" if word == "max_in_flight" else word)
+                hosts = touched.get(rule, ())
+                if not hosts:
+                    continue
                 what = f"{limit.name}: {word} 0 lets nothing start, {len(hosts)} hosts are under it"
                 found.append(Refusal(rule=rule, what=what, way_out=f"raise limits.{limit.name}.{word} to 1 or more"))
         for name in closed:
-            rule = f"services.{name}.admission"
+            rule = admission_rule(name)
             if rule in touched:
                 what = f"{name}: admission 0 lets no consumer start, {len(touched[rule])} hosts are under it"
-                found.append(Refusal(rule=rule, what=what, way_out=f"raise {rule} to 1 or more"))
+                found.append(Refusal(rule=rule, what=what, way_out=f"raise services.{name}.admission to 1 or more"))
     return (*found, *_closed_domains(scope, moving))
-
-
-def overridden(names: Iterable[str]) -> tuple[Refusal, ...]:
-    """Rules that are to be overridden by name: not yet, and never passed over in silence."""
-    return tuple(
-        Refusal(rule=name, what=f"{name}: not yet, no rule can be overridden", way_out="change it in the inventory")
-        for name in names
-    )
 
 
 def _closed_domains(scope: Scope, moving: set[str]) -> tuple[Refusal, ...]:
     """Domains that hosts outside the plan hold down for good, so that no other domain may be touched."""
-    table = DomainTable(scope.inventory)
+    table = DomainTable(scope.inventory, scope.waived)
     hosts = scope.inventory.hosts
     held: dict[str, dict[str, list[str]]] = {}
     down = {host for members in scope.down.values() for host in members}
@@ -163,7 +156,7 @@ def _closed_domains(scope: Scope, moving: set[str]) -> tuple[Refusal, ...]:
             held.setdefault(slot.limit, {}).setdefault(slot.value, []).append(host)
     found = []
     for limit in table.limits:
-        rule, cap = f"limits.{limit.name}", limit.max_domains or 0
+        rule, cap = domains_rule(limit), limit.max_domains or 0
         domains = held.get(rule, {})
         if not domains or not cap:
             continue

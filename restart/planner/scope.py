@@ -11,8 +11,11 @@ from restart.model.inventory import Inventory
 from restart.model.observation import Observation
 from restart.model.plan import LeftAlone, Plan
 from restart.planner.graph import Order
+from restart.rules.budgets import may_be_down
+from restart.rules.named import budget_rule
 from restart.rules.names import expand, select
 from restart.rules.path import path_hosts
+from restart.rules.waived import NOTHING_WAIVED, Waived
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,12 @@ class Scope:
     down: Mapping[str, frozenset[str]]
     sick: Mapping[str, frozenset[str]]
     uptime_s: Mapping[str, float]
+    waived: Waived = NOTHING_WAIVED
+
+    def may_be_down(self, service: str) -> int:
+        """Members of `service` that may be not ready at once: all of them where its budget is overridden by name."""
+        found = self.inventory.services[service]
+        return len(found.hosts) if budget_rule(service) in self.waived else may_be_down(found)
 
     def lost(self, service: str, moving: frozenset[str] | set[str]) -> list[str]:
         """Members that are down and that this plan does not bring back, in inventory order."""
@@ -60,6 +69,7 @@ def draw_scope(
     observation: Observation | None,
     include_controller: bool,
     order: Order,
+    waived: Waived = NOTHING_WAIVED,
 ) -> tuple[Scope, tuple[Refusal, ...]]:
     """The scope, and what is wrong with it. Raises `UsageMistake` where the selection matches nothing."""
     carried = services_of(inventory)
@@ -98,6 +108,7 @@ def draw_scope(
         down=down,
         sick=sick,
         uptime_s=_uptimes(observation),
+        waived=waived,
     )
     return scope, tuple(refusals)
 
@@ -119,6 +130,7 @@ def scope_of(plan: Plan, order: Order) -> Scope:
         down=down,
         sick=sick,
         uptime_s=_uptimes(plan.observation),
+        waived=Waived(override.rule for override in plan.overrides),
     )
 
 

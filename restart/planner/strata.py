@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from restart.planner.guards import Guards
 from restart.planner.holds import ms
 from restart.planner.scope import Scope
+from restart.rules.named import canary_rule, pace_rule
 from restart.rules.pace import canaries_of, pace_of, step, stratum
 
 
@@ -42,9 +43,10 @@ def draw_strata(
         of[host] = stratum(inventory.hosts[host], carried)
         for service, name in zip(carried, of[host], strict=True):
             if name not in strata:
-                slow = pace_of(inventory, service, mode) == "slow"
+                slow = pace_of(inventory, service, mode) == "slow" and pace_rule(name) not in scope.waived
+                canaries = 0 if canary_rule(name) in scope.waived else canaries_of(inventory, service, mode)
                 proof_ms = ms(guards.held_s[service])
-                strata[name] = Stratum(canaries=canaries_of(inventory, service, mode), slow=slow, proof_ms=proof_ms)
+                strata[name] = Stratum(canaries=canaries, slow=slow, proof_ms=proof_ms)
             strata[name].size += 1
     for found in strata.values():
         if found.size == 1:

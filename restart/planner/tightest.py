@@ -9,6 +9,7 @@ from restart.planner.timeline import Pieces, Timeline
 from restart.planner.timing import time_plan
 from restart.rules.durations import spoken
 from restart.rules.limits import saturating, transfer_s
+from restart.rules.named import limit_rule
 
 REPLAYED_MOVES_MAX = 2000
 """Plans of more moves are not played again: then the note says how long moves waited."""
@@ -63,7 +64,7 @@ def sharing(pieces: Pieces, timeline: Timeline) -> list[str]:
     reserved = any(table.terms[key].held_from == "booted" for key in used)
     predicted = reserved or any(table.terms[key].planned_s is not None for key in used)
     for limit in limits.values():
-        if limit.shared is None or f"limits.{limit.name}" not in used:
+        if limit.shared is None or limit_rule(limit.name) not in used:
             continue
         at_once, shared = saturating(limit), limit.shared
         more = max(limit.max_in_flight or 0, 2 * shared.at_once)
@@ -71,7 +72,7 @@ def sharing(pieces: Pieces, timeline: Timeline) -> list[str]:
         if at_once < shared.at_once:
             why = f"{shared.at_once} would saturate it"
         found.append(
-            f"limits.{limit.name}: {at_once} transfers of {spoken(transfer_s(shared, at_once))} at once, {why}"
+            f"{limit_rule(limit.name)}: {at_once} transfers of {spoken(transfer_s(shared, at_once))} at once, {why}"
         )
     if predicted and len(timeline.start_ms) <= REPLAYED_MOVES_MAX:
         waiting = replace(pieces, holds=pieces.holds.proved())

@@ -16,7 +16,7 @@ from restart.planner.holds import ms
 from restart.planner.strata import draw_strata
 from restart.planner.timeline import Batch, Pieces, Station, Timeline
 from restart.rules.groups import starts_together
-from restart.rules.limits import DomainTable, Slot
+from restart.rules.limits import DomainTable, Slot, domains_rule
 
 Key = tuple[str, int | str, str]
 """What a parked move waits for: a slot from now or one from when it has booted (`later`), a stratum, or a domain of a limit."""
@@ -39,7 +39,7 @@ class _Play:
         self._later = Calendar()
         self._strata, self._strata_of = draw_strata(self._scope, pieces.guards, self._wave_of, pieces.mode)
         domains_hold = self._by_service and pieces.mode != "cold-start"
-        self._domains = DomainTable(self._scope.inventory) if domains_hold else None
+        self._domains = DomainTable(self._scope.inventory, self._scope.waived) if domains_hold else None
         self._active = self._domains_at_first()
         self._stations_of: dict[str, list[Station]] = {}
         self._priority = self._priorities()
@@ -137,7 +137,8 @@ class _Play:
         near: dict[str, dict[str, None]] = {name: {name: None} for name in self._scope.inventory.services}
         for consumer, edges in self._scope.order.edges.items():
             for edge in edges:
-                near[consumer][edge.provider] = None
+                if edge in self._scope.order.waits[consumer]:
+                    near[consumer][edge.provider] = None
                 if edge.kind == "requires":
                     near[edge.provider][consumer] = None
         return near
@@ -325,7 +326,7 @@ class _Play:
     def _domains_at_first(self) -> dict[str, dict[str, int]]:
         if self._domains is None:
             return {}
-        active: dict[str, dict[str, int]] = {f"limits.{limit.name}": {} for limit in self._domains.limits}
+        active: dict[str, dict[str, int]] = {domains_rule(limit): {} for limit in self._domains.limits}
         for host in sorted({host for members in self._scope.down.values() for host in members}):
             for slot in self._domains.domains(self._scope.inventory.hosts[host]):
                 active[slot.limit][slot.value] = active[slot.limit].get(slot.value, 0) + 1

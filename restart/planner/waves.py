@@ -17,6 +17,8 @@ from restart.planner.doors import Doors, Live
 from restart.planner.kinds import Fleet, Kind
 from restart.planner.refusals import some
 from restart.planner.spread import Spread
+from restart.rules.limits import domains_rule
+from restart.rules.named import budget_rule
 
 
 class Rule(NamedTuple):
@@ -206,7 +208,7 @@ class Packing:
     def _domains_at_first(self) -> tuple[dict[str, dict[str, int]], dict[tuple[str, str], int]]:
         """Hosts down in each domain of each limit, and moves left in each domain."""
         scope, table = self._fleet.scope, self._fleet.domains
-        active: dict[str, dict[str, int]] = {f"limits.{limit.name}": {} for limit in table.limits}
+        active: dict[str, dict[str, int]] = {domains_rule(limit): {} for limit in table.limits}
         left: dict[tuple[str, str], int] = {}
         if table.limits:
             for host in sorted({host for members in scope.down.values() for host in members}):
@@ -233,7 +235,7 @@ class Packing:
             else:
                 at = fleet.number_of[rule.about]
                 most = fleet.may[at] if rule.name != "ready" else rule.value
-                name = f"services.{rule.about}.budget"
+                name = budget_rule(rule.about)
                 what = (
                     f"{self._down[at]} of {fleet.members[at]} members of {rule.about} are down, at most {most} may be"
                 )
@@ -263,7 +265,7 @@ def tails(fleet: Fleet, longest_s: list[float]) -> Tails:
     """`longest_s`: the longest move of each service, in seconds."""
     waves = [0] * len(fleet.names)
     seconds = [0.0] * len(fleet.names)
-    edges = fleet.scope.order.edges
+    edges = fleet.scope.order.waits
     for name in reversed(fleet.scope.order.upward):
         consumer = fleet.number_of[name]
         if not fleet.left[consumer]:
@@ -273,7 +275,7 @@ def tails(fleet: Fleet, longest_s: list[float]) -> Tails:
             provider = fleet.number_of[edge.provider]
             waves[provider] = max(waves[provider], load + waves[consumer])
             seconds[provider] = max(seconds[provider], load * longest_s[consumer] + seconds[consumer])
-    caps = {f"limits.{limit.name}": limit.max_domains or 0 for limit in fleet.domains.limits}
+    caps = {domains_rule(limit): limit.max_domains or 0 for limit in fleet.domains.limits}
     return Tails(waves, seconds, caps)
 
 

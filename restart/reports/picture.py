@@ -12,6 +12,7 @@ from restart.engine import facts as names
 from restart.model.check import Verdict
 from restart.model.event import Fact
 from restart.model.plan import Plan
+from restart.rules.named import covers
 
 WAITING, DONE, QUARANTINED, SKIPPED, IN_DOUBT = "waiting", "done", "quarantined", "skipped", "in doubt"
 UNTOUCHED, NOT_REBOOTED = "untouched", "not rebooted"
@@ -139,6 +140,8 @@ class Picture:
         self.gates: list[GatePicture] = []
         self.approvals: dict[str, str] = {}
         self.contained: dict[str, str] = {}
+        self.let_go: dict[str, list[str]] = {override.rule: [] for override in plan.overrides}
+        """The rules overridden by name, and the hosts that each of them would have held."""
         self._open_holds: dict[str, int] = {}
         self._lateness_s = 0.0
 
@@ -157,6 +160,8 @@ class Picture:
             self._available(fact, fact.service)
         elif fact.fact == names.HELD:
             self._held(fact)
+        elif fact.fact == names.OVERRIDDEN:
+            self._overridden(fact)
         elif fact.fact == names.CONTAINED and fact.service is not None:
             self.contained[fact.service] = fact.why or ""
         elif fact.fact == names.APPROVAL_WANTED:
@@ -259,6 +264,12 @@ class Picture:
             else min(available, available if service.lowest is None else service.lowest)
         )
         self.services[name] = replace(service, of=of or service.of, budget=budget, available=available, lowest=lowest)
+
+    def _overridden(self, fact: Fact) -> None:
+        rule = str(fact.data.get("rule", ""))
+        for override, hosts in self.let_go.items():
+            if covers(override, rule) and fact.host is not None and fact.host not in hosts:
+                hosts.append(fact.host)
 
     def _held(self, fact: Fact) -> None:
         subject = fact.host or (f"wave {fact.wave}" if fact.wave is not None else "the run")

@@ -53,9 +53,20 @@ def scope_text(plan: Plan, *, until_wave: int | None = None, width: int = WIDTH)
     lines += wrapped(", ".join(services) or "none", width=width, first="  services  ")
     if until_wave is not None and len(waves) < len(plan.waves):
         lines.append(f"  stops after wave {until_wave} of {len(plan.waves)}")
+    for override in plan.overrides:
+        text = printable(f"{override.rule} ({override.reason})")
+        lines += wrapped(text, width=width, first="  OVERRIDES ", rest="            ")
     for sentence in outages(plan, {move.host for move in moves}):
         lines += wrapped(sentence, width=width, first="  OUTAGE    ")
     return "\n".join(lines) + "\n"
+
+
+def overrides(plan: Plan) -> tuple[str, ...]:
+    """A sentence for each rule that the plan lets go."""
+    return tuple(
+        printable(f"OVERRIDDEN by name: {held.rule} ({held.reason}). Every other rule stays in force.")
+        for held in plan.overrides
+    )
 
 
 def outages(plan: Plan, hosts: set[str]) -> tuple[str, ...]:
@@ -94,8 +105,8 @@ def _head(plan: Plan, width: int) -> Iterator[str]:
             yield "  Not surveyed: every host assumed up."
     else:
         yield f"  As seen at {plan.observation.at}."
-    if plan.overrides:
-        yield from wrapped(f"Overridden by name: {', '.join(plan.overrides)}.", width=width, first="  ")
+    for sentence in overrides(plan):
+        yield from wrapped(sentence, width=width, first="  ", rest="    ")
 
 
 def _said(mode: str) -> str:

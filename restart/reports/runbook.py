@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from restart.model.plan import Move, Plan, Wave
 from restart.reports import by_hand
-from restart.reports.plan_text import outages, thin
+from restart.reports.plan_text import outages, overrides, thin
 from restart.reports.prose import count, listed, printable
 from restart.rules.durations import spoken
 from restart.rules.moves import ready_checks
+from restart.rules.named import limit_rule
+from restart.rules.waived import Waived
 
 
 def plan_markdown(plan: Plan) -> str:
@@ -35,10 +37,12 @@ def _lines(plan: Plan) -> Iterator[str]:
     yield "- Never undrain a host whose checks do not pass: leave it drained and count it as down."
     most = plan.inventory.policy.max_failures or 0
     yield f"- {_bearable(most)}"
+    waived = Waived(override.rule for override in plan.overrides)
     for limit in plan.inventory.limits.values():
-        if limit.max_in_flight is not None:
+        if limit.max_in_flight is not None and limit_rule(limit.name) not in waived:
             where = f" per {limit.per}" if limit.per else f" of {listed(limit.hosts)}" if limit.hosts else ""
             yield f"- At most {count(limit.max_in_flight, 'host')}{where} under way at once (limit {limit.name})."
+    yield from (f"- {sentence}" for sentence in overrides(plan))
     yield ""
     yield "## How to stop"
     yield ""

@@ -42,7 +42,9 @@ _BAD = frozenset(
     }
 )
 _GOOD = frozenset({names.MOVE_DONE, names.WAVE_DONE})
-_WAITS = frozenset({names.HELD, names.FLAGGED, names.PAUSED, names.STOPPING, names.APPROVAL_WANTED, names.SKIPPED})
+_WAITS = frozenset(
+    {names.HELD, names.FLAGGED, names.PAUSED, names.STOPPING, names.APPROVAL_WANTED, names.SKIPPED, names.OVERRIDDEN}
+)
 _NAMES_ITSELF = frozenset({names.FLAGGED, names.UNFLAGGED, names.GATE, names.AVAILABLE, names.CONTAINED})
 
 
@@ -143,6 +145,11 @@ def _held(fact: Fact) -> str:
     return f"{subject}waits{_why(fact)}{f' [{rule}]' if rule else ''}"
 
 
+def _overridden(fact: Fact) -> str:
+    rule, reason = fact.data.get("rule", "a rule"), fact.data.get("reason", "")
+    return f"{rule} would hold it{_why(fact)}; OVERRIDDEN by name{f' ({reason})' if reason else ''}"
+
+
 def _approval(fact: Fact) -> str:
     target = fact.data.get("target")
     return f"waits for a person{_evidence(fact)}" + (f" (restart approve RUN {target})" if target else "")
@@ -195,6 +202,7 @@ _TOLD: dict[str, Callable[[Fact], str]] = {
     names.GATE: _gate,
     names.WATCH: _watch,
     names.HELD: _held,
+    names.OVERRIDDEN: _overridden,
     names.APPROVAL_WANTED: _approval,
     names.APPROVED: lambda fact: f"approved{_why(fact)}",
     names.PAUSED: lambda fact: f"paused{_why(fact)}",

@@ -166,6 +166,10 @@ def summary_json(told: Summary, rows: Sequence[Row]) -> dict[str, Any]:
              "until_s": hold.until_s}
             for hold in told.holds
         ],
+        "overrides": [
+            {"rule": held.rule, "reason": held.reason, "let_go": list(told.picture.let_go[held.rule])}
+            for held in plan.overrides
+        ],
         "gates": [
             {"service": gate.service, "verdict": gate.verdict.value, "evidence": gate.evidence, "at_s": gate.at_s}
             for gate in told.gates

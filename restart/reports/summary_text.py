@@ -118,6 +118,16 @@ def _head(told: Summary, width: int) -> list[str]:
     if told.resumes:
         text += f", resumed {count(told.resumes, 'time')}"
     lines += wrapped(text + ".", width=width, first="  ")
+    for held in told.plan.overrides:
+        hosts = told.picture.let_go[held.rule]
+        went = (
+            f"let {count(len(hosts), 'host')} go that it would have held: {listed(hosts)}"
+            if hosts
+            else "it would have held nobody"
+        )
+        lines += wrapped(
+            printable(f"OVERRIDDEN by name: {held.rule} ({held.reason}): {went}."), width=width, first="  ", rest="    "
+        )
     if told.cpu_s_per_host is not None:
         lines.append(f"  The controller used {spoken(told.cpu_s_per_host)} of CPU time for each host.")
     return lines

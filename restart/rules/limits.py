@@ -19,11 +19,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from math import floor
+from math import floor, inf
 from typing import NamedTuple
 
 from restart.model.inventory import Host, Inventory, Limit, Shared
 from restart.rules.durations import spoken
+from restart.rules.named import admission_rule, limit_rule
+from restart.rules.waived import NOTHING_WAIVED, Waived
 
 DEFAULT_IN_FLIGHT = 10
 """Moves in flight at once where no fleet-wide limit is written."""
@@ -122,6 +124,11 @@ def startable(limit: Limit, *, up: int) -> int:
     return 0 if left < -EPSILON or not each else max(0, floor(left / each + EPSILON))
 
 
+def domains_rule(limit: Limit) -> str:
+    """`limit.zone.max_domains`: how many domains may be touched at once."""
+    return limit_rule(limit.name, "max_domains")
+
+
 def _starting(limit: Limit, host: Host | None) -> float:
     """What a start draws: the host's own `uses`, else `starting`, else no more than running does."""
     own = None if host is None else host.uses.get(limit.name)
@@ -179,7 +186,7 @@ class _Part:
 
 
 def _parts(limit: Limit, *, cold: bool = False) -> Iterator[tuple[str, float, Term]]:
-    key = f"limits.{limit.name}"
+    key = limit_rule(limit.name)
     clock_from = "booted" if limit.held_from == "booted" else "act"
     # A place that is taken when the host has booted is not free again at that same instant.
     until = "ready" if (limit.held_from, limit.held_until) == ("booted", "booted") else limit.held_until
@@ -207,12 +214,17 @@ def _parts(limit: Limit, *, cold: bool = False) -> Iterator[tuple[str, float, Te
 class SlotTable:
     """Which slots each host's move takes, how much of each there is, and for how long. Built once per plan.
 
-    A limit's slots are named `limits.NAME` (in flight, or transfers of a shared server), `limits.NAME.max_rate` and
-    `limits.NAME.capacity`, a service's admission `services.NAME.admission`.
+    A limit's slots are named `limit.NAME` (in flight, or transfers of a shared server), `limit.NAME.max_rate` and
+    `limit.NAME.capacity`, a service's admission `admission.NAME`.
     """
 
-    def __init__(self, inventory: Inventory, *, off: frozenset[str] = frozenset()) -> None:
-        """`off`: hosts that are off and about to be started. They draw nothing of a capacity before, and it is known when they begin to."""
+    def __init__(
+        self, inventory: Inventory, waived: Waived = NOTHING_WAIVED, *, off: frozenset[str] = frozenset()
+    ) -> None:
+        """Of the limits that are `waived` there is no end.
+
+        `off`: hosts that are off and about to be started. They draw nothing of a capacity before, and it is known when they begin to.
+        """
         self._off = off
         used = {name for host in inventory.hosts.values() for name in host.uses}
         self.parts: tuple[_Part, ...] = tuple(
@@ -230,19 +242,21 @@ class SlotTable:
         self.terms: dict[str, Term] = {part.key: part.term for part in self.parts}
         self._cap: dict[str, float] = {part.key: part.cap for part in self.parts}
         self._units = {part.key: part.limit.unit or "" for part in self.parts if part.key.endswith(".capacity")}
+        self._waived = waived
+        self._per = {part.key: part.limit.per for part in self.parts}
         self._running = self._drawn_by_running(inventory)
         self._admitting: dict[str, list[str]] = {}
         self._known: dict[tuple[str, str], Take] = {}
         self._known_admissions: dict[tuple[str, ...], tuple[Take, ...]] = {}
         for provider in inventory.services.values():
             if provider.admission is not None:
-                key = f"services.{provider.name}.admission"
+                key = admission_rule(provider.name)
                 self._cap[key] = provider.admission
                 self.terms[key] = Term(until=provider.admission_held_until)
         for consumer in inventory.services.values():
             for edge in consumer.depends_on:
                 if inventory.services[edge.provider].admission is not None:
-                    self._admitting.setdefault(consumer.name, []).append(f"services.{edge.provider}.admission")
+                    self._admitting.setdefault(consumer.name, []).append(admission_rule(edge.provider))
 
     def _drawn_by_running(self, inventory: Inventory) -> dict[Slot, tuple[int, float]]:
         """For each slot of a capacity how many hosts are under it, and what they draw while they run."""
@@ -257,6 +271,8 @@ class SlotTable:
 
     def cap(self, slot: Slot) -> float:
         """How much of `slot` may be held at once; of a capacity, what is left over while all its hosts run (may be negative)."""
+        if self._waived and slot.limit in self._waived:
+            return inf
         return self._cap[slot.limit] - self._drawn(slot)[1]
 
     def _drawn(self, slot: Slot) -> tuple[int, float]:
@@ -302,8 +318,15 @@ class SlotTable:
         """How many hosts are under the slot of a capacity, and what they draw while all run."""
         return self._drawn(slot)
 
+    def place(self, slot: Slot) -> str:
+        """Where the slot is, for people: `rack r1`, or nothing for a limit that is for all."""
+        per = self._per.get(slot.limit)
+        return f"{per} {slot.value}" if per and slot.value else slot.value
+
     def told(self, slot: Slot) -> str:
-        """The cap for people: `at most 10 at once`, `at most 20 starts in 60s`, `at most 5700 W`."""
+        """The cap for people: `at most 10 at once`, `at most 20 starts in 60s`, `at most 5700 W`, `overridden`."""
+        if self._waived and slot.limit in self._waived:
+            return "overridden"
         if slot.limit in self._units:
             hosts, drawn = self._drawn(slot)
             whole = f"{self._cap[slot.limit]:g} {self._units[slot.limit]}".rstrip()
@@ -327,21 +350,28 @@ class SlotTable:
 class DomainTable:
     """For each `max_domains` limit, the domain of each host. Domains count those touched or down in one wave."""
 
-    def __init__(self, inventory: Inventory) -> None:
-        self.limits = tuple(limit for limit in limits(inventory) if limit.max_domains is not None)
+    def __init__(self, inventory: Inventory, waived: Waived = NOTHING_WAIVED) -> None:
+        """Limits whose rule is `waived` are left out."""
+        self.limits = tuple(
+            limit for limit in limits(inventory) if limit.max_domains is not None and domains_rule(limit) not in waived
+        )
         self._members = {limit.name: frozenset(limit.hosts) for limit in self.limits if limit.hosts is not None}
 
+    def rules(self) -> tuple[str, ...]:
+        """The names of these limits as rules."""
+        return tuple(domains_rule(limit) for limit in self.limits)
+
     def domains(self, host: Host) -> tuple[Slot, ...]:
-        """`limits.NAME` and the label's value, for each `max_domains` limit that holds for `host`."""
+        """`limit.NAME.max_domains` and the label's value, for each `max_domains` limit that holds for `host`."""
         found = []
         for limit in self.limits:
             if limit.name in self._members and host.name not in self._members[limit.name]:
                 continue
             value = host.name if limit.per is None else host.labels.get(limit.per)
             if value is not None:
-                found.append(Slot(limit=f"limits.{limit.name}", value=value))
+                found.append(Slot(limit=domains_rule(limit), value=value))
         return tuple(found)
 
     def cap(self, slot: Slot) -> int:
         """How many domains of the slot's limit may be touched in one wave."""
-        return next(limit.max_domains or 0 for limit in self.limits if f"limits.{limit.name}" == slot.limit)
+        return next(limit.max_domains or 0 for limit in self.limits if domains_rule(limit) == slot.limit)

@@ -174,10 +174,10 @@ def _of_budget(service: Service) -> str:
 
 
 def _spoken(rule: str) -> str:
-    """A rule of the engine's in the words of the table: `services.db.gate` -> `gate of db`."""
-    parts = rule.split(".")
-    if len(parts) == 3 and parts[0] == "services":
-        return f"{parts[2]} of {parts[1]}"
-    if len(parts) == 2 and parts[0] == "depends_on":
-        return f"waiting for {parts[1]}"
+    """A rule of the engine's in the words of the table: `gate.db` -> `gate of db`."""
+    family, _, about = rule.partition(".")
+    if family in ("admission", "budget", "gate"):
+        return f"{family} of {about}"
+    if family in ("order", "requires"):
+        return f"waiting for {about.partition('.')[2]}"
     return rule

@@ -92,7 +92,7 @@ def test_consumers_of_a_group_that_can_never_be_ready_are_held_by_name() -> None
     inventory, toy = cold(QUEUE, APP, policy=fixed(max_failures=3))
     toy.hosts["q3"].fault = toy.hosts["q2"].fault = "dead"
     played = start(inventory, toy)
-    assert "depends_on.queue: app requires queue: 1 of 3 ready, 2 open it" in played.engine.outcome.why
+    assert "requires.app.queue: app requires queue: 1 of 3 ready, 2 open it" in played.engine.outcome.why
     assert toy.hosts["a1"].switches == []
 
 

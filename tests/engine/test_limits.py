@@ -71,7 +71,7 @@ def test_a_transfer_that_never_ended_keeps_its_place() -> None:
     played = ran(inventory, w_1="never_returns", w_2="never_returns")
     assert played.exit_code == 5
     assert sum(played.reboots().values()) == 2
-    assert "limits.pxe" in played.engine.outcome.why  # type: ignore[union-attr]
+    assert "limit.pxe" in played.engine.outcome.why  # type: ignore[union-attr]
 
 
 def test_what_is_held_from_the_boot_on_is_reserved_before_it() -> None:
@@ -183,7 +183,7 @@ def test_a_host_that_never_came_back_is_taken_to_draw_its_start_still() -> None:
     assert played.exit_code == 5
     rebooted = played.reboots()
     assert [host for host in NAMES if rebooted[host]] == ["w-1", "w-2", "w-3", "w-7", "w-8"]
-    assert "limits.power.capacity r1: 3000 of 3040 W drawn" in played.engine.outcome.why  # type: ignore[union-attr]
+    assert "limit.power.capacity: rack r1: 3000 of 3040 W drawn" in played.engine.outcome.why  # type: ignore[union-attr]
 
 
 def test_uses_counts_as_so_many_in_flight() -> None:
@@ -198,7 +198,7 @@ def test_uses_counts_as_so_many_in_flight() -> None:
 def test_what_needs_more_than_there_is_ends_the_run_with_the_numbers() -> None:
     played = ran(using(farm(Limit(name="fleet", max_in_flight=3)), w_1={"fleet": 4.0}))
     assert sum(played.reboots().values()) == 7
-    assert "w-1 by limits.fleet: 0 of 3 held, 4 more are needed" in played.engine.outcome.why  # type: ignore[union-attr]
+    assert "w-1 by limit.fleet: 0 of 3 held, 4 more are needed" in played.engine.outcome.why  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

@@ -316,7 +316,7 @@ def test_a_drained_host_whose_provider_stays_away_is_let_go_and_the_run_says_why
     toy.words = [(60.0, word("approve", "app-1"))]
     played = play(plan_of(inventory, "app-1"), toy, events_max=3000)
     assert played.exit_code == 5
-    assert "depends_on.db" in played.engine.outcome.why
+    assert "requires.app.db" in played.engine.outcome.why
     assert played.reboots()["app-1"] == 0
 
 

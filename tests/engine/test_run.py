@@ -89,7 +89,7 @@ def test_a_failed_host_keeps_its_rack_closed() -> None:
     played = play(plan_of(inventory, "w1 w2 w3"), toy)
     assert played.reboots() == {"w1": 1, "w2": 0, "w3": 1}
     assert played.exit_code == 5
-    assert "limits.rack r1" in played.engine.outcome.why
+    assert "limit.rack: rack r1" in played.engine.outcome.why
 
 
 def test_a_host_that_ignores_the_reboot_is_exit_9_and_named() -> None:
@@ -124,7 +124,7 @@ def test_a_gate_that_does_not_pass_halts_and_nothing_new_starts(verdict: Verdict
     toy.script = [(75.0, lambda toy: toy.gates.update(db=verdict))]
     played = play(plan_of(inventory, *SITE), toy)
     assert played.exit_code == 5
-    assert "services.db.gate" in played.engine.outcome.why
+    assert "gate.db" in played.engine.outcome.why
     last_start = max(fact.at_s for fact in played.told(facts.MOVE_STARTED))
     assert last_start < 75.0
     assert toy.trouble == []

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from restart.errors import Exit, Refused, UsageMistake
+from restart.errors import UsageMistake
 from restart.model.check import Check
 from restart.model.inventory import Amount, Dependency, Expect, Limit, Policy, Service, Shared
 from restart.model.plan import Duration, Plan
@@ -122,7 +122,7 @@ def tightest(plan: Plan) -> list[str]:
 def test_the_tightest_limit_is_the_one_whose_lifting_gains_most() -> None:
     made = limited(Limit(name="fleet", max_in_flight=3), Limit(name="few", hosts=("h1", "h2", "h3"), max_in_flight=1))
     assert tightest(made) == [
-        "tightest limit: limits.few (at most 1 at once); it costs 3m10s, without it the plan would take 6m20s"
+        "tightest limit: limit.few (at most 1 at once); it costs 3m10s, without it the plan would take 6m20s"
     ]
 
 
@@ -142,7 +142,7 @@ def test_two_limits_that_hold_a_plan_up_together_are_not_said_to_cost_time_alone
 def test_a_large_plan_says_how_long_moves_waited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("restart.planner.tightest.REPLAYED_MOVES_MAX", 5)
     assert tightest(limited(Limit(name="fleet", max_in_flight=2))) == [
-        "tightest limit: limits.fleet (at most 2 at once); moves wait for it during 6m20s"
+        "tightest limit: limit.fleet (at most 2 at once); moves wait for it during 6m20s"
     ]
 
 
@@ -162,9 +162,3 @@ def test_waiting_for_a_person_is_said() -> None:
     made = make_plan(fleet([host("a")], [web]), made_at=AT)
     assert "waits for a person, and the times do not count that: the gate of web" in made.notes
     assert made.estimate.makespan_s == 190.0
-
-
-def test_a_rule_cannot_be_overridden_yet_and_that_is_said() -> None:
-    with pytest.raises(Refused, match=r"limits\.rack: not yet") as refused:
-        make_plan(fleet([host("a")], []), overrides=("limits.rack",), made_at=AT)
-    assert refused.value.exit_code == Exit.REFUSED

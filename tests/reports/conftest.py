@@ -217,7 +217,7 @@ def facts() -> list[Fact]:
         ),
         Fact(
             at_s=750.0, fact="halted", why="the gate of postgres FAILs: 503, 200 wanted",
-            data={"rule": "services.postgres.gate"},
+            data={"rule": "gate.postgres"},
         ),
         Fact(
             at_s=750.0, fact="run_ended", why="the gate of postgres FAILs: 503, 200 wanted",

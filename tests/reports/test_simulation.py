@@ -144,7 +144,7 @@ def losses() -> Losses:
     lost_db = [
         Loss(
             host=host, how="goes down", at_s=at_s, service="postgres", slack=0, state="halted", exit_code=5,
-            why="services.postgres.budget: db-3 could not begin for 300s", duration_s=900.0,
+            why="budget.postgres: db-3 could not begin for 300s", duration_s=900.0,
             fates=(
                 Fate(service="postgres", members=3, needed=2, lowest=1, short_s=190.0),
                 Fate(service="chat", members=12, needed=9, lowest=11),

@@ -110,7 +110,7 @@ def hall(*written: Limit, uses: dict[str, float] | None = None) -> Inventory:
 def test_what_runs_under_a_capacity_is_taken_off_before_anything_starts() -> None:
     fleet = hall(RACK)
     table = SlotTable(fleet)
-    rack = Slot(limit="limits.rack.capacity", value="r1")
+    rack = Slot(limit="limit.rack.capacity", value="r1")
     assert table.cap(rack) == 5700.0 - 4 * 350.0
     (take,) = [take for take in table.takes(fleet.hosts["a"], ("web",)) if take.slot == rack]
     assert take.amount == 650.0 - 350.0
@@ -119,7 +119,7 @@ def test_what_runs_under_a_capacity_is_taken_off_before_anything_starts() -> Non
 
 
 def test_a_start_draws_until_some_time_after_the_boot_was_proved() -> None:
-    term = SlotTable(hall(RACK)).terms["limits.rack.capacity"]
+    term = SlotTable(hall(RACK)).terms["limit.rack.capacity"]
     assert (term.clock_from, term.clock_s) == ("booted", 20.0)
 
 
@@ -138,7 +138,7 @@ def test_uses_replaces_what_a_start_draws_or_one(limit: Limit, uses: dict[str, f
     taken = [
         take
         for take in SlotTable(fleet).takes(fleet.hosts["hungry"], ())
-        if take.slot.limit.startswith(f"limits.{limit.name}")
+        if take.slot.limit.startswith(f"limit.{limit.name}")
     ]
     assert [take.amount for take in taken] == ([] if amount is None else [amount])
 
@@ -147,7 +147,7 @@ def test_a_rate_counts_starts_as_one_each_whatever_a_host_uses() -> None:
     rate = Limit(name="starts", max_rate=20, max_rate_per_s=60.0)
     fleet = hall(rate, uses={"starts": 7.0})
     table = SlotTable(fleet)
-    (take,) = [take for take in table.takes(fleet.hosts["hungry"], ()) if take.slot.limit == "limits.starts.max_rate"]
+    (take,) = [take for take in table.takes(fleet.hosts["hungry"], ()) if take.slot.limit == "limit.starts.max_rate"]
     assert (take.amount, table.cap(take.slot)) == (1, 20)
     assert (table.terms[take.slot.limit].clock_from, table.terms[take.slot.limit].clock_s) == ("start", 60.0)
 
@@ -167,7 +167,7 @@ def test_a_rate_counts_starts_as_one_each_whatever_a_host_uses() -> None:
 def test_a_transfer_is_held_until_it_is_proved_over_and_predicted_to_take_its_work(
     limit: Limit, held_from: str, until: str, clock_s: float | None, planned_s: float | None
 ) -> None:
-    term = SlotTable(hall(limit)).terms["limits.s"]
+    term = SlotTable(hall(limit)).terms["limit.s"]
     assert (term.held_from, term.until, term.clock_s, term.planned_s) == (held_from, until, clock_s, planned_s)
 
 

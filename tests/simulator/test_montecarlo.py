@@ -114,7 +114,7 @@ def test_a_consumer_waits_for_its_provider() -> None:
 
 def test_a_hold_that_the_run_told_says_what_lies_between_two_moves() -> None:
     told = story(etcd_1=(0.0, 200.0), etcd_2=(250.0, 400.0))
-    told.holds.append((205.0, 250.0, "services.etcd.gate"))
+    told.holds.append((205.0, 250.0, "gate.etcd"))
     assert what_took(plan(), told, 400.0)["gate of etcd"] == 50.0
 
 

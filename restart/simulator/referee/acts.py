@@ -135,7 +135,7 @@ def _judge_budgets(record: Record, act: Act, host: str, begun: Begun) -> None:
     fresh_s = record.plan.inventory.policy.ready_fresh_s
     for service in record.grounds.services_of[host]:
         sick = host in record.not_ready[service] or record.told.failed(service, host, by_s=known_s, fresh_s=fresh_s)
-        if sick:
+        if sick or record.grounds.let_go(f"budget.{service}"):
             continue
         missing = not_ready(record, service, decided_s, host)
         allowed, members = record.grounds.down_max[service], len(record.grounds.members[service])
@@ -156,14 +156,15 @@ def _judge_order(record: Record, act: Act, host: str, begun: Begun) -> None:
                 continue
             missing = not_ready(record, edge.provider, decided_s, host)
             members, needed = len(record.grounds.members[edge.provider]), record.grounds.needed(edge)
-            if members - len(missing) < needed:
+            ready_now = record.grounds.let_go(f"requires.{service}.{edge.provider}") or members - len(missing) >= needed
+            if not ready_now:
                 what = (
                     f"{act.kind} on {host} of {service} with {members - len(missing)} of {members} of {edge.provider} ready, "
                     f"{needed} needed (not ready: {some(missing)})"
                 )
                 record.call(1, what, host=host, at_s=act.at_s)
             left = record.grounds.waits_for(host, edge)
-            if left:
+            if left and not record.grounds.let_go(f"order.{service}.{edge.provider}"):
                 what = (
                     f"{act.kind} on {host} of {service} before {len(left)} moves of its provider {edge.provider} "
                     f"have finished ({some(left)})"
@@ -178,9 +179,9 @@ def _judge_limits(record: Record, act: Act, host: str) -> None:
             _judge_place(record, place, cap, host, act.kind, act.at_s)
     for limit, value in record.aways.domains(host):
         touched = record.aways.touched(limit) | {value}
-        if len(touched) > (limit.max_domains or 0):
+        if len(touched) > (limit.max_domains or 0) and not record.grounds.let_go(f"limit.{limit.name}.max_domains"):
             what = (
-                f"{act.kind} on {host}: {len(touched)} domains of limits.{limit.name} are touched ({some(touched)}), "
+                f"{act.kind} on {host}: {len(touched)} domains of limit.{limit.name} are touched ({some(touched)}), "
                 f"at most {limit.max_domains} may be"
             )
             record.call(3, what, host=host, at_s=act.at_s)
@@ -196,7 +197,7 @@ def judge_booted(record: Record, host: str) -> None:
 def _judge_place(record: Record, place: Place, cap: Cap, host: str, how: str, at_s: float) -> None:
     held = [name for name in record.aways.holders(place, at_s, record.gates_held_s) if name != host]
     taken = record.aways.anyway(place, cap) + sum(cap.amount(name) for name in (*held, host))
-    if taken > cap.most + HAIR_S:
+    if taken > cap.most + HAIR_S and not record.grounds.let_go(cap.name):
         where = " ".join(part for part in place if part)
         what = f"{how} on {host}: {taken:g} of {where} are taken, at most {cap.most:g} may be (held by {some(held)})"
         record.call(3, what, host=host, at_s=at_s)
@@ -208,7 +209,7 @@ def _judge_rates(record: Record, act: Act, host: str, begun: Begun) -> None:
         if cap.kind == "rate":
             span_s = cap.held_s or 0.0
             count = record.aways.start(place, begun.at_s, span_s)
-            if count > cap.most:
+            if count > cap.most and not record.grounds.let_go(cap.name):
                 where = " ".join(part for part in place if part)
                 what = (
                     f"{act.kind} on {host}: {count} starts of {where} within {span_s:g}s, at most {cap.most:g} may be"

@@ -12,7 +12,7 @@ from restart.simulator.referee.told import HAIR_S, Streak
 from restart.simulator.truth import HostTruth
 
 Place = tuple[str, str]
-"""A limit's name as the inventory has it (`services.NAME.admission` for admissions), and the label's value."""
+"""A limit's name as the inventory has it (`admission.NAME` for admissions), and the label's value."""
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class Aways:
             (
                 service.name,
                 Cap(
-                    name=f"services.{service.name}.admission",
+                    name=f"admission.{service.name}",
                     kind="count",
                     most=service.admission,
                     until=service.admission_held_until,

@@ -85,7 +85,7 @@ def _judge_closed(record: Record, request: Request, host: str) -> None:
             record.call(4, f"{_name(request)} starts after {closing.why} (event {closing.seq})", host=host)
             return
     for number, verdict in enumerate(record.told.watches, 1):
-        if verdict is not Verdict.PASS:
+        if verdict is not Verdict.PASS and not record.grounds.let_go(f"watch.{number}"):
             record.call(4, f"{_name(request)} starts while watch {number} is {verdict or 'not asked yet'}", host=host)
 
 
@@ -121,7 +121,9 @@ def _judge_gates(record: Record, request: Request, host: str) -> None:
     since_s = max((record.last_end_s(name, by_seq) for name in near), default=0.0)
     for name in near:
         gate = record.told.gates.get(name)
-        if gate is None or _repairs(record, name, host, decided_s, ever_held=gate.held_s is not None):
+        if gate is None or record.grounds.let_go(f"gate.{name}"):
+            continue
+        if _repairs(record, name, host, decided_s, ever_held=gate.held_s is not None):
             continue
         service = record.plan.inventory.services[name]
         stated_s = record.plan.inventory.policy.gate_fresh_s if service.gate_fresh_s is None else service.gate_fresh_s

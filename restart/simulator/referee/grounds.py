@@ -15,6 +15,7 @@ from restart.simulator.referee.restated import (
     edges_of,
     filled,
     ladder_of,
+    let_go,
     near,
     on_the_path,
     ready_min,
@@ -31,6 +32,7 @@ class Grounds:
     def __init__(self, plan: Plan) -> None:
         inventory = plan.inventory
         self.inventory = inventory
+        self._overridden = tuple(override.rule for override in plan.overrides)
         self.moves = {move.host: move for move in plan.moves()}
         carried: dict[str, list[str]] = {host: [] for host in inventory.hosts}
         for service in inventory.services.values():
@@ -59,6 +61,10 @@ class Grounds:
     def power_rungs(self, host: str) -> tuple[Rung, ...]:
         """The rungs of the host's ladder that switch power."""
         return tuple(rung for rung in self.ladder.get(host, ()) if rung.kind == "power")
+
+    def let_go(self, rule: str) -> bool:
+        """Whether the plan overrides `rule` by its name."""
+        return let_go(self._overridden, rule) if self._overridden else False
 
     def needed(self, edge: Dependency) -> int:
         """Ready members of the provider that `edge` asks for."""

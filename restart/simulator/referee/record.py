@@ -136,9 +136,12 @@ class Record:
         """The checks of a host that has just been restarted: none has passed yet."""
         return Streak()
 
+    def _guards(self, service: str) -> bool:
+        return service in self.told.gates and not self.grounds.let_go(f"gate.{service}")
+
     def gates_held_s(self, away: Away) -> float | None:
         """When all gates of the services of a move had last held; None: they have none; -inf: not all ever have."""
-        times = [self.told.gates[name].held_s for name in away.services if name in self.told.gates]
+        times = [self.told.gates[name].held_s for name in away.services if self._guards(name)]
         if not times:
             return None
         return min(float("-inf") if at_s is None else at_s for at_s in times)

@@ -136,7 +136,8 @@ def caps(inventory: Inventory) -> tuple[Cap, ...]:
     """All that limits cap, admissions left out; with the default one where no limit says how many may be at it fleet-wide."""
     found = [cap for limit in inventory.limits.values() for cap in _caps_of(limit, inventory)]
     if not any(cap.kind == "count" and cap.per is None and cap.hosts is None for cap in found):
-        found.append(Cap(name="limits.(default)", kind="count", most=IN_FLIGHT_WITHOUT_LIMIT))
+        name = "limit.default" if "fleet" in inventory.limits else "limit.fleet"
+        found.append(Cap(name=name, kind="count", most=IN_FLIGHT_WITHOUT_LIMIT))
     return tuple(found)
 
 
@@ -144,7 +145,7 @@ def _caps_of(limit: Limit, inventory: Inventory) -> Iterator[Cap]:
     uses = {host.name: host.uses[limit.name] for host in inventory.hosts.values() if limit.name in host.uses}
     from_booted = limit.held_from == "booted"
     common = Cap(
-        name=f"limits.{limit.name}",
+        name=f"limit.{limit.name}",
         kind="count",
         most=0.0,
         per=limit.per,
@@ -176,6 +177,14 @@ def _caps_of(limit: Limit, inventory: Inventory) -> Iterator[Cap]:
             starting=running if limit.starting is None else limit.starting,
             uses=uses,
         )
+
+
+def let_go(names: Iterable[str], rule: str) -> bool:
+    """Whether one of the `names` that a plan overrides is `rule`: that very name, or for pace and canaries what stands above it."""
+    words = {rule, rule.partition("/")[0] if rule.startswith(("pace.", "canary.")) else rule}
+    if rule.startswith("pace."):
+        words.add("pace")
+    return any(name in words for name in names)
 
 
 def on_the_path(inventory: Inventory) -> frozenset[str]:
