@@ -10,6 +10,7 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden files anew; read the diff")
+    parser.addoption("--swarm-seed", type=int, help="play this one seed of tests/simulator/test_swarm.py, and no other")
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from restart.simulator.journal import MemoryJournal
+from restart.simulator.journal import Kept
 
 MOMENTS = ("appending", "appended", "begun")
 
@@ -14,7 +14,7 @@ class ControllerDied(Exception):
 class Deaths:
     """Counts events and lets the controller die, or its disk be full, where it was told to. Each happens once."""
 
-    def __init__(self, journal: MemoryJournal) -> None:
+    def __init__(self, journal: Kept) -> None:
         self._journal = journal
         self._at: dict[tuple[int, str], str] = {}
         self.dying = False

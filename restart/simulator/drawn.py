@@ -18,6 +18,7 @@ PASSING = (
     "ssh_hangs",
     "unknown",
     "answers_lost",
+    "comes_back_corrupt",
     "disk_full",
     "controller_dies",
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from restart.model.event import LeaseLost, Word
 from restart.simulator.clock import Rank, micros
 from restart.simulator.deaths import Deaths
-from restart.simulator.journal import MemoryJournal
+from restart.simulator.journal import Kept
 from restart.simulator.physics.figures import Stuck
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Fault:
 class Faults:
     """Lets the faults of a run happen."""
 
-    def __init__(self, world: SimulatedWorld, journal: MemoryJournal, faults: Iterable[Fault], seed: int) -> None:
+    def __init__(self, world: SimulatedWorld, journal: Kept, faults: Iterable[Fault], seed: int) -> None:
         self._world = world
         self._site = world.site
         self._agenda = world.site.agenda
@@ -132,6 +132,9 @@ class Faults:
 
         turn(True)
 
+    def _comes_back_corrupt(self, fault: Fault) -> None:
+        self._site.spoilt.spoil(fault.hosts, fault.for_s)
+
     def _sick(self, hosts: Iterable[str], why: str, *, on: bool) -> None:
         for host in hosts:
             for service in self._site.fleet.services_of[host]:
@@ -213,6 +216,7 @@ KINDS: dict[str, Callable[[Faults, Fault], None]] = {
     "someone_reboots": Faults._someone_reboots,
     "lies": Faults._lies,
     "flaps": Faults._flaps,
+    "comes_back_corrupt": Faults._comes_back_corrupt,
     "ssh_hangs": Faults._ssh_hangs,
     "unknown": Faults._unknown,
     "answers_lost": Faults._answers_lost,

@@ -5,14 +5,49 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
+from restart.engine import ENGINE_VERSION
 from restart.errors import Held
-from restart.model.event import Event, Fact
+from restart.model.event import Event, Fact, Outcome
+from restart.runner.drive import Engine
 from restart.runner.journal import Entry, row_of
+from restart.runner.resume import replay
 
 DAWN = datetime(2026, 1, 1, tzinfo=UTC)
 """When every simulated run starts: no wall clock is read."""
+
+
+class Kept(Protocol):
+    """A journal of a simulated run: in memory (`MemoryJournal`), or in a real store (`restart.simulator.stored.StoredJournal`)."""
+
+    full: bool
+    """Appends fail as on a full disk."""
+    stepped_s: float
+    """How far the controller's wall clock has been stepped, in seconds."""
+
+    def __len__(self) -> int:
+        """Events that are durable."""
+
+    def append(self, event: Event, facts_before: Sequence[Fact] = ()) -> None:
+        """Make the event durable. Raises `Held` where that cannot be; then nothing is stored."""
+
+    def finish(self, outcome: Outcome | None, facts: Sequence[Fact]) -> None:
+        """The run is over, with the facts of the last event; None: it makes no progress."""
+
+    def resumed(self) -> None:
+        """The controller died; another has taken over."""
+
+    def resume(self, engine: Engine) -> bool:
+        """Bring a fresh engine to where the run was cut; False: nothing is durable yet."""
+
+    def rows(self) -> tuple[Mapping[str, Any], ...]:
+        """The rows, in the form of `restart.runner.journal.rows`."""
+
+
+def disk_full() -> Held:
+    """What an append to a full disk raises."""
+    return Held("the journal cannot be written: no space left on device", remedy="make room, then resume the run")
 
 
 class MemoryJournal:
@@ -33,15 +68,13 @@ class MemoryJournal:
     def append(self, event: Event, facts_before: Sequence[Fact] = ()) -> None:
         """Make the event durable. Raises `Held` where the disk is full; then nothing is stored."""
         if self.full:
-            raise Held(
-                "the journal cannot be written: no space left on device", remedy="make room, then resume the run"
-            )
+            raise disk_full()
         if self._owes_facts:
             self._facts.append(tuple(facts_before))
         self._events.append((event.at_s + self.stepped_s, event))
         self._owes_facts = True
 
-    def finish(self, facts: Sequence[Fact]) -> None:
+    def finish(self, outcome: Outcome | None, facts: Sequence[Fact]) -> None:
         """The facts of the last event."""
         if self._owes_facts:
             self._facts.append(tuple(facts))
@@ -62,6 +95,13 @@ class MemoryJournal:
     def resumed(self) -> None:
         """A resume has replayed all: the facts of the last event are told again with the next."""
         self._owes_facts = len(self._facts) < len(self._events)
+
+    def resume(self, engine: Engine) -> bool:
+        """Replay everything to a fresh engine; False: there is nothing."""
+        entries = self.entries()
+        if entries:
+            replay(engine, entries, version=ENGINE_VERSION)
+        return bool(entries)
 
     def rows(self) -> tuple[Mapping[str, Any], ...]:
         """The rows, in the form of `restart.runner.journal.rows`."""

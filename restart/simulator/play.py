@@ -14,10 +14,9 @@ from restart.model.request import Request
 from restart.model.simulation import Result, Violation
 from restart.model.world import Gate, Watcher, World
 from restart.runner.drive import drive
-from restart.runner.resume import replay
 from restart.simulator.deaths import ControllerDied
 from restart.simulator.faults import Fault, Faults
-from restart.simulator.journal import MemoryJournal
+from restart.simulator.journal import Kept, MemoryJournal
 from restart.simulator.physics.figures import Physics
 from restart.simulator.score import availability, score
 from restart.simulator.truth import Truth
@@ -66,15 +65,16 @@ def play(
     horizon_s: float = HORIZON_S,
     keep_rows: bool = True,
     prepare: Prepare | None = None,
+    journal: Kept | None = None,
 ) -> Result:
     """Carry out `plan` on a fleet with this physics, these faults and this seed: same arguments, same result, byte for byte.
 
     A run whose controller dies is resumed from its journal after `RESUME_AFTER_S`. A run that makes no progress, or is not over by
     `horizon_s` of its clock, has an outcome of None. `keep_rows`: the result holds the journal's rows. `prepare` may put more
-    on the world's agenda before the run begins.
+    on the world's agenda before the run begins. `journal`: where the run is written down (default: in memory).
     """
     world = SimulatedWorld(plan.inventory, physics, gates=gates, seed=seed, horizon_s=horizon_s)
-    journal = MemoryJournal()
+    journal = MemoryJournal() if journal is None else journal
     judge = None if referee is None else referee(plan, world)
     run = _Run(plan, world, journal, judge, tuple(watchers))
     run.faults = Faults(world, run.journal, faults, seed)
@@ -110,7 +110,7 @@ class _Run:
 
     plan: Plan
     world: SimulatedWorld
-    journal: MemoryJournal
+    journal: Kept
     referee: Judge | None
     watchers: tuple[Watcher, ...]
     resumes: int = 0
@@ -134,11 +134,11 @@ class _Run:
             try:
                 judged = _Judged(engine, self)
                 outcome = drive(judged, _Mortal(self.world, self.faults), self._append, first, self.watchers)
-                self.journal.finish(engine.facts)
+                self.journal.finish(outcome, engine.facts)
                 break
             except NoProgress as no_progress:
                 stuck = str(no_progress)
-                self.journal.finish(engine.facts)
+                self.journal.finish(None, engine.facts)
                 break
             except (ControllerDied, Held):
                 engine, first = self._resume(first)
@@ -150,6 +150,7 @@ class _Run:
     def _append(self, event: Event, facts_before: Sequence[Fact]) -> None:
         self.faults.appending()
         self.journal.append(event, facts_before)
+        self.world.spoken.heard(event)
         if self.referee is not None:
             self.referee.appended(event, facts_before)
         self.faults.appended()
@@ -160,12 +161,11 @@ class _Run:
         must(self.resumes <= RESUMES_MAX, "the simulated controller dies without end")
         self.world.crash()
         self.world.let_pass(RESUME_AFTER_S)
+        self.world.revive()
         self.faults.revived()
         engine = begin(self.plan, Engine)
-        entries = self.journal.entries()
-        if not entries:
+        if not self.journal.resume(engine):
             return engine, first
-        replay(engine, entries, version=ENGINE_VERSION)
         return engine, Resumed(at_s=self.world.now_s, engine=ENGINE_VERSION, controller="simulator", user="nobody")
 
 

@@ -23,6 +23,7 @@ HAPPENINGS = (
     "recovery",
     "trip",
     "corrupt",
+    "corrupt_member",
     "reseeded",
     "failed_start",
     "timeout",

@@ -73,6 +73,12 @@ SENTENCES = (
     ),
     Sentence(words="HOSTS lies|lie", kind="lies", takes=_AT_FOR, means="its ports are open and its services dead"),
     Sentence(
+        words="HOSTS comes|come back corrupt",
+        kind="comes_back_corrupt",
+        takes=("at", "for"),
+        means="from its next start on its process runs and it does not work, until so long after that start",
+    ),
+    Sentence(
         words="HOSTS keeps|keep its|their|the boot id|ids", kind="same_boot_id", means="it boots with the same boot id"
     ),
     Sentence(

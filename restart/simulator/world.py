@@ -22,7 +22,7 @@ from restart.model.answer import (
     StillUp,
     Units,
 )
-from restart.model.event import Answered, Event, Woke
+from restart.model.event import Answered, Event, Woke, Word
 from restart.model.inventory import Inventory
 from restart.model.request import (
     Ask,
@@ -44,6 +44,7 @@ from restart.simulator.physics.figures import Physics
 from restart.simulator.physics.site import Site
 from restart.simulator.powers import PowerControls
 from restart.simulator.replies import Replies
+from restart.simulator.spoken import Spoken
 from restart.simulator.truth import Act, HostTruth
 
 HORIZON_S = 30 * 86400.0
@@ -88,6 +89,7 @@ class SimulatedWorld:
         self._fleet = self.site.fleet
         self._machines = self.site.machines
         self._events: deque[Event] = deque()
+        self.spoken = Spoken()
         self._waiters: dict[str, list[Waiter]] = {}
         self._units: dict[tuple[str, str], int] = {}
         self._acts: list[Act] = []
@@ -150,7 +152,10 @@ class SimulatedWorld:
 
     def say(self, event: Event) -> None:
         """An event that nobody asked for: an operator's word, a lost lease."""
-        self._events.append(replace(event, at_s=self.now_s))
+        event = replace(event, at_s=self.now_s)
+        if isinstance(event, Word):
+            self.spoken.say(event)
+        self._events.append(event)
 
     def let_pass(self, duration_s: float) -> None:
         """Time goes by while no controller runs."""
@@ -158,6 +163,10 @@ class SimulatedWorld:
         while (next_us := self._agenda.next_us()) is not None and next_us <= until_us:
             self._agenda.step()
         self._agenda.now_us = until_us
+
+    def revive(self) -> None:
+        """Another controller comes: it hears what was said while none was there."""
+        self._events = deque(self.spoken.again(self.now_s))
 
     def crash(self) -> None:
         """The controller dies: what was under way to a host arrives still, and no answer is ever heard."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from restart.model.check import Check
 from restart.model.inventory import Amount, Dependency, Expect, Host, Inventory, Limit, Policy, Service, Shared
-from restart.model.playbook import Playbook, Rung, Step
+from restart.model.playbook import Playbook, PowerControl, Rung, Step
+from restart.simulator.drawn import PHASES
 from restart.simulator.faults import Fault
 from restart.simulator.physics.figures import HostFigures, Physics, ServiceFigures
 
@@ -101,9 +102,10 @@ def _inventory(chance: Random) -> Inventory:
             (Rung(kind="reboot", down_within_s=20.0, back_within_s=300.0),),
             (Rung(kind="service_restart", units=("a.service",)), Rung(kind="reboot")),
             (Rung(kind="reboot"), Rung(kind="reboot")),
+            (Rung(kind="reboot", back_within_s=200.0), Rung(kind="power", reset="cycle", back_within_s=400.0)),
         ]
     )
-    return fleet(
+    found = fleet(
         *services,
         labels=labels,
         limits=limits,
@@ -118,6 +120,10 @@ def _inventory(chance: Random) -> Inventory:
         watch=(Check(kind="prometheus", params=_QUERY, within_s=120.0),) if chance.random() < 0.2 else (),
         expect=Expect(boot_s=60.0),
     )
+    if ladder[-1].kind != "power":
+        return found
+    control = PowerControl(method="ipmi")
+    return replace(found, hosts={name: replace(host, power=control) for name, host in found.hosts.items()})
 
 
 def _more(chance: Random) -> Limit:
@@ -195,10 +201,15 @@ def _faults(chance: Random, inventory: Inventory) -> tuple[Fault, ...]:
             found.append(Fault(kind=kind, word="go", at_s=at_s + 300.0))
         elif kind == "unknown":
             services = (chance.choice(list(inventory.services)),) if chance.random() < 0.5 else ()
-            found.append(Fault(kind=kind, hosts=() if services else whom, services=services, at_s=at_s, for_s=for_s))
+            hosts_too = whom if not services and chance.random() < 0.7 else ()
+            found.append(Fault(kind=kind, hosts=hosts_too, services=services, at_s=at_s, for_s=for_s))
+        elif kind == "ssh_hangs":
+            found.append(Fault(kind=kind, hosts=whom, at_s=at_s, for_s=for_s, phase=chance.choice(PHASES)))
         elif kind == "returns_late":
             found.append(Fault(kind=kind, hosts=whom, by_s=chance.choice([100.0, 900.0])))
-        elif kind in ("never_returns", "same_boot_id"):
+        elif kind == "never_returns":
+            found.append(Fault(kind=kind, hosts=whom, times=chance.choice([None, None, 1])))
+        elif kind == "same_boot_id":
             found.append(Fault(kind=kind, hosts=whom))
         elif kind == "answers_lost":
             found.append(Fault(kind=kind, hosts=whom, at_s=at_s, for_s=for_s, chance=chance.choice([0.3, 1.0])))
@@ -210,5 +221,6 @@ def _faults(chance: Random, inventory: Inventory) -> tuple[Fault, ...]:
 _KINDS = (
     "never_returns", "returns_late", "same_boot_id", "ignores_reboot", "goes_down", "goes_down", "someone_reboots", "lies",
     "flaps", "ssh_hangs", "unknown", "answers_lost", "step_fails", "foreign_claim", "lease_lost", "says", "controller_dies",
-    "controller_dies", "disk_full",
+    "controller_dies", "disk_full", "clock_steps", "power_unknown",
+    "comes_back_corrupt",
 )  # fmt: skip

@@ -100,3 +100,15 @@ def test_a_shared_server_without_margin_is_refused_with_its_numbers() -> None:
     assert len(result.refused) == 1
     assert "exactly its time-out: unsafe, no margin" in result.refused[0]
     assert result.outcome is None
+
+
+def test_a_corrupt_member_is_caught_by_a_probe_that_works_through_it_and_by_none_that_looks_at_the_process() -> None:
+    by_process, by_work = (judged(FOLDER / f"corrupt-member{name}.yml") for name in ("-process-gate", ""))
+    assert by_process.outcome is not None
+    assert by_process.outcome.state == "done"
+    assert by_process.score.under_floor_s > 0
+    assert list(by_process.restarts) == ["queue-1", "queue-2", "queue-3"]
+    assert by_work.outcome is not None
+    assert "publish-and-consume" in by_work.outcome.why
+    assert by_work.score.under_floor_s == 0
+    assert list(by_work.restarts) == ["queue-1"]

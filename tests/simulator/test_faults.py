@@ -52,6 +52,8 @@ FAULTS = {
     "goes_down": (Fault(kind="goes_down", hosts=("db-3",), at_s=10.0, for_s=100.0), 0),
     "someone_reboots": (Fault(kind="someone_reboots", hosts=("web-2",), at_s=120.0), 0),
     "lies": (Fault(kind="lies", hosts=("db-1",), at_s=30.0, for_s=120.0), 0),
+    "comes_back_corrupt": (Fault(kind="comes_back_corrupt", hosts=("db-1",)), 5),
+    "comes_back_corrupt_for_a_while": (Fault(kind="comes_back_corrupt", hosts=("db-1",), for_s=60.0), 0),
     "flaps": (Fault(kind="flaps", hosts=("db-1",), at_s=30.0, for_s=120.0, by_s=7.0), 0),
     "ssh_hangs": (Fault(kind="ssh_hangs", hosts=("web-1",), at_s=1.0, for_s=100.0, phase="auth"), 0),
     "unknown": (Fault(kind="unknown", services=("db",), at_s=0.0, for_s=100.0), 0),
@@ -62,6 +64,7 @@ FAULTS = {
     "clock_steps": (Fault(kind="clock_steps", by_s=-3600.0, at_s=50.0), 0),
     "controller_dies": (Fault(kind="controller_dies", at_s=77.0), 0),
     "disk_full": (Fault(kind="disk_full", at_s=50.0, for_s=30.0), 0),
+    "power_unknown": (Fault(kind="power_unknown", hosts=("web-1",)), 0),
     "step_fails": (Fault(kind="step_fails", hosts=("web-1",)), 0),
 }
 
@@ -85,6 +88,31 @@ def test_a_stepped_wall_clock_changes_no_decision() -> None:
     without = [{key: value for key, value in row.items() if key != "at"} for row in still.rows]
     assert without == [{key: value for key, value in row.items() if key != "at"} for row in stepped.rows]
     assert [row["at"] for row in still.rows] != [row["at"] for row in stepped.rows]
+
+
+@pytest.mark.parametrize("at_s", [77.0, 79.5, 82.0])
+def test_a_word_said_while_no_controller_lives_waits_for_the_next(at_s: float) -> None:
+    result = played(Fault(kind="controller_dies", at_s=77.0), Fault(kind="says", word="stop", at_s=at_s))
+    assert result.violations == ()
+    assert result.resumes == 1
+    assert result.outcome is not None
+    assert (result.outcome.state, result.outcome.exit_code) == ("stopped", 6)
+
+
+@pytest.mark.parametrize("moment", ["appending", "appended", "begun"])
+def test_a_word_is_heard_once_whenever_its_hearer_dies(moment: str) -> None:
+    stop = Fault(kind="says", word="stop", at_s=20.0)
+    without = played(stop)
+    number = next(row["seq"] for row in without.rows if row["event"] == "word")
+    before = sum("input" in row for row in without.rows if row["seq"] < number)
+    for event in range(before - 2, before + 4):
+        result = played(stop, Fault(kind="controller_dies", event=event, moment=moment))
+        assert result.resumes == 1
+        told = [row["event"] for row in result.rows if row["event"] in ("word", "resumed")]
+        assert told.count("word") == 1
+        assert result.outcome is not None
+        # Who resumes a run that was stopped wants it to go on.
+        assert result.outcome.exit_code == (6 if told[-1] == "word" else 0)
 
 
 @settings(max_examples=12, deadline=None)

@@ -15,6 +15,7 @@ from restart.simulator.physics.power import PowerLimit
 from restart.simulator.physics.quorum import Quorums
 from restart.simulator.physics.rebuild import Rebuilds, Relapses
 from restart.simulator.physics.shared import SharedServer
+from restart.simulator.physics.spoilt import Spoilt
 
 
 class Site:
@@ -29,6 +30,7 @@ class Site:
         self.members = Members(self.fleet)
         self._sealed: dict[str, dict[tuple[str, int], Callable[[], None]]] = {}
         self.machines = Machines(self.fleet)
+        self.spoilt = Spoilt(self.fleet)
         self.quorums = Quorums(self.fleet, self.members)
         self.capacity = Capacity(self.fleet, self.members)
         self.fleet.rules += [self.members, self.quorums]
@@ -43,6 +45,7 @@ class Site:
 
     def _add_rules(self) -> None:
         """The rules that look at who is ready when they are made."""
+        self.members.stages.append(self.spoilt.before_ready)
         for transfer in self.physics.transfers:
             server = SharedServer(self.fleet, transfer)
             self.fleet.rules.append(server)
