@@ -36,6 +36,11 @@ _SHAPES: tuple[Callable[[Any], Any], ...] = (
     ),
     click.option("--mode", default="rolling", show_default=True, metavar="MODE", help="How the fleet is restarted."),
     click.option(
+        "--within",
+        metavar="TIME",
+        help="In a shutdown: for how long there is power still; who will not make it is named.",
+    ),
+    click.option(
         "--barrier",
         type=click.Choice(["fleet", "service"]),
         help="What a wave waits for: the whole wave before it (fleet), or only what it rests on (service).",

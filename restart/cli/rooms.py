@@ -107,6 +107,7 @@ class Shape:
 
     limits: tuple[str, ...] = ()
     mode: str = "rolling"
+    within: str | None = None
     barrier: str | None = None
     canaries: int | None = None
     include_controller: bool = False
@@ -135,7 +136,7 @@ def plan_of(path: Path, shape: Shape, store: str | None, shelf: Mapping[str, Gat
         )
     if replace(shape, reason=None) != Shape():
         raise UsageMistake(
-            f"{path} is a saved plan: --limit, --mode, --barrier, --canaries and --include-controller no longer shape it",
+            f"{path} is a saved plan: --limit, --mode, --within, --barrier, --canaries and --include-controller no longer shape it",
             remedy="make a new plan from the inventory with them",
         )
     return read_plan(path)
@@ -159,6 +160,7 @@ def make_plan(inventory: Inventory, shape: Shape, store: str | None) -> Plan:
         canaries=shape.canaries,
         include_controller=shape.include_controller,
         overrides=overrides_of(shape),
+        within_s=_within_s(shape),
     )
 
 
@@ -172,6 +174,20 @@ def overrides_of(shape: Shape) -> tuple[Override, ...]:
             "--override wants a reason, for the journal and for who comes after you", remedy="--reason 'TEXT'"
         )
     return tuple(Override(rule=rule, reason=reason) for rule in shape.overrides)
+
+
+def _within_s(shape: Shape) -> float | None:
+    """For how long there is power still, in seconds; None: nobody said. Raises `UsageMistake`."""
+    if shape.within is None:
+        return None
+    if shape.mode not in ("shutdown", "stop-start"):
+        raise UsageMistake("--within says how long a shutdown has", remedy="plan with --mode shutdown")
+    from restart.rules.durations import seconds
+
+    try:
+        return seconds(shape.within)
+    except ValueError as error:
+        raise UsageMistake(f"--within: {error}", remedy="write a duration such as 12m") from None
 
 
 def durations(fleet: str, store: str | None) -> Mapping[str, Duration]:

@@ -128,6 +128,7 @@ def _expect() -> dict[str, Any]:
         {
             "boot": duration("From the reboot to the log-in. Default: 3m"),
             "warm": duration("From the log-in until it carries load. Default: 0s"),
+            "down": duration("From the word to its being off, in a shutdown. Default: 60s"),
         },
     )
 

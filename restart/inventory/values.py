@@ -41,10 +41,10 @@ def share_of(text: str) -> float:
 
 
 def expect_of(held: Mapping[str, Any] | None) -> Expect | None:
-    """`{boot: 3m, warm: 10s}`; None where nothing is stated."""
+    """`{boot: 3m, warm: 10s, down: 40s}`; None where nothing is stated."""
     if not held:
         return None
-    return Expect(boot_s=seconds_of(held, "boot"), warm_s=seconds_of(held, "warm"))
+    return Expect(boot_s=seconds_of(held, "boot"), warm_s=seconds_of(held, "warm"), down_s=seconds_of(held, "down"))
 
 
 def ssh_of(own: Mapping[str, Any], defaults: Ssh) -> Ssh:

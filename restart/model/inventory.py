@@ -33,10 +33,11 @@ class Amount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expect:
-    """How long a boot and the warm-up after it are expected to take, in seconds; None: nobody said."""
+    """How long a boot, the warm-up after it, and switching off are expected to take, in seconds; None: nobody said."""
 
     boot_s: float | None = None
     warm_s: float | None = None
+    down_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

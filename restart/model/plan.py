@@ -94,7 +94,10 @@ class Override:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The whole document. `notes` are sentences for the reader: what was assumed, dropped or would be saved."""
+    """The whole document. `notes` are sentences for the reader: what was assumed, dropped or would be saved.
+
+    `within_s`: for how long there is power still, where a shutdown was told.
+    """
 
     fleet: str
     mode: str
@@ -111,6 +114,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     overrides: tuple[Override, ...] = ()
     include_controller: bool = False
+    within_s: float | None = None
     made_at: str = ""
     digest: str = ""
     version: int = 1

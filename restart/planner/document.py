@@ -55,6 +55,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "selection": list(plan.selection),
         "overrides": [{"rule": held.rule, "reason": held.reason} for held in plan.overrides],
         "include_controller": plan.include_controller,
+        **({} if plan.within_s is None else {"within_s": plan.within_s}),
         "durations": {
             host: {"value_s": duration.value_s, "samples": duration.samples, "source": duration.source}
             for host, duration in plan.durations.items()
@@ -142,6 +143,7 @@ def _compare(document: Mapping[str, Any]) -> None:
             )
 
 
+_OPTIONAL = frozenset({"within_s"})
 _KEYS = frozenset(
     [
         "version",
@@ -167,7 +169,7 @@ _KEYS = frozenset(
 
 
 def _read(document: Mapping[str, Any]) -> Plan:
-    odd = sorted(_KEYS.symmetric_difference(document))
+    odd = sorted(_KEYS.symmetric_difference(document.keys() - _OPTIONAL))
     if odd:
         raise ValueError(f"{', '.join(map(str, odd))}: {'missing' if odd[0] in _KEYS else 'unknown'}")
     return from_json(Plan, dict(document))

@@ -30,13 +30,14 @@ from restart.planner.overridden import overridden
 from restart.planner.powerless import powerless
 from restart.planner.reasons import Reasons
 from restart.planner.scope import Scope, draw_scope
+from restart.planner.shutdown import shutdown_plan
 from restart.planner.timeline import Pieces, Timeline
 from restart.planner.timing import time_plan
 from restart.planner.waves import pack
 from restart.rules.waived import Waived
 
 BARRIERS = ("fleet", "service")
-MODES = ("rolling", "cold-start")
+MODES = ("rolling", "cold-start", "shutdown")
 """The modes that can be planned."""
 
 
@@ -52,6 +53,7 @@ def make_plan(
     canaries: int | None = None,
     include_controller: bool = False,
     overrides: Sequence[Override] = (),
+    within_s: float | None = None,
 ) -> Plan:
     """The plan for `inventory` in `mode` (one of `MODES`), in as few waves as possible: every selected host restarted once, or started.
 
@@ -66,6 +68,11 @@ def make_plan(
             return cold_plan(
                 inventory, selection=selection, observation=observation, made_at=made_at, durations=durations or {},
                 include_controller=include_controller, overrides=overrides,
+            )  # fmt: skip
+        if mode == "shutdown":
+            return shutdown_plan(
+                inventory, selection=selection, observation=observation, made_at=made_at,
+                include_controller=include_controller, overrides=overrides, within_s=within_s,
             )  # fmt: skip
         if mode != "rolling":
             raise UsageMistake(f"no mode {mode!r}", remedy=f"one of {', '.join(MODES)}")

@@ -11,6 +11,7 @@ from restart.reports.prose import count, listed, printable, wrapped
 from restart.rules.budgets import may_be_down
 from restart.rules.durations import spoken
 from restart.rules.groups import opens_with
+from restart.rules.stops import floors, gone
 
 WIDTH = 80
 CHAIN_MAX = 8
@@ -45,7 +46,7 @@ def scope_text(plan: Plan, *, until_wave: int | None = None, width: int = WIDTH)
     services = sorted({service for move in moves for service in move.services})
     share = 100 * len(moves) / max(1, len(plan.inventory.hosts))
     lines = wrapped(
-        f"This {'starts' if plan.mode == 'cold-start' else 'restarts'} {count(len(moves), 'host')} of {plan.fleet} ({share:.0f}% of the fleet of "
+        f"This {_DOES.get(plan.mode, 'restarts')} {count(len(moves), 'host')} of {plan.fleet} ({share:.0f}% of the fleet of "
         f"{len(plan.inventory.hosts)}) in {count(len(waves), 'wave')}, {_about(moves)}:",
         width=width,
     )
@@ -110,7 +111,10 @@ def _head(plan: Plan, width: int) -> Iterator[str]:
 
 
 def _said(mode: str) -> str:
-    return "cold start" if mode == "cold-start" else f"{mode} restart"
+    return {"cold-start": "cold start", "shutdown": "shutdown"}.get(mode, f"{mode} restart")
+
+
+_DOES = {"cold-start": "starts", "shutdown": "switches off"}
 
 
 def _wave(plan: Plan, wave: Wave, width: int) -> Iterator[str]:
@@ -131,9 +135,9 @@ def _wave(plan: Plan, wave: Wave, width: int) -> Iterator[str]:
         text = f"{listed(move.host for move in moves)}  ({about}; {_each(moves)})"
         yield from wrapped(text, width=width, first=label, rest=" " * 11)
         label = " " * 9
-    cold = (wave.mode or plan.mode) == "cold-start"
-    label = "  opens  " if cold else "  thin   "
-    for sentence in opens(plan, wave) if cold else thin(plan, wave):
+    mode = wave.mode or plan.mode
+    label = {"cold-start": "  opens  ", "shutdown": "  leaves "}.get(mode, "  thin   ")
+    for sentence in {"cold-start": opens, "shutdown": leaves}.get(mode, thin)(plan, wave):
         yield from wrapped(sentence, width=width, first=label)
         label = " " * 9
     if wave.gates:
@@ -155,6 +159,20 @@ def thin(plan: Plan, wave: Wave) -> tuple[str, ...]:
         if len(service.hosts) == 1:
             tail = ": an outage while its one host restarts"
         sentences.append(f"{name}: {left} of {len(service.hosts)} left{tail}")
+    return tuple(sentences)
+
+
+def leaves(plan: Plan, wave: Wave) -> tuple[str, ...]:
+    """For each service of the wave, what is left of it once the wave is off: `index: 41 of 50, 40 needed`."""
+    waves = [found for found in plan.waves if found.stage == wave.stage]
+    moving = (move.host for found in waves for move in found.moves)
+    kept = floors(plan.inventory, gone(moving, plan.observation))
+    off = {move.host for found in waves if found.number <= wave.number for move in found.moves}
+    sentences = []
+    for name in sorted({service for move in wave.moves for service in move.services}):
+        hosts = plan.inventory.services[name].hosts
+        needed = f", {kept[name].needed} needed" if name in kept else ""
+        sentences.append(f"{name}: {sum(host not in off for host in hosts)} of {len(hosts)}{needed}")
     return tuple(sentences)
 
 

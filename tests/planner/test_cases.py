@@ -41,10 +41,10 @@ def observation(written: dict[str, dict[str, Any]] | None, inventory: Inventory)
     seen = {}
     for host in inventory.hosts:
         entry = dict(written.get(host, {}))
-        uptime_s = entry.pop("uptime_s", None)
+        uptime_s, power = entry.pop("uptime_s", None), entry.pop("power", None)
         verdicts = {name: Verdict.PASS for name, service in inventory.services.items() if host in service.hosts}
         verdicts.update({name: Verdict(verdict) for name, verdict in entry.items()})
-        seen[host] = HostSeen(ready=verdicts, uptime_s=None if uptime_s is None else float(uptime_s))
+        seen[host] = HostSeen(ready=verdicts, uptime_s=None if uptime_s is None else float(uptime_s), power=power)
     return Observation(at=AT, hosts=seen)
 
 
