@@ -31,7 +31,8 @@ def verdict(states: Mapping[str, MoveState]) -> tuple[str, Exit, str]:
         return "halted", Exit.HALTED, "some moves could not begin"
     if unproved:
         return "ended", Exit.NOT_REBOOTED, f"not restarted: {_names(unproved)}"
-    return "done", Exit.DONE, f"all {len(states)} hosts restarted"
+    acts = {state.move.act for state in states.values()}
+    return "done", Exit.DONE, f"all {len(states)} hosts {'started' if acts == {'start'} else 'restarted'}"
 
 
 def stopped(states: Mapping[str, MoveState]) -> Exit:

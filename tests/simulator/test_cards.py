@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from restart.simulator.naive import naive
 from restart.simulator.referee import Referee
 from restart.simulator.scenario import CAPABILITIES, Scenario, mismatches
 from restart.simulator.scenario_file import read_scenario
-from restart.simulator.staged import staged
+from restart.simulator.staged import plan_of, staged
 from tests.inventory.reading import GATES, ROOT
 
 FOLDER = ROOT / "inventories" / "scenarios"
@@ -90,6 +91,52 @@ def test_the_shared_server_is_saturated_by_ten_and_no_more_are_ever_on_it() -> N
     lowest = min(number for _, number in result.availability["fe"])
     assert lowest == 110
     assert result.score.all_ready_s == 720.0
+
+
+@pytest.mark.parametrize(
+    ("at_once", "verdict"), [(30, "exactly its time-out: unsafe, no margin"), (32, "more than its time-out of 2m")]
+)
+def test_as_many_transfers_as_a_boot_server_does_not_bear_are_refused_with_their_numbers(
+    at_once: int, verdict: str
+) -> None:
+    scenario = card(FOLDER / "card-02-pxe-storm.yml")
+    limits = dict(scenario.inventory.limits)
+    limits["images"] = replace(limits["images"], max_in_flight=at_once)
+    result = staged(replace(scenario, inventory=replace(scenario.inventory, limits=limits)), gates=GATES)
+    assert len(result.refused) == 1
+    assert verdict in result.refused[0]
+    assert f"work 40s x {at_once} / 10" in result.refused[0]
+
+
+def test_batches_shrink_as_the_room_fills_and_no_breaker_ever_opens() -> None:
+    scenario = card(FOLDER / "card-09-inrush.yml")
+    plan = plan_of(scenario, scenario.seed, GATES)
+    assert [move.start_s for move in plan.moves()].count(20.0) == 16
+    assert Counter(move.start_s for move in plan.moves()) == {0.0: 16, 20.0: 16, 40.0: 12, 60.0: 4}
+    result = judged(FOLDER / "card-09-inrush.yml")
+    # What is off is silent: to find that out takes the first five seconds of the run.
+    booted = Counter(round(at_s - 25.0) for at_s in times(result, "booted"))
+    assert booted == {0: 16, 20: 16, 40: 12, 60: 4}
+    assert result.score.trips == 0
+
+
+@pytest.mark.parametrize(("at_once", "batches"), [(48, [29, 13, 6]), (20, [20, 18, 8, 2])])
+def test_without_the_cap_the_room_alone_sets_the_batches_and_its_headroom_is_kept(
+    at_once: int, batches: list[int]
+) -> None:
+    scenario = card(FOLDER / "card-09-inrush.yml")
+    limits = dict(scenario.inventory.limits)
+    limits["fleet"] = replace(limits["fleet"], max_in_flight=at_once)
+    result = staged(
+        replace(scenario, inventory=replace(scenario.inventory, limits=limits)), gates=GATES, referee=Referee
+    )
+    assert result.violations == ()
+    assert [number for _, number in sorted(Counter(times(result, "booted")).items())] == batches
+    assert (result.score.trips, result.score.reached) == (0, True)
+
+
+def times(result: Result, fact: str) -> list[float]:
+    return [row["at_s"] for row in result.rows if row["event"] == fact]
 
 
 def test_a_shared_server_without_margin_is_refused_with_its_numbers() -> None:

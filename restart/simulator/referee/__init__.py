@@ -18,7 +18,10 @@ could have known; the allowances, all of them:
 
 * **A capacity** is counted with every host under it as running, and with a restarting one as starting until `starting_for` after its boot.
 
-Not judged: other modes than rolling.
+* **In a cold start** a host is off until it is switched on: it draws nothing, no budget and no `max_domains` holds. A consumer waits for its providers'
+  groups (`cold`), the path goes first, a watch or gate that asks through a service that is off waits for it. A host that was up is no matter.
+
+Not judged: other modes than rolling and cold-start.
 """
 
 from restart.simulator.referee.referee import Referee

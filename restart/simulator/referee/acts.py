@@ -61,10 +61,14 @@ def _judge_restart(record: Record, act: Act, host: str) -> None:
     _judge_claim(record, act, host)
     _judge_times(record, act, host)
     _judge_rates(record, act, host, begun)
+    record.aways.switched_on(host)
     away = record.aways.get(host)
     if away is None or not away.acted:
         _judge_order(record, act, host, begun)
-        _judge_budgets(record, act, host, begun)
+        if record.grounds.cold:
+            _judge_cold_order(record, act, host)
+        else:
+            _judge_budgets(record, act, host, begun)
     if away is None:
         _judge_limits(record, act, host)
         away = _away(record, host, begun)
@@ -156,6 +160,8 @@ def _judge_order(record: Record, act: Act, host: str, begun: Begun) -> None:
                 continue
             missing = not_ready(record, edge.provider, decided_s, host)
             members, needed = len(record.grounds.members[edge.provider]), record.grounds.needed(edge)
+            if record.grounds.cold and host in record.grounds.members[edge.provider]:
+                needed = min(needed, members - 1)  # it cannot wait for itself
             ready_now = record.grounds.let_go(f"requires.{service}.{edge.provider}") or members - len(missing) >= needed
             if not ready_now:
                 what = (
@@ -164,12 +170,34 @@ def _judge_order(record: Record, act: Act, host: str, begun: Begun) -> None:
                 )
                 record.call(1, what, host=host, at_s=act.at_s)
             left = record.grounds.waits_for(host, edge)
-            if left and not record.grounds.let_go(f"order.{service}.{edge.provider}"):
+            if left and not record.grounds.cold and not record.grounds.let_go(f"order.{service}.{edge.provider}"):
                 what = (
                     f"{act.kind} on {host} of {service} before {len(left)} moves of its provider {edge.provider} "
                     f"have finished ({some(left)})"
                 )
                 record.call(1, what, host=host, at_s=act.at_s)
+
+
+def _judge_cold_order(record: Record, act: Act, host: str) -> None:
+    """Rules 4 and 10 for a cold start: what goes before has booted or was given up, and the path goes first."""
+    grounds = record.grounds
+    for service in grounds.services_of[host]:
+        for edge in grounds.edges[service]:
+            if edge.kind != "after":
+                continue
+            left = [
+                other
+                for other in grounds.unfinished[edge.provider]
+                if other != host and not record.truth.hosts[other].up and grounds.wave_of[other] < grounds.wave_of[host]
+            ]
+            if left:
+                what = f"{act.kind} on {host} of {service}, which goes after {edge.provider}, before {some(left)} have booted"
+                record.call(1, what, host=host, at_s=act.at_s)
+    if host not in grounds.early:
+        first = [name for name in grounds.moves if name in grounds.path and grounds.is_unfinished(name)]
+        if first:
+            what = f"{act.kind} on {host} before the path's {some(first)} are back"
+            record.call(1, what, host=host, at_s=act.at_s)
 
 
 def _judge_limits(record: Record, act: Act, host: str) -> None:

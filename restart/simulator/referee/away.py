@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
 from restart.model.inventory import Inventory, Limit
@@ -47,9 +47,12 @@ class Away:
 class Aways:
     """All hosts away, by host, by service, and by the places that they take under the limits."""
 
-    def __init__(self, inventory: Inventory) -> None:
+    def __init__(self, inventory: Inventory, off: Iterable[str] = ()) -> None:
+        """`off`: hosts that this run is to start from cold; they draw nothing before, and `max_domains` does not apply."""
         self._inventory = inventory
-        self._caps = caps(inventory)
+        self._cold = bool(off)
+        self._off = set(off)
+        self._caps = caps(inventory, cold=self._cold)
         self._admissions = [
             (
                 service.name,
@@ -63,7 +66,9 @@ class Aways:
             for service in inventory.services.values()
             if service.admission is not None
         ]
-        self._domains = tuple(limit for limit in inventory.limits.values() if limit.max_domains is not None)
+        self._domains = tuple(
+            limit for limit in inventory.limits.values() if limit.max_domains is not None and not self._cold
+        )
         self._hosts = {
             limit.name: frozenset(limit.hosts) for limit in inventory.limits.values() if limit.hosts is not None
         }
@@ -77,13 +82,22 @@ class Aways:
         for cap in self._caps if any(cap.kind == "capacity" for cap in self._caps) else ():
             for host in inventory.hosts.values():
                 value = cap.value(host)
-                if value is not None:
+                if value is not None and host.name not in self._off:
                     self._under[cap.name, value] = self._under.get((cap.name, value), 0) + 1
 
     @property
     def hosts(self) -> Set[str]:
         """All that are away."""
         return self._now.keys()
+
+    def switched_on(self, host: str) -> None:
+        """The host has power: from now on it draws."""
+        if host in self._off:
+            self._off.discard(host)
+            for cap in self._caps:
+                value = cap.value(self._inventory.hosts[host])
+                if cap.kind == "capacity" and value is not None:
+                    self._under[cap.name, value] = self._under.get((cap.name, value), 0) + 1
 
     def get(self, host: str) -> Away | None:
         """The host, where it is away; None: it is not."""
@@ -188,7 +202,8 @@ class Aways:
             return True
         if cap.held_s is not None:
             since_s = away.booted_s if cap.from_booted else away.acted_s
-            begun = away.booted if cap.from_booted or cap.kind == "capacity" else away.acted
+            by_boot = cap.from_booted or (cap.kind == "capacity" and not cap.from_act)
+            begun = away.booted if by_boot else away.acted
             return (begun and now_s >= since_s + cap.held_s - HAIR_S) or (away.held_s is not None and not away.booted)
         if cap.until == "booted":
             return away.booted or away.held_s is not None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from restart.model.check import Verdict
+from restart.model.check import Check, Verdict
 from restart.model.request import Ask, Claim, Reboot, Request, RestartUnits, RunStep, SwitchPower
+from restart.simulator.referee.cold import opens_at
 from restart.simulator.referee.record import Begun, Record
 from restart.simulator.referee.restated import gate_checks
 from restart.simulator.referee.told import HAIR_S
@@ -85,7 +86,8 @@ def _judge_closed(record: Record, request: Request, host: str) -> None:
             record.call(4, f"{_name(request)} starts after {closing.why} (event {closing.seq})", host=host)
             return
     for number, verdict in enumerate(record.told.watches, 1):
-        if verdict is not Verdict.PASS and not record.grounds.let_go(f"watch.{number}"):
+        off = _is_off(record, record.plan.inventory.watch[number - 1])
+        if verdict is not Verdict.PASS and not off and not record.grounds.let_go(f"watch.{number}"):
             record.call(4, f"{_name(request)} starts while watch {number} is {verdict or 'not asked yet'}", host=host)
 
 
@@ -123,6 +125,8 @@ def _judge_gates(record: Record, request: Request, host: str) -> None:
         gate = record.told.gates.get(name)
         if gate is None or record.grounds.let_go(f"gate.{name}"):
             continue
+        if record.grounds.cold and _asks_nobody(record, name, host):
+            continue
         if _repairs(record, name, host, decided_s, ever_held=gate.held_s is not None):
             continue
         service = record.plan.inventory.services[name]
@@ -137,6 +141,28 @@ def _judge_gates(record: Record, request: Request, host: str) -> None:
         else:
             continue
         record.call(9, f"{_name(request)} starts while the gate of {name} {how}", host=host)
+
+
+def _asks_nobody(record: Record, service: str, host: str) -> bool:
+    """Whether the gate of `service` guards nothing yet: it is that of the host's own group, too few of which are up, or it asks through one that is off."""
+    found = record.plan.inventory.services[service]
+    if any(_is_off(record, check) for check in found.gate):
+        return True
+    if service not in record.grounds.services_of[host]:
+        return False
+    up = len(found.hosts) - len(record.not_ready[service] | set(record.aways.of(service)))
+    stated = found.ready_when is not None or found.min_available is not None or found.co_start
+    return up < (opens_at(found, None) if stated else 1)
+
+
+def _is_off(record: Record, check: Check) -> bool:
+    """Whether the question goes through a service that this run starts, and of which not enough has ever been ready."""
+    grounds, service = record.grounds, check.service
+    if service is None or not grounds.cold or not grounds.members[service] & grounds.moves.keys():
+        return False
+    started = grounds.members[service] & grounds.moves.keys()
+    outside = len(grounds.members[service]) - len(started)
+    return outside + len(started & record.done) < opens_at(record.plan.inventory.services[service], None)
 
 
 def _repairs(record: Record, service: str, host: str, decided_s: float, *, ever_held: bool) -> bool:

@@ -38,7 +38,10 @@ def restarted(record: Record, host: str) -> bool:
 
 
 def _judge_done(record: Record) -> None:
-    left = [host for host in record.grounds.moves if not restarted(record, host)]
+    cold = record.grounds.cold
+    left = [
+        host for host in record.grounds.moves if not (record.truth.hosts[host].up if cold else restarted(record, host))
+    ]
     if left:
         record.call(10, f"the run says that it is done, and {len(left)} hosts were not restarted: {some(left)}")
     away = [host for host in record.grounds.moves if record.aways.get(host) is not None]

@@ -10,6 +10,7 @@ from restart.model.inventory import Dependency
 from restart.model.plan import Plan
 from restart.model.playbook import Rung
 from restart.model.request import Ask, RunStep, SwitchPower
+from restart.simulator.referee.cold import before_the_path, edges_at_boot, opens_at
 from restart.simulator.referee.restated import (
     down_max,
     edges_of,
@@ -34,6 +35,7 @@ class Grounds:
         self.inventory = inventory
         self._overridden = tuple(override.rule for override in plan.overrides)
         self.moves = {move.host: move for move in plan.moves()}
+        self.wave_of = {move.host: wave.number for wave in plan.waves for move in wave.moves}
         carried: dict[str, list[str]] = {host: [] for host in inventory.hosts}
         for service in inventory.services.values():
             for host in service.hosts:
@@ -41,14 +43,26 @@ class Grounds:
         self.services_of = {host: tuple(names) for host, names in carried.items()}
         self.members = {name: frozenset(service.hosts) for name, service in inventory.services.items()}
         self.down_max = {name: down_max(service) for name, service in inventory.services.items()}
+        self.cold = plan.mode == "cold-start"
         self.edges = {name: edges_of(service) for name, service in inventory.services.items()}
         self.near = near(inventory)
         self.path = on_the_path(inventory)
+        self.early = frozenset[str]()
+        """Hosts of a cold start that do not wait for the path's."""
+        if self.cold:
+            self.edges = edges_at_boot(inventory, self.moves)
+            self.near = {
+                name: frozenset((name, *(edge.provider for edge in edges))) for name, edges in self.edges.items()
+            }
+            self.early = before_the_path(inventory, self.path, self.edges)
         self.ring = rings(inventory, self.moves, self.services_of)
         self.unfinished: dict[str, dict[str, None]] = {name: {} for name in inventory.services}
         for host in self.moves:
             self.not_finished(host)
-        self.ladder = {move.host: ladder_of(inventory.playbooks[move.playbook], move.act) for move in plan.moves()}
+        self.ladder = {
+            move.host: ladder_of(inventory.playbooks[move.playbook], move.act, inventory.hosts[move.host])
+            for move in plan.moves()
+        }
         self.rungs = {host: tuple(rung.kind for rung in ladder) for host, ladder in self.ladder.items()}
         self._steps: dict[str, list[tuple[str | None, re.Pattern[str]]]] = {
             playbook.name: [(on, filled(text)) for on, text in steps_of(playbook)]
@@ -68,7 +82,12 @@ class Grounds:
 
     def needed(self, edge: Dependency) -> int:
         """Ready members of the provider that `edge` asks for."""
-        return ready_min(self.inventory.services[edge.provider], edge.needs)
+        provider = self.inventory.services[edge.provider]
+        return opens_at(provider, edge.needs) if self.cold else ready_min(provider, edge.needs)
+
+    def is_unfinished(self, host: str) -> bool:
+        """Whether the move of `host` is still to end; of a host in no service nobody waits for it."""
+        return any(host in self.unfinished[service] for service in self.services_of[host])
 
     def finished(self, host: str) -> None:
         """The move of `host` has finished, well or not."""

@@ -56,7 +56,12 @@ class Referee:
         inventory = plan.inventory
         self._truth = truth
         self._record = Record(
-            plan=plan, truth=truth, seed=seed, grounds=Grounds(plan), told=Told(inventory), aways=Aways(inventory)
+            plan=plan,
+            truth=truth,
+            seed=seed,
+            grounds=Grounds(plan),
+            told=Told(inventory),
+            aways=Aways(inventory, _off(plan)),
         )
         self._record.not_ready = {name: set() for name in inventory.services}
         self._record.first_boot = {name: host.boot_id for name, host in truth.hosts.items()}
@@ -275,6 +280,8 @@ class Referee:
         else:
             record.foreign.discard(host)
         record.boots[host], record.boot_ids[host] = truth.boots, truth.boot_id
+        if up:
+            record.aways.switched_on(host)
         if record.aways.saw(truth, record.at_s):
             judge_booted(record, host)
         if not truth.restarts_by_us:
@@ -286,6 +293,11 @@ class Referee:
                 rule, f"{host} was restarted {truth.restarts_by_us} times, {counted} acts are known, {why}", host=host
             )
             record.restarts_of(host).ever = truth.restarts_by_us
+
+
+def _off(plan: Plan) -> tuple[str, ...]:
+    """The hosts that a cold start is to start."""
+    return tuple(move.host for move in plan.moves()) if plan.mode == "cold-start" else ()
 
 
 __all__ = ["Referee", "restarted"]

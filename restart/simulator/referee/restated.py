@@ -104,7 +104,7 @@ class Cap:
     """One thing that a limit caps (rule 7): `kind` is `count` (in flight, a shared server, an admission), `rate` or `capacity`.
 
     A place is held from the first act (`from_booted`: from the end of the boot) until `until`, or for `held_s` from the restart (from
-    the end of the boot). `running` and `starting` are what a host draws of a capacity; `uses` is what single hosts take instead.
+    the end of the boot); a capacity's inrush ends `held_s` after the boot, or after the act itself (`from_act`). `running` and `starting` are what a host draws of a capacity; `uses` is what single hosts take instead.
     """
 
     name: str
@@ -115,6 +115,7 @@ class Cap:
     until: str = "ready"
     held_s: float | None = None
     from_booted: bool = False
+    from_act: bool = False
     running: float = 0.0
     starting: float = 0.0
     uses: Mapping[str, float] = field(default_factory=dict)
@@ -132,9 +133,12 @@ class Cap:
         return self.uses.get(host, 1.0) if self.kind == "count" else 1.0
 
 
-def caps(inventory: Inventory) -> tuple[Cap, ...]:
-    """All that limits cap, admissions left out; with the default one where no limit says how many may be at it fleet-wide."""
-    found = [cap for limit in inventory.limits.values() for cap in _caps_of(limit, inventory)]
+def caps(inventory: Inventory, *, cold: bool = False) -> tuple[Cap, ...]:
+    """All that limits cap, admissions left out; with the default one where no limit says how many may be at it fleet-wide.
+
+    `cold`: hosts are switched on, and what they draw at first they draw from that moment on.
+    """
+    found = [replace(cap, from_act=cold) for limit in inventory.limits.values() for cap in _caps_of(limit, inventory)]
     if not any(cap.kind == "count" and cap.per is None and cap.hosts is None for cap in found):
         name = "limit.default" if "fleet" in inventory.limits else "limit.fleet"
         found.append(Cap(name=name, kind="count", most=IN_FLIGHT_WITHOUT_LIMIT))
@@ -213,9 +217,13 @@ def near(inventory: Inventory) -> dict[str, frozenset[str]]:
     return {name: frozenset(others) for name, others in found.items()}
 
 
-def ladder_of(playbook: Playbook, act: str) -> tuple[Rung, ...]:
-    """The ladder that a move climbs: restart, start or stop."""
-    return {"restart": playbook.restart, "start": playbook.start, "stop": playbook.stop}[act]
+def ladder_of(playbook: Playbook, act: str, host: Host) -> tuple[Rung, ...]:
+    """The ladder that a move climbs: restart, start or stop. A start that nobody has described: by power where there is a control, else by hand."""
+    stated = {"restart": playbook.restart, "start": playbook.start, "stop": playbook.stop}[act]
+    if act != "start" or stated:
+        return stated
+    by_hand = Rung(kind="approve")
+    return (by_hand,) if host.power is None else (Rung(kind="power", reset="on"), by_hand)
 
 
 def steps_of(playbook: Playbook) -> Iterator[tuple[str | None, str]]:

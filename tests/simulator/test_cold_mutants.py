@@ -1,0 +1,154 @@
+"""The referee at cold starts: a whole engine breaks nothing, and each broken one is caught by the rule that it breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import pytest
+
+from restart.engine import Engine
+from restart.model.check import Check
+from restart.model.inventory import Amount, Dependency, Inventory, Limit, Service
+from restart.model.plan import Plan
+from restart.model.playbook import PowerControl
+from restart.model.simulation import Result
+from restart.planner import make_plan
+from restart.simulator import play as stage
+from restart.simulator.faults import Fault
+from restart.simulator.physics.figures import HostFigures, Physics, ServiceFigures
+from restart.simulator.referee import Referee
+from tests.inventory.reading import GATES
+from tests.simulator import mutants
+from tests.simulator.random_fleets import ask, fixed, fleet
+
+QUEUE = Service(
+    name="queue",
+    hosts=("q1", "q2", "q3"),
+    min_available=Amount(quorum=True),
+    ready_when=Amount(quorum=True),
+    ready=(ask(),),
+)
+APP = Service(name="app", hosts=("a1", "a2", "a3", "a4"), depends_on=(Dependency(provider="queue"),), ready=(ask(),))
+
+
+@dataclass(frozen=True)
+class Cold:
+    """A fleet that is off, and what befalls it."""
+
+    inventory: Inventory
+    faults: Sequence[Fault] = ()
+    warm_s: float = 20.0
+
+    def powered(self) -> Inventory:
+        hosts = {
+            name: replace(host, power=PowerControl(method="simulated")) for name, host in self.inventory.hosts.items()
+        }
+        return replace(self.inventory, hosts=hosts)
+
+    def plan(self) -> Plan:
+        return make_plan(self.powered(), mode="cold-start", made_at="")
+
+    def play(self, plan: Plan | None = None) -> Result:
+        inventory = self.inventory
+        physics = Physics(
+            hosts={name: HostFigures(boot_s=30.0) for name in inventory.hosts},
+            services={name: ServiceFigures(warm_s=self.warm_s) for name in inventory.services},
+            latency_s=0.2,
+            silence_s=1.0,
+            off=frozenset(inventory.hosts),
+        )
+        referee = partial(Referee, seed=7)
+        return stage.play(
+            plan or self.plan(), physics, 7, gates=GATES, faults=self.faults, referee=referee, horizon_s=86_400.0
+        )
+
+
+def caught(monkeypatch: pytest.MonkeyPatch, case: Cold, engine: type[Engine], *, plan: Plan | None = None) -> set[int]:
+    whole = case.play()
+    assert whole.violations == (), [str(found) for found in whole.violations]
+    assert whole.score.reached
+    monkeypatch.setattr(stage, "Engine", engine)
+    return {found.rule for found in case.play(plan).violations}
+
+
+def test_the_referee_catches_an_engine_that_starts_consumers_before_the_group_is_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case = Cold(fleet(QUEUE, APP, policy=fixed(barrier="service")))
+    assert 1 in caught(monkeypatch, case, mutants.blind_to(mutants.without_edges))
+
+
+def test_the_referee_catches_an_engine_for_which_one_member_opens_a_quorum(monkeypatch: pytest.MonkeyPatch) -> None:
+    def with_one(inventory: Inventory) -> Inventory:
+        services = dict(inventory.services)
+        services["queue"] = replace(services["queue"], ready_when=Amount(number=1), co_start=True)
+        return replace(inventory, services=services)
+
+    slow = Cold(
+        fleet(QUEUE, APP, policy=fixed(barrier="service")), [Fault(kind="returns_late", hosts=("q2", "q3"), by_s=90.0)]
+    )
+    assert 1 in caught(monkeypatch, slow, mutants.blind_to(with_one))
+
+
+def test_the_referee_catches_a_planner_that_puts_consumers_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Cold(fleet(QUEUE, APP, policy=fixed()))
+    whole = case.plan()
+    turned = [replace(wave, number=number) for number, wave in enumerate(reversed(whole.waves), 1)]
+    careless = replace(whole, waves=tuple(turned))
+    assert 1 in caught(monkeypatch, case, mutants.blind_to(mutants.without_edges), plan=careless)
+
+
+def test_the_referee_catches_a_start_before_the_path_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = Service(name="metrics", hosts=("m1",), path=True, ready=(ask(),))
+    case = Cold(fleet(replace(APP, depends_on=()), metrics, policy=fixed(barrier="service")))
+
+    def without_path(inventory: Inventory) -> Inventory:
+        services = {name: replace(service, path=False) for name, service in inventory.services.items()}
+        return replace(inventory, services=services)
+
+    assert 1 in caught(monkeypatch, case, mutants.blind_to(without_path))
+
+
+LIMITS = {
+    "in flight": {"max_in_flight": 2},
+    "held for a time": {"max_in_flight": 2, "held_s": 25.0},
+    "rate": {"max_rate": 2, "max_rate_per_s": 60.0},
+    "capacity": {"capacity": 120.0, "starting": 40.0, "starting_for_s": 20.0, "running": 10.0},
+}
+
+
+@pytest.mark.parametrize("what", LIMITS)
+def test_the_referee_catches_starts_beyond_a_limit(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    limits = {"cap": Limit(name="cap", **LIMITS[what]), "fleet": Limit(name="fleet", max_in_flight=9)}  # type: ignore[arg-type]
+    case = Cold(fleet(QUEUE, APP, limits=limits, policy=fixed()))
+    assert 3 in caught(monkeypatch, case, mutants.blind_to(mutants.without_the_cap))
+
+
+def test_the_referee_catches_a_capacity_that_counts_no_inrush(monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = Limit(name="cap", capacity=120.0, starting=40.0, starting_for_s=20.0, running=10.0)
+    case = Cold(fleet(QUEUE, APP, limits={"cap": limit, "fleet": Limit(name="fleet", max_in_flight=9)}, policy=fixed()))
+
+    def without_inrush(inventory: Inventory) -> Inventory:
+        return replace(inventory, limits={**inventory.limits, "cap": replace(limit, starting=10.0)})
+
+    assert caught(monkeypatch, case, mutants.blind_to(without_inrush)) == {3}
+
+
+def test_the_referee_catches_a_watch_that_is_passed_over_once_its_service_is_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    metrics = Service(name="metrics", hosts=("m1",), ready=(ask(),))
+    query = {"url": "http://prom:9090", "query": "errors", "expect": "< 5", "alive": None, "empty": "unknown"}
+    watch = Check(kind="prometheus", params=query, service="metrics", within_s=3600.0)
+    case = Cold(
+        fleet(metrics, QUEUE, APP, watch=(watch,), policy=fixed()), [Fault(kind="unknown", at_s=0.0, for_s=400.0)]
+    )
+    assert 4 in caught(monkeypatch, case, mutants.TakesFailedWatchesForPass)
+
+
+def test_the_referee_catches_a_gate_of_a_provider_that_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    gated = replace(QUEUE, gate=(ask("group", "controller"),))
+    case = Cold(fleet(gated, APP, policy=fixed()))
+    assert 9 in caught(monkeypatch, case, mutants.blind_to(mutants.without_gates))
