@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from restart.cli import journals, rooms
+from restart.cli import journals, rooms, timing
 
 if TYPE_CHECKING:
     from restart.engine import Engine, Stages
@@ -74,6 +74,7 @@ def begin(
             user=holder.user,
             reason=reason,
             until_wave=until_wave,
+            utc=timing.utc_now(),
         )
         with lease.take(opened, fleet=plan.fleet, run=name, holder=holder) as held:
             return _carry(
@@ -100,7 +101,9 @@ def go_on(opened: Store, run: Run, shelf: Mapping[str, Gate], store: str | None,
         cut = resume.resume(opened, run.id, engine, version=ENGINE_VERSION)
         before = tuple(facts_of(journal.rows(opened, run.id)))
         clock = RunClock(cut.at_s)
-        first = Resumed(at_s=clock(), engine=ENGINE_VERSION, controller=holder.controller, user=holder.user)
+        first = Resumed(
+            at_s=clock(), engine=ENGINE_VERSION, controller=holder.controller, user=holder.user, utc=timing.utc_now()
+        )  # fmt: skip
         passage = Passage(opened=opened, lease=held, plan=plan, engine=engine, clock=clock, first=first, before=before)
         return _carry(passage, shelf, store, form)
 
@@ -128,10 +131,11 @@ def _carry(
 ) -> int:
     """`prepare` is called when everything else stands ready and signals are words to the run already."""
     from restart.runner import resume, runs
+    from restart.runner.clock import ClockWords
     from restart.runner.flags import FlagGuard, FlagWords
     from restart.runner.lease import Holder
     from restart.runner.live import Identity, LiveWorld
-    from restart.runner.words import Words, both
+    from restart.runner.words import Words, heard_from
 
     holder, run = Holder(), passage.lease.run
     cpu_s = time.process_time()
@@ -140,7 +144,11 @@ def _carry(
         gates=shelf,
         identity=Identity(run=run, controller=holder.controller, user=holder.user),
         clock=passage.clock,
-        words=both(Words(passage.opened, run), FlagWords(passage.opened, passage.plan.fleet, passage.engine.flags)),
+        words=heard_from(
+            Words(passage.opened, run),
+            FlagWords(passage.opened, passage.plan.fleet, passage.engine.flags),
+            ClockWords(passage.clock),
+        ),
         lease_lost=passage.lease.lost,
         withheld=FlagGuard(passage.opened, passage.plan.inventory),
         powers=rooms.powers(),

@@ -137,10 +137,13 @@ def assumed(plan: Plan, wanted: Wanted, *, chance: bool = False) -> tuple[str, .
 
     boots = f"Assumed: boots take {1 - SPREAD:.0%} to {1 + SPREAD:.0%} of what is expected"
     share = never_return(plan, wanted, chance=chance)
+    begins = tuple(
+        f"Assumed: the run begins as the maintenance window opens, {span.opens}." for span in plan.windows[:1]
+    )
     if not share:
-        return (f"{boots}.",)
+        return (f"{boots}.", *begins)
     source = "--never-return" if wanted.never_return is not None else "policy.never_return; --never-return changes it"
-    return (f"{boots}; {100 * share:g}% of restarts end in silence ({source}).",)
+    return (f"{boots}; {100 * share:g}% of restarts end in silence ({source}).", *begins)
 
 
 def in_words(wanted: Wanted) -> tuple[str, ...]:

@@ -145,11 +145,12 @@ def plan_of(path: Path, shape: Shape, store: str | None, shelf: Mapping[str, Gat
 def make_plan(inventory: Inventory, shape: Shape, store: str | None) -> Plan:
     """A plan of `inventory`. Touches no network; the store only where there is one already."""
     from restart import planner
+    from restart.cli import timing
 
     if shape.mode not in planner.MODES:
         known = " or ".join(f"--mode {mode}" for mode in planner.MODES)
         raise Refused((Refusal(rule="mode", what=f"mode {shape.mode}: not yet", way_out=f"plan with {known}"),))
-    return planner.make_plan(
+    made = planner.make_plan(
         inventory,
         selection=shape.selection,
         observation=None,
@@ -162,6 +163,7 @@ def make_plan(inventory: Inventory, shape: Shape, store: str | None) -> Plan:
         overrides=overrides_of(shape),
         within_s=_within_s(shape),
     )
+    return timing.in_windows(made)
 
 
 def overrides_of(shape: Shape) -> tuple[Override, ...]:

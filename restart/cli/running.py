@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from restart.cli import flagging, rooms
+from restart.cli import flagging, rooms, timing
 from restart.cli.confirm import Consent, ask
 from restart.cli.options import DRY_RUN, formats, shaping
 from restart.cli.rooms import Shape
@@ -63,6 +63,8 @@ def run_command(
         rooms.same_inventory(plan, rooms.inventory_path(inventory_now), shelf)
     check(plan, until_wave)
     flags = () if dry_run else flagging.refuse(plan, store)
+    if not dry_run:
+        timing.refuse_outside(plan)
     if dry_run:
         _show_dry(plan, form)
         return 0

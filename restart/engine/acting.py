@@ -55,6 +55,10 @@ class Acting:
             state = self._states[host]
             flag = self._withheld(state)
             if state.phase is Phase.CLIMBING:
+                if flag is not None and state.acted_s is None:
+                    self._moving.ladder.judge_again(state)
+                    self._moving.call_off(state)
+                    continue
                 if flag is not None:
                     self.tell_hold(state, Hold(rule="flag", why=flag, waits="flag"))
                 self._moving.ladder.climb(state)

@@ -40,6 +40,7 @@ from restart.engine.turns import Turns
 from restart.engine.verdict import stopped, verdict
 from restart.engine.watches import Watches
 from restart.engine.waves import Waves
+from restart.engine.windows import Windows
 from restart.engine.words import Words, said_by
 from restart.errors import Exit, must
 from restart.model.answer import NoAnswer, Withheld
@@ -94,20 +95,22 @@ class Engine:
         self._pace = Pace(inventory, plan.moves(), wave_of, lambda stratum: stir(("pace", stratum)), plan.mode, waived)
         self._brakes = Brakes(inventory.policy, inventory.hosts, len(self.states))
         self._flags = Flags(inventory, self._outbox, stir)
+        self._windows = Windows(plan, self._outbox, stir)
         self._starts = (ColdStarts if self._cold else Starts)(
             inventory, self.states,
             readiness=self._readiness, guards=self._guards, slots=self._slots, pace=self._pace, flags=self._flags,
+            windows=self._windows,
             now_s=lambda: self._outbox.now_s, stir=stir, waived=waived, passed_over=self._overrides.passed_over,
         )  # fmt: skip
         self._claims = Claims(self._outbox, hold_s=3600.0 + 2 * plan.estimate.makespan_s)
         self._moving = Moving(
             inventory, self.states, self._outbox, self._claims,
             noted=self._readiness.note, reached=self._reached, starting=self._starting, closed=self._is_closed,
-            slots=self._starts.take_slots, withheld=self._flags.on,
+            slots=self._starts.take_slots, withheld=self._forbids,
         )  # fmt: skip
         self._acting = Acting(
             self.states, self._outbox, starts=self._starts, readiness=self._readiness, moving=self._moving,
-            fresh_s=inventory.policy.ready_fresh_s, patience_s=STALL_S, withheld=self._flags.on,
+            fresh_s=inventory.policy.ready_fresh_s, patience_s=STALL_S, withheld=self._forbids,
         )  # fmt: skip
         self._turns = Turns(
             self.states, self._outbox,
@@ -152,7 +155,7 @@ class Engine:
             self._listening_s,
             self._acting.until_s,
         ]
-        times += [self._moving.checking.deadline_s()]
+        times += [self._moving.checking.deadline_s(), self._windows.deadline_s()]
         # What is due already has been looked at with this event; only the future is worth waking up for.
         now_s = self._outbox.now_s
         first_s = min((at_s for at_s in times if at_s is not None and at_s > now_s), default=inf)
@@ -189,6 +192,7 @@ class Engine:
                     facts.RUN_STARTED, why=event.reason, hosts=len(self.states), waves=len(self.plan.waves)
                 )
                 self._waves.last = event.until_wave
+                self._windows.begun(event)
                 self._claims.claim_all(self._to_claim())
             case Resumed():
                 self._resume(event)
@@ -215,7 +219,7 @@ class Engine:
         if word.word == "let-go":
             why = f"let go at once by {said_by(word)}; what was in flight is settled by resume"
             self._end("stopped", stopped(self.states), why)
-        elif not self._flags.hear(word):
+        elif not (self._flags.hear(word) or self._windows.hear(word)):
             self._words.hear(word, running=self._running)
 
     def _resume(self, event: Resumed) -> None:
@@ -225,6 +229,7 @@ class Engine:
             # Who resumes is not who paused: without a word the run would seem to hang.
             self._outbox.tell(facts.PAUSED, why=f"still paused by {self._words.paused}; `restart go` lets it go on")
         self._outbox.forget_all()
+        self._windows.begun(event)
         self._readiness.forget()
         self._guards.forget()
         self._watches.forget()
@@ -300,6 +305,10 @@ class Engine:
 
     def _is_closed(self) -> bool:
         return self._closed() is not None
+
+    def _forbids(self, state: MoveState) -> str | None:
+        """Why nothing may be done to the host of a move now: a stop flag, or (before its first act) a window that closes too soon."""
+        return self._flags.on(state) or self._windows.forbids(state)
 
     def _begin_moves(self) -> None:
         closed = self._closed()
@@ -431,6 +440,8 @@ class Engine:
             return
         elif self._waves.finished():
             self._release(*verdict(self.states))
+        elif (no_room := self._windows.over(self.states.values())) is not None:
+            self._release("stopped", stopped(self.states), no_room)
         elif self._waves.reached_last():
             self._release("stopped", stopped(self.states), f"stopped after wave {self._waves.last}, as asked")
         elif self._closed() is None and not self._waves.waits_for_time_or_gates():
@@ -440,7 +451,10 @@ class Engine:
         """Nothing is in flight: end the run, unless something but an operator's word may lead on."""
         # With nothing in flight, a move that waits for its turn waits for one of those that only an operator can let go.
         holds = self._turns.holds()
-        if not all(hold.lasting or hold.waits in ("order", "pace") for _, hold in holds):
+        if not all(hold.lasting or hold.waits in ("order", "pace", "window") for _, hold in holds):
+            return
+        if any(hold.waits == "window" for _, hold in holds):
+            self._release("stopped", stopped(self.states), self._windows.told(len(holds)))
             return
         state, exit_code, why = verdict(self.states)
         if holds:

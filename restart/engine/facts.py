@@ -41,6 +41,7 @@ APPROVED = "approved"  # why: by whom; data: target
 PAUSED = "paused"  # why
 FLAGGED = "flagged"  # service (None: the whole run), why; data: flag
 UNFLAGGED = "unflagged"  # service, why: the flag is lifted; data: flag
+CLOCK_STEPPED = "clock_stepped"  # why
 GOING = "going"  # why: the pause is over
 STOPPING = "stopping"  # why: nothing new starts, what is in flight ends
 HALTED = "halted"  # why; data: rule

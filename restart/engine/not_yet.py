@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from restart.errors import Refusal
-from restart.model.inventory import Inventory, Service
+from restart.model.inventory import Service
 from restart.model.plan import Plan
 from restart.model.playbook import Playbook
 
@@ -23,7 +23,7 @@ def not_yet(plan: Plan) -> tuple[Refusal, ...]:
         found += _of_service(service)
     for name in dict.fromkeys(move.playbook for move in plan.moves()):
         found += _of_playbook(inventory.playbooks[name])
-    return (*found, *_of_policy(inventory))
+    return tuple(found)
 
 
 def _of_service(service: Service) -> Iterator[Refusal]:
@@ -51,11 +51,6 @@ def _of_playbook(playbook: Playbook) -> Iterator[Refusal]:
             yield _refusal(
                 f"playbook {playbook.name}: rung {number}, {rung.kind}", "use reboot, service_restart, power or approve"
             )
-
-
-def _of_policy(inventory: Inventory) -> Iterator[Refusal]:
-    if inventory.policy.windows:
-        yield _refusal("policy.windows", "start the run inside the window by hand")
 
 
 def _refusal(what: str, way_out: str) -> Refusal:

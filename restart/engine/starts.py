@@ -15,6 +15,7 @@ from restart.engine.readiness import Readiness
 from restart.engine.slots import Slots
 from restart.engine.state import MoveState
 from restart.engine.table import COUNTS_AS_DOWN, FINISHED, IN_FLIGHT, ONLY_AN_OPERATOR, Phase
+from restart.engine.windows import Windows
 from restart.model.check import Verdict
 from restart.model.inventory import Dependency, Inventory
 from restart.rules.budgets import may_be_down, ready_enough
@@ -56,6 +57,7 @@ class Starts:
         slots: Slots,
         pace: Pace,
         flags: Flags,
+        windows: Windows,
         now_s: Callable[[], float],
         stir: Callable[[Topic], None],
         waived: Waived,
@@ -72,6 +74,7 @@ class Starts:
         self._slots = slots
         self._pace = pace
         self._flags = flags
+        self._windows = windows
         self._waived = waived
         self._passed_over = passed_over
         # Rules overridden by name, and what each would have said, in the judgement at hand.
@@ -260,10 +263,13 @@ class Starts:
         return self.hold_early(state) or self._on_path(state) or self._beside_its_drain(state) or self._order(state)
 
     def hold_early(self, state: MoveState) -> Hold | None:
-        """What comes before everything else: a stop flag, a failure that is contained, the pace, the limits."""
+        """What comes before everything else: a stop flag, the maintenance window, a failure that is contained, the pace, the limits."""
         host = state.host
         if (flagged := self._flags.hold(state)) is not None:
             return flagged
+        outside = self._windows.hold(state)
+        if outside is not None and not self._lets(state, outside.rule, outside.why):
+            return outside
         for service in state.move.services:
             for edge in self._inventory.services[service].depends_on:
                 if reasons := self.contained.get(edge.provider):

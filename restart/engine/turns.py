@@ -131,11 +131,11 @@ class Turns:
     @staticmethod
     def _held_early(hold: Hold | None) -> bool:
         """Held by what comes before any question: it asks nothing, however often it is looked at."""
-        return hold is not None and (hold.waits in ("slot", "pace", "flag") or hold.rule == "contain")
+        return hold is not None and (hold.waits in ("slot", "pace", "flag", "window") or hold.rule == "contain")
 
 
 def _worth_telling(hold: Hold) -> bool:
-    return hold.lasting or hold.waits in ("ready", "gate", "order", "flag")
+    return hold.lasting or hold.waits in ("ready", "gate", "order", "flag", "window")
 
 
 def first_of(holds: Iterable[tuple[MoveState, Hold]], waits: str) -> tuple[MoveState, Hold] | None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from restart.inventory.problems import Path, Problems, Source, clipped
 from restart.inventory.tree import Block
-from restart.inventory.values import plain, seconds_of, seconds_or, share_of
+from restart.inventory.values import seconds_of, seconds_or, share_of
+from restart.inventory.windows import windows_of
 from restart.model.inventory import Limit, Policy, Shared
 from restart.rules.durations import seconds
 
@@ -68,8 +69,8 @@ def _limit(source: Source, path: Path, name: str, entry: Block, members: Members
     )
 
 
-def policy_of(held: Mapping[str, Any]) -> Policy:
-    """The policy, with the defaults of design section 4."""
+def policy_of(held: Mapping[str, Any], where: Mapping[str, Source], problems: Problems) -> Policy:
+    """The policy, with the defaults of design section 4; `where` each of its keys stands."""
     built_in = Policy()
     fields: dict[str, Any] = {
         key: held[key] for key in ("on_failure", "max_failures", "barrier", "pace", "canaries") if key in held
@@ -81,6 +82,7 @@ def policy_of(held: Mapping[str, Any]) -> Policy:
         ready_fresh_s=seconds_or(held, "ready_fresh", built_in.ready_fresh_s),
         gate_fresh_s=seconds_or(held, "gate_fresh", built_in.gate_fresh_s),
         watch_unknown_s=seconds_or(held, "watch_unknown", built_in.watch_unknown_s),
-        windows=tuple(plain(window) for window in held.get("windows", ())),
+        windows=windows_of(held, where, "windows", problems),
+        blackouts=windows_of(held, where, "blackouts", problems),
         **fields,
     )

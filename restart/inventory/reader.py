@@ -150,7 +150,7 @@ class _Reading:
             services=self._services.services,
             limits=limits,
             watch=watch,
-            policy=policy_of(self._once("policy")[0]),
+            policy=policy_of(*self._once("policy"), self._problems),
             playbooks=dict(sorted(shelf.playbooks.items())),
             ssh=ssh,
             playbook=playbook,

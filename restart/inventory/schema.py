@@ -23,6 +23,7 @@ from restart.inventory.schema_parts import (
     percent,
     text,
     whole,
+    window,
 )
 from restart.inventory.schema_playbook import playbook
 from restart.inventory.schema_power import NO_SHELF, power
@@ -308,7 +309,8 @@ def _policy() -> dict[str, Any]:
             "ready_fresh": duration("How old a readiness may be. Default: 30s"),
             "gate_fresh": duration("How old a PASS of a gate may be. Default: 30s"),
             "watch_unknown": duration("How long a watch may be UNKNOWN. Default: 60s"),
-            "windows": listing("When runs are allowed.", {"type": "object", "minProperties": 1}),
+            "windows": listing("When runs are allowed. Default: at any time", window()),
+            "blackouts": listing("When runs are not allowed although a window is open.", window()),
         },
         nullable=True,
     )

@@ -116,3 +116,32 @@ def amount(description: str, *, everyone: bool = False) -> dict[str, Any]:
         "pattern": f"^(?:{_AMOUNT}|{words})$",
         "x-expects": f"a number, a percentage such as 25%{', quorum or all' if everyone else ' or quorum'}",
     }
+
+
+_TIME = r"(?:[01]\d|2[0-3]):[0-5]\d"
+_MOMENT = rf"^(?:\d{{4}}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T)?{_TIME}$"
+_DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+def window() -> dict[str, Any]:
+    """A maintenance window: one that comes again, or one with its date."""
+    moment = "a time such as 23:00, or with its date 2026-11-22T23:00"
+    return mapping(
+        "A span of time in a time zone.",
+        {
+            "days": {
+                "description": "Days on which it opens. Default: every day",
+                "type": ["string", "array"],
+                "pattern": f"^({'|'.join(_DAYS)})$",
+                "minItems": 1,
+                "items": {"type": "string", "enum": _DAYS, "x-expects": "mon to sun"},
+                "x-expects": "a day such as sat, or a list of days",
+            },
+            "from": text("When it opens: a time of day, or one with its date.", pattern=_MOMENT, expects=moment),
+            "to": text(
+                "When it closes; a time not later than from is on the next day.", pattern=_MOMENT, expects=moment
+            ),
+            "zone": text("Time zone of both, such as Europe/Berlin; clock changes are kept."),
+        },
+        required=["from", "to", "zone"],
+    )

@@ -15,7 +15,7 @@ from restart.model.check import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """The first event of every run. `until_wave`: stop after this wave (None: all)."""
+    """The first event of every run. `until_wave`: stop after this wave (None: all). `utc`: the wall clock at `at_s`, RFC 3339; empty: not told."""
 
     at_s: float
     engine: int
@@ -25,16 +25,18 @@ class Started:
     user: str = ""
     reason: str = ""
     until_wave: int | None = None
+    utc: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed:
-    """The run goes on in a new process: every request still in flight will never be answered."""
+    """The run goes on in a new process: every request still in flight will never be answered. `utc` is as in `Started`."""
 
     at_s: float
     engine: int
     controller: str = ""
     user: str = ""
+    utc: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +59,10 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
-    """An operator spoke: `pause`, `go`, `stop`, `let-go` (second Ctrl-C), `approve`, `done`, `retry` or `skip` (the last three: `resolve`), `flag` or `unflag`.
+    """An operator spoke: `pause`, `go`, `stop`, `let-go` (second Ctrl-C), `approve`, `done`, `retry` or `skip` (the last three: `resolve`), `flag`, `unflag` or `clock`.
 
-    `target` is what it is about: a host for resolve, an approval's name for approve, for flags a number and `everything`, `fleet` or `service NAME`.
+    `target` is what it is about: a host for resolve, an approval's name for approve, for flags a number and `everything`, `fleet` or `service NAME`,
+    for `clock` what the stepped wall clock says (UTC).
     """
 
     at_s: float

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from restart.model.check import Check
 from restart.model.playbook import Playbook, PowerControl
@@ -184,8 +183,22 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """When runs are allowed (or not), in the time of `zone` (IANA): from `opens` until `closes`.
+
+    Both are times of day (`23:00`) for a window that comes again on each of `days` (the days on which it opens; none: every day; it ends on the day
+    after where `closes` is not later), or both are dates with times (`2026-11-22T23:00`) for one that comes once.
+    """
+
+    opens: str
+    closes: str
+    zone: str
+    days: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What a run does when things go wrong, and how fast it goes. Shares are fractions (0.1 is 10 %)."""
+    """What a run does when things go wrong, how fast it goes and when. Shares are fractions (0.1 is 10 %); `blackouts` are cut out of `windows`."""
 
     on_failure: str = "halt"
     max_failures: int | None = None
@@ -198,7 +211,8 @@ class Policy:
     ready_fresh_s: float = 30.0
     gate_fresh_s: float = 30.0
     watch_unknown_s: float = 60.0
-    windows: tuple[Mapping[str, Any], ...] = ()
+    windows: tuple[Window, ...] = ()
+    blackouts: tuple[Window, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,6 +93,14 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A maintenance window as instants in UTC, RFC 3339; `closes` is the first one outside."""
+
+    opens: str
+    closes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The whole document. `notes` are sentences for the reader: what was assumed, dropped or would be saved.
 
@@ -115,6 +123,7 @@ class Plan:
     overrides: tuple[Override, ...] = ()
     include_controller: bool = False
     within_s: float | None = None
+    windows: tuple[Span, ...] = ()
     made_at: str = ""
     digest: str = ""
     version: int = 1

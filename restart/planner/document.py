@@ -16,7 +16,7 @@ _OUTSIDE = ("digest", "inventory_digest", "observation_digest", "made_at")
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
-    """The whole document; every key is there, also where its value is empty."""
+    """The whole document; every key but the optional ones is there, also where its value is empty."""
     return {
         "version": plan.version,
         "fleet": plan.fleet,
@@ -62,6 +62,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         },
         "observation": None if plan.observation is None else as_json(plan.observation),
         "inventory": as_json(plan.inventory),
+        **({"windows": as_json(plan.windows)} if plan.windows else {}),
     }
 
 
@@ -143,7 +144,7 @@ def _compare(document: Mapping[str, Any]) -> None:
             )
 
 
-_OPTIONAL = frozenset({"within_s"})
+_OPTIONAL = frozenset({"within_s", "windows"})
 _KEYS = frozenset(
     [
         "version",

@@ -207,6 +207,7 @@ _TOLD: dict[str, Callable[[Fact], str]] = {
     names.APPROVED: lambda fact: f"approved{_why(fact)}",
     names.PAUSED: lambda fact: f"paused{_why(fact)}",
     names.GOING: lambda fact: f"going on{_why(fact)}",
+    names.CLOCK_STEPPED: lambda fact: fact.why or "the clock was stepped",
     names.FLAGGED: lambda fact: fact.why or "a stop flag stands",
     names.UNFLAGGED: lambda fact: fact.why or "a stop flag is lifted",
     names.STOPPING: lambda fact: f"stopping: nothing new starts, what is in flight ends{_why(fact)}",

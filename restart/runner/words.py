@@ -58,6 +58,6 @@ class Words:
         )
 
 
-def both(one: Callable[[], Sequence[Word]], other: Callable[[], Sequence[Word]]) -> Callable[[], Sequence[Word]]:
-    """What either has heard, those of `one` first."""
-    return lambda: (*one(), *other())
+def heard_from(*sources: Callable[[], Sequence[Word]]) -> Callable[[], Sequence[Word]]:
+    """What any of them has heard since the last call, in their order."""
+    return lambda: tuple(word for source in sources for word in source())

@@ -13,6 +13,7 @@ from restart.model.plan import Plan
 from restart.model.request import Request
 from restart.model.simulation import Result, Violation
 from restart.model.world import Gate, Watcher, World
+from restart.rules.instants import instant_s, instant_text
 from restart.runner.drive import drive
 from restart.simulator.deaths import ControllerDied
 from restart.simulator.faults import Fault, Faults
@@ -126,6 +127,7 @@ class _Run:
             plan_digest=self.plan.digest,
             controller="simulator",
             user="nobody",
+            utc=self.utc(0.0),
         )
         engine = begin(self.plan, Engine)
         outcome: Outcome | None = None
@@ -166,7 +168,25 @@ class _Run:
         engine = begin(self.plan, Engine)
         if not self.journal.resume(engine):
             return engine, first
-        return engine, Resumed(at_s=self.world.now_s, engine=ENGINE_VERSION, controller="simulator", user="nobody")
+        now_s = self.world.now_s
+        return engine, Resumed(
+            at_s=now_s, engine=ENGINE_VERSION, controller="simulator", user="nobody", utc=self.utc(now_s)
+        )
+
+    def utc(self, at_s: float) -> str:
+        """What the controller's wall clock says at `at_s`. Without maintenance windows nobody asks it."""
+        if not self.plan.windows:
+            return ""
+        return instant_text(begins_s(self.plan) + at_s + self.journal.stepped_s)
+
+
+def begins_s(plan: Plan) -> float:
+    """When a played run of a plan with maintenance windows begins, in seconds since 1970: when it was made if one is open then, else as the first opens."""
+    made_s = instant_s(plan.made_at) if plan.made_at else 0.0
+    spans = [(instant_s(span.opens), instant_s(span.closes)) for span in plan.windows]
+    if any(opens_s <= made_s < closes_s for opens_s, closes_s in spans):
+        return made_s
+    return min((opens_s for opens_s, _ in spans if opens_s >= made_s), default=made_s)
 
 
 class _Judged:

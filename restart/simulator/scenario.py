@@ -67,6 +67,7 @@ class Naive:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One scenario. `expected_naive` and `expected_staged` bound measures by name (see `MEASURES`); `needs` are capabilities.
+    `start`: the UTC at which it begins, for maintenance windows (empty: whenever).
 
     `ready`: how many members of a service function at the end; `first`: when something first happened (`collapse`, ...).
     """
@@ -81,6 +82,7 @@ class Scenario:
     faults: tuple[Fault, ...] = ()
     seed: int = 0
     horizon_s: float = 14400.0
+    start: str = ""
     naive: Naive | None = None
     expected_naive: Mapping[str, Bound] = field(default_factory=dict)
     staged: bool = True

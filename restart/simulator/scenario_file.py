@@ -81,6 +81,7 @@ class _Reading:
             faults=tuple(self._fault(entry, ("faults", index)) for index, entry in enumerate(root.get("faults", ()))),
             seed=root.get("seed", 0),
             horizon_s=_seconds(root, "horizon", 14400.0),
+            start=str(root.get("start", "")),
             naive=None if naive is None else self._naive(naive, selection),
             expected_naive={} if naive is None else self._expected(naive, ("naive", "expect")),
             staged="staged" in root,

@@ -56,6 +56,11 @@ def file_schema() -> dict[str, Any]:
             "scenario": text("Its name.", pattern=NAME, expects="a name of letters, digits, - _ and ."),
             "about": text("What it is about, for people."),
             "seed": whole("What chance is drawn from, where the command line does not say.", 0),
+            "start": text(
+                "The UTC at which it begins, for maintenance windows, such as 2026-11-22T23:00:00Z. Default: 2026-01-01",
+                pattern=r"^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$",
+                expects="a time such as 2026-11-22T23:00:00Z",
+            ),
             "horizon": duration("A play that is not over by then makes no progress. Default: 4h", positive=True),
             "fleet": {"$ref": "#/$defs/inventory"},
             "inventory": text("An inventory file, relative to this one, instead of fleet."),

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from restart.engine.not_yet import not_yet
 from restart.errors import Refused
+from restart.inventory.windows import spans
 from restart.model.answer import NoAnswer
 from restart.model.check import Finding, Verdict
 from restart.model.inventory import Inventory
@@ -16,7 +17,7 @@ from restart.model.playbook import PowerControl
 from restart.model.request import Ask
 from restart.model.simulation import Result, Score
 from restart.model.world import Gate
-from restart.planner import make_plan
+from restart.planner import in_windows, make_plan
 from restart.rules.moves import ready_checks
 from restart.simulator.faults import Fault
 from restart.simulator.journal import DAWN
@@ -65,13 +66,14 @@ def staged(
 
 def plan_of(scenario: Scenario, seed: int, gates: Mapping[str, Gate]) -> Plan:
     """The scenario's plan, on a survey of its fleet as it stands at the start. Raises `Refused`."""
-    return make_plan(
+    made = make_plan(
         _with_power(scenario.inventory) if scenario.mode != "rolling" else scenario.inventory,
         selection=scenario.selection,
         observation=observe(scenario.inventory, scenario.physics, seed, gates),
-        made_at=MADE_AT,
+        made_at=scenario.start or MADE_AT,
         mode=scenario.mode,
     )
+    return in_windows(made, spans(scenario.inventory.policy, made.made_at))
 
 
 def _with_power(inventory: Inventory) -> Inventory:

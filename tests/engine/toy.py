@@ -92,6 +92,8 @@ class Toy:
     words: list[tuple[float, Word]] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
     ran: list[str] = field(default_factory=list)
+    utc: str = ""
+    """What the controller's clock says when a process begins; empty: nobody asked it."""
     lose: Callable[[Request], bool] = lambda request: False
     delay: Callable[[Request], float] = lambda request: 0.0
     unanswered: Callable[[Request], bool] = lambda request: False
@@ -381,7 +383,8 @@ def resumed(
     if crash:
         played.toy.crash(carried_out)
     played.engine = replayed(played.engine.plan, played.events)
-    first = Resumed(at_s=max(played.toy.now_s, played.events[-1].at_s), engine=ENGINE_VERSION)
+    at_s = max(played.toy.now_s, played.events[-1].at_s)
+    first = Resumed(at_s=at_s, engine=ENGINE_VERSION, utc=played.toy.utc)
     _drive(played, first, die_after, events_max)
 
 
@@ -398,7 +401,10 @@ def drive_on(
     if played.events:
         first = played.toy.wait(played.engine.deadline)
     else:
-        first = Started(at_s=played.toy.now_s, engine=ENGINE_VERSION, run="toy", plan_digest="", until_wave=until_wave)
+        first = Started(
+            at_s=played.toy.now_s, engine=ENGINE_VERSION, run="toy", plan_digest="", until_wave=until_wave,
+            utc=played.toy.utc,
+        )  # fmt: skip
     _drive(played, first, die_after, events_max, until, more)
 
 

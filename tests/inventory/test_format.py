@@ -22,6 +22,7 @@ from restart.model.inventory import (
     Shared,
     Spares,
     Ssh,
+    Window,
 )
 from restart.model.playbook import PowerControl
 from tests.inventory.reading import inventory_of, small, told
@@ -194,7 +195,7 @@ def test_limits_and_policy_are_resolved(every_key: Inventory) -> None:
         ready_fresh_s=10.0,
         gate_fresh_s=20.0,
         watch_unknown_s=120.0,
-        windows=({"days": "sat", "from": "22:00", "to": "04:00", "zone": "Europe/Berlin"},),
+        windows=(Window(opens="22:00", closes="04:00", zone="Europe/Berlin", days=("sat",)),),
     )
 
 
@@ -312,4 +313,4 @@ def test_nothing_in_the_resolved_form_refers_back_to_the_file(every_key: Invento
     assert all(plain(check.params) for check in checks)
     assert all(plain(host.labels) and plain(host.uses) for host in every_key.hosts.values())
     assert all(plain(host.power.params) for host in every_key.hosts.values() if host.power)
-    assert all(plain(window) for window in every_key.policy.windows)
+    assert all(plain(text) for window in every_key.policy.windows for text in (window.opens, *window.days))

@@ -14,7 +14,7 @@ from restart.model.answer import Answer, Checked, Claimed, HeldBy, RebootTaken
 from restart.model.check import Finding, Verdict
 from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resumed, Woke, Word
 from restart.model.inventory import Amount, Inventory, Limit
-from restart.model.plan import Plan
+from restart.model.plan import Override, Plan
 from restart.model.request import Ask, Claim, Reboot, Release, Request, RunStep
 from restart.simulator.world import SimulatedWorld
 
@@ -328,3 +328,23 @@ def forgets_to_append(engine, world, append, first, watchers=()):  # type: ignor
         if engine.outcome is not None:
             return engine.outcome
         event = world.wait(engine.deadline)
+
+
+class IgnoresLadders(Engine):
+    """Lets moves begin as long as a maintenance window is open, however long their ladders are."""
+
+    def __init__(self, plan: Plan) -> None:
+        books = {
+            name: replace(book, restart=tuple(replace(rung, back_within_s=1.0, down_within_s=1.0) for rung in book.restart))
+            for name, book in plan.inventory.playbooks.items()
+        }  # fmt: skip
+        super().__init__(plan)
+        brief = replace(plan, inventory=replace(plan.inventory, playbooks=books))
+        self._windows.__init__(brief, self._outbox, self._parking.stir)  # type: ignore[misc]
+
+
+class ForgetsWindows(Engine):
+    """Knows of no maintenance windows."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(replace(plan, overrides=(*plan.overrides, Override(rule="window", reason="mutant"))))

@@ -7,6 +7,7 @@ from restart.model.request import Ask, Claim, Reboot, Request, RestartUnits, Run
 from restart.simulator.referee.cold import opens_at
 from restart.simulator.referee.record import Begun, Record
 from restart.simulator.referee.restated import gate_checks
+from restart.simulator.referee.spans import judge_window
 from restart.simulator.referee.told import HAIR_S
 
 
@@ -29,6 +30,7 @@ def judge_begin(record: Record, request: Request) -> None:
             _judge_cut(record, request)
         if host not in record.begun_acts:
             _judge_closed(record, request, host)
+            judge_window(record, _name(request), host)
         if host not in record.begun_moves:
             _judge_gates(record, request, host)
         record.begun_acts.add(host)
@@ -38,6 +40,7 @@ def judge_begin(record: Record, request: Request) -> None:
             # A drain under way when the controller died is repeated (contract 5); the restart after it is judged as a first act.
             return
         _judge_closed(record, request, host)
+        judge_window(record, _name(request), host)
         _judge_gates(record, request, host)
         record.begun_moves.add(host)
 

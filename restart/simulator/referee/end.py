@@ -6,6 +6,7 @@ from restart.errors import Exit
 from restart.model.check import Verdict
 from restart.model.event import Outcome
 from restart.simulator.referee.record import Record, some
+from restart.simulator.referee.spans import no_room
 
 
 def judge_end(record: Record, outcome: Outcome | None, why: str = "") -> None:
@@ -19,6 +20,9 @@ def judge_end(record: Record, outcome: Outcome | None, why: str = "") -> None:
         return
     if not outcome.why:
         record.call(10, f"the run ended {outcome.state} (exit {outcome.exit_code}) without a reason")
+    outside = no_room(record)
+    if outside is not None:
+        record.reason(Exit.STOPPED, outside)
     if outcome.exit_code == Exit.DONE:
         _judge_done(record)
     elif outcome.exit_code not in record.reasons:

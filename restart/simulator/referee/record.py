@@ -60,6 +60,8 @@ class Record:
     told: Told
     aways: Aways
     run: str = ""
+    zero_s: float | None = None
+    """What the controller's wall clock said the run's second 0 was, in seconds since 1970; None: it said nothing."""
     seq: int = 0
     resumed_seq: int = 0
     at_s: float = 0.0

@@ -39,6 +39,7 @@ from restart.simulator.referee.facts import hear_facts
 from restart.simulator.referee.grounds import Grounds
 from restart.simulator.referee.record import Closing, Record
 from restart.simulator.referee.restated import held_by_members
+from restart.simulator.referee.spans import since_1970
 from restart.simulator.referee.told import Told, verdict
 from restart.simulator.truth import HostTruth, Truth
 
@@ -132,10 +133,12 @@ class Referee:
                 record.run = event.run
                 # Whose claims are foreign is another question now.
                 self._seen.clear()
+                record.zero_s = since_1970(event.utc, event.at_s)
                 if event.until_wave is not None:
                     record.reason(6, f"to stop after wave {event.until_wave} was asked")
             case Resumed():
                 self._resumed()
+                record.zero_s = since_1970(event.utc, event.at_s)
             case Answered():
                 pending = self._pending.pop(event.request, None)
                 if pending is not None:
