@@ -19,6 +19,7 @@ from math import inf
 from restart.engine import facts
 from restart.engine.acting import Acting
 from restart.engine.available import Available
+from restart.engine.baselines import Baselines
 from restart.engine.brakes import Brakes
 from restart.engine.claims import Claims
 from restart.engine.cold_starts import ColdStarts
@@ -81,11 +82,16 @@ class Engine:
         )  # fmt: skip
         self._available = Available(inventory, self._outbox, self._down_for_us, self._readiness.last_known)
         self._suspended = Suspended(inventory, self.states if self._cold else ())
+        self._baselines = Baselines(inventory, away=lambda: self._starts.away(), caused=tuple)
         self._guards = Guards(
             inventory, self._outbox, self._gate_failed, stirred=lambda service: stir(("gate", service)),
+            baselines=self._baselines, suspended=self._suspended.is_off, waived=waived,
+        )  # fmt: skip
+        self._watches = Watches(
+            inventory, self._outbox, self._halt,
+            baselines=self._baselines, away_in=lambda service: self._starts.away_in(service),
             suspended=self._suspended.is_off, waived=waived,
         )  # fmt: skip
-        self._watches = Watches(inventory, self._outbox, self._halt, self._suspended.is_off, waived)
         services_of = {host: state.move.services for host, state in self.states.items()}
         self._slots = Slots(
             inventory, services_of, lambda slot: stir(("slot", slot)), lambda slot: stir(("slot taken", slot)),
@@ -265,6 +271,7 @@ class Engine:
         self._free_slots()
         if self._starting():
             self._watches.look()
+            self._guards.look_first()
         for host in sorted(self._moving.checking.due(), key=self._starts.begun):
             self._moving.checking.look(self.states[host])
         self._acting.carry_on(starting=self._starting(), closed=self._is_closed())
@@ -297,11 +304,13 @@ class Engine:
         return self._running and not (self._halted or self._words.stopping or self._claims.foreign)
 
     def _closed(self) -> tuple[str, str] | None:
-        """The rule for which nothing may start now, while the run goes on, and why: a pause, a stop flag, or a watch."""
+        """The rule for which nothing may start now, while the run goes on, and why: a pause, a stop flag, a watch, or what comes before the first act."""
         if self._words.paused:
             return "paused", self._words.paused
         flagged = self._flags.closed()
-        return self._watches.closed() if flagged is None else ("flag", flagged)
+        if flagged is not None:
+            return "flag", flagged
+        return self._watches.closed() or self._guards.first_looks()
 
     def _is_closed(self) -> bool:
         return self._closed() is not None
@@ -328,6 +337,7 @@ class Engine:
         state.sick_in = sick
         state.began_s = state.judged_s = self._outbox.now_s
         self._waves.begun(state)
+        self._guards.touched(self._starts.near(state))
         self._slots.take(state.host)
         self._pace.begin(state.host)
         self._stall.over()

@@ -1,14 +1,18 @@
-"""Gates guard every start: each must have passed since the last move near it ended, and not too long ago (design: rule 9)."""
+"""Gates guard every start: each must have passed since the last move near it ended, and not too long ago (design: rule 9).
+
+A gate that compares with what was before the run takes a first look before anything is touched (see `restart.engine.baselines`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from heapq import heappop, heappush
 from math import inf, nextafter
 
 from restart.engine import facts
+from restart.engine.baselines import Baselines
 from restart.engine.outbox import Outbox
 from restart.engine.readiness import summed_up
 from restart.model.answer import Answer, Checked
@@ -113,6 +117,7 @@ class Guards:
         outbox: Outbox,
         failed: Callable[[str, str], None],
         stirred: Callable[[str], None],
+        baselines: Baselines,
         suspended: Callable[[str | None], bool] = lambda service: False,
         waived: Waived = NOTHING_WAIVED,
     ) -> None:
@@ -124,6 +129,9 @@ class Guards:
         self._failed = failed
         self._stirred = stirred
         self._suspended = suspended
+        self._baselines = baselines
+        self._looked = False
+        self._first: set[str] = set()  # whose first look is not answered yet
         self._dues: list[
             tuple[float, str]
         ] = []  # heaps of the gates' `due_s` and `stale_s`, and of such as count no longer
@@ -151,8 +159,35 @@ class Guards:
         """Whether `service` states a gate that is not overridden by name."""
         return service in self._gates and not self._gates[service].waived
 
+    def look_first(self) -> None:
+        """Before anything is touched: have gates that compare take their first look. A no-op once that was done."""
+        if self._looked:
+            return
+        self._looked = True
+        for gate in self._gates.values():
+            if any(self._suspended(check.service) for check in gate.streaks.checks):
+                continue
+            if not gate.asking and self._baselines.wants(("gate", gate.service), gate.streaks.checks):
+                self._ask(gate)
+                self._first.add(gate.service)
+
+    def first_looks(self) -> tuple[str, str] | None:
+        """The rule for which nothing may begin yet, and why: first looks that are not answered. None: none."""
+        if not self._first:
+            return None
+        return (
+            "first-look",
+            f"gates take their first look, before anything is touched: {', '.join(sorted(self._first))}",
+        )
+
+    def touched(self, services: Iterable[str]) -> None:
+        """A move begins near these services."""
+        self._baselines.touched(services)
+
     def forget(self) -> None:
-        """After a resume no gate has passed."""
+        """After a resume no gate has passed; what was seen before the run stays known."""
+        self._looked = False
+        self._first.clear()
         for gate in self._gates.values():
             gate.streaks.reset()
             gate.passed_s = gate.wanted_s = gate.verdict = None
@@ -207,7 +242,10 @@ class Guards:
         return False
 
     def excused(self, service: str) -> bool:
-        """The gate has FAILed since the run's start and never passed: it does not guard the repair of sick members."""
+        """The gate has FAILed since the run's start and never passed: it does not guard the repair of sick members.
+
+        Nothing near it can have broken it: without a PASS no other move near it begins.
+        """
         gate = self._gates[service]
         return gate.verdict is Verdict.FAIL and not gate.ever_passed
 
@@ -276,16 +314,22 @@ class Guards:
             self._schedule(gate)
             return
         if not gate.asking and now_s >= gate.next_s:
-            gate.asking, gate.asked_s = True, now_s
-            self._outbox.send(
-                lambda id: Ask(id=id, subject="gate", checks=gate.streaks.checks, service=gate.service),
-                partial(self._heard, gate),
-            )
+            self._ask(gate)
         self._schedule(gate)
+
+    def _ask(self, gate: GateState) -> None:
+        gate.asking, gate.asked_s = True, self._outbox.now_s
+        subject = ("gate", gate.service)
+        checks = self._baselines.filled(subject, gate.streaks.checks)
+        self._outbox.send(
+            lambda id: Ask(id=id, subject="gate", checks=checks, service=gate.service), partial(self._heard, gate)
+        )
 
     def _heard(self, gate: GateState, answer: Answer) -> None:
         gate.asking = False
+        self._first.discard(gate.service)
         now_s = self._outbox.now_s
+        self._baselines.heard(("gate", gate.service), answer)
         gate.verdict, gate.evidence = summed_up(answer)
         if gate.asked_s < gate.since_s:
             gate.next_s = now_s  # asked before the last move near it ended: ask anew at once

@@ -11,7 +11,7 @@ from restart.model.playbook import Playbook
 
 RUNGS = frozenset({"reboot", "service_restart", "power", "approve"})
 MODES = frozenset({"rolling", "cold-start"})
-CHECKS = frozenset({"ssh", "tcp", "http", "command", "systemd", "boot", "prometheus", "approve"})
+CHECKS = frozenset({"ssh", "tcp", "http", "command", "systemd", "boot", "prometheus", "alertmanager", "approve"})
 
 
 def not_yet(plan: Plan) -> tuple[Refusal, ...]:
@@ -28,7 +28,6 @@ def not_yet(plan: Plan) -> tuple[Refusal, ...]:
 
 def _of_service(service: Service) -> Iterator[Refusal]:
     for key, stated in (
-        ("carries_load", service.carries_load),
         ("role", service.role),
         ("seed", service.seed),
         ("spares", service.spares),

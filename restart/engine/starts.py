@@ -167,6 +167,18 @@ class Starts:
         """Hosts whose moves are in flight, in the order in which they began."""
         return self._in_flight.keys()
 
+    def away(self) -> tuple[str, ...]:
+        """Hosts that are away by the run's own doing: in flight, or given up and not let go by an operator."""
+        return (*self._in_flight, *self._lost)
+
+    def away_in(self, service: str) -> bool:
+        """Whether members of `service` are."""
+        return any(service in self._states[host].move.services for host in self.away())
+
+    def near(self, state: MoveState) -> tuple[str, ...]:
+        """The services of a move, their direct providers and their direct consumers."""
+        return self._around_of(state.move.services).near
+
     def wanted(self, state: MoveState) -> tuple[str, ...]:
         """The services whose members must be freshly known before `state` may begin: its own and its required providers."""
         return self._around_of(state.move.services).wanted

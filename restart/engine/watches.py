@@ -1,4 +1,12 @@
-"""Watches: fleet-wide checks asked all through a run. A FAIL, or an UNKNOWN that lasts, holds the run."""
+"""Watches: fleet-wide checks asked all through a run. Whatever is not a fresh PASS holds it.
+
+* A FAIL, or an UNKNOWN, holds at once. A FAIL that lasts for the watch's `within` halts the run; an UNKNOWN that lasts for
+  `watch_unknown` is told as a pause, which is over when the watch has passed again for its `healthy_for`.
+* A PASS holds for as long as `gate_fresh`, or a beat and the time that two answers may take where that is longer. A question that hangs keeps nothing
+  open.
+* While members of the service that a watch asks through are away by the run's own doing, its trouble holds, and is the run's own: it
+  neither halts nor pauses.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from restart.engine import facts
+from restart.engine.baselines import Baselines
 from restart.engine.guards import Streaks
 from restart.engine.outbox import Outbox
 from restart.engine.readiness import summed_up
@@ -20,16 +29,25 @@ from restart.rules.waived import NOTHING_WAIVED, Waived
 
 @dataclass(slots=True)
 class WatchState:
-    """One watch: how it stands, since when it does not pass, and whether it stood well before."""
+    """One watch: how it stands, since when it FAILs or is UNKNOWN (run seconds), and whether it stood well before.
+
+    `passed_s` is when the last question that PASSed was asked, `fresh_s` for how long that counts. `failing_s` goes on through an UNKNOWN:
+    what was proved bad is not well because nobody can look.
+    """
 
     name: str
     rule: str
     streaks: Streaks
+    fresh_s: float
+    service: str | None = None
     next_s: float = 0.0
     asking: bool = False
+    asked_s: float = 0.0
+    passed_s: float | None = None
     verdict: Verdict | None = None
     evidence: str = "not asked yet"
-    bad_since_s: float | None = None
+    failing_s: float | None = None
+    unknown_s: float | None = None
     open: bool = False
     told: bool = False
 
@@ -42,42 +60,58 @@ class Watches:
         inventory: Inventory,
         outbox: Outbox,
         failed: Callable[[str, str], None],
+        *,
+        baselines: Baselines,
+        away_in: Callable[[str], bool],
         suspended: Callable[[str | None], bool] = lambda service: False,
         waived: Waived = NOTHING_WAIVED,
     ) -> None:
         """`suspended(service)`: nothing can be asked through that service yet. The watches of `waived` rules are asked all the same, for
         the record, and hold nothing up.
 
-        `failed(rule, why)` is called once a watch has FAILed for its `within`."""
+        `failed(rule, why)` is called once a watch has FAILed for its `within`; `away_in(service)`: the run has members of it away.
+        """
         self._outbox = outbox
         self._failed = failed
+        self._baselines = baselines
+        self._away_in = away_in
         self._suspended = suspended
         self._waived = waived
         self._unknown_s = inventory.policy.watch_unknown_s
         self._watches = [
-            WatchState(f"watch {number} ({check.kind})", watch_rule(number), Streaks((check,)))
+            WatchState(
+                f"watch {number} ({check.kind})",
+                watch_rule(number),
+                Streaks((check,)),
+                fresh_s=max(inventory.policy.gate_fresh_s, check.every_s + 4 * check.timeout_s),
+                service=check.service,
+            )
             for number, check in enumerate(inventory.watch, 1)
         ]
 
     def forget(self) -> None:
-        """After a resume every watch must pass anew."""
+        """After a resume every watch must pass anew. What it saw before the run stays known."""
         for watch in self._watches:
             watch.streaks.reset()
-            watch.verdict = None
-            watch.next_s, watch.asking, watch.open, watch.bad_since_s, watch.told = 0.0, False, False, None, False
+            watch.verdict = watch.passed_s = watch.failing_s = watch.unknown_s = None
+            watch.next_s, watch.asking, watch.open, watch.told = 0.0, False, False, False
 
     def look(self) -> None:
-        """Ask the watches whose time has come, and call out those that are bad for too long."""
+        """Ask the watches whose time has come, close those that have not been answered for too long, call out those that are bad for too long."""
         now_s = self._outbox.now_s
         for watch in self._watches:
             if self._is_suspended(watch):
                 continue
             if not watch.asking and now_s >= watch.next_s:
-                watch.asking = True
+                watch.asking, watch.asked_s = True, now_s
+                checks = self._baselines.filled(("watch", watch.name), watch.streaks.checks)
                 self._outbox.send(
-                    lambda id, watch=watch: Ask(id=id, subject="watch", checks=watch.streaks.checks),  # type: ignore[misc]
+                    lambda id, checks=checks: Ask(id=id, subject="watch", checks=checks),  # type: ignore[misc]
                     partial(self._heard, watch),
                 )
+            if watch.open and watch.passed_s is not None and now_s >= watch.passed_s + watch.fresh_s:
+                watch.streaks.reset()
+                self._turn(watch, Verdict.UNKNOWN, f"no answer for {now_s - watch.passed_s:.0f}s")
             self._judge_trouble(watch, now_s)
 
     def closed(self) -> tuple[str, str] | None:
@@ -94,31 +128,31 @@ class Watches:
                 yield watch.rule, f"{watch.name}: {watch.verdict or 'not asked yet'} ({watch.evidence})"
 
     def deadline_s(self) -> float | None:
-        """When a watch is next to be asked, or its trouble has lasted too long, in run seconds."""
+        """When a watch is next to be asked, has not been answered for too long, or its trouble has lasted too long, in run seconds."""
         times = [watch.next_s for watch in self._watches if not watch.asking]
         for watch in self._watches:
-            if watch.bad_since_s is not None:
-                patience_s = [self._patience_s(watch)] if watch.verdict is Verdict.FAIL or not watch.told else []
-                times.extend(watch.bad_since_s + limit_s for limit_s in patience_s)
+            if watch.open and watch.passed_s is not None:
+                times.append(watch.passed_s + watch.fresh_s)
+            if watch.failing_s is not None:
+                times.append(watch.failing_s + watch.streaks.checks[0].within_s)
+            if watch.unknown_s is not None and not watch.told:
+                times.append(watch.unknown_s + self._unknown_s)
         return min(times, default=None)
 
     def _is_suspended(self, watch: WatchState) -> bool:
-        return self._suspended(watch.streaks.checks[0].service)
-
-    def _patience_s(self, watch: WatchState) -> float:
-        return watch.streaks.checks[0].within_s if watch.verdict is Verdict.FAIL else self._unknown_s
+        return self._suspended(watch.service)
 
     def _judge_trouble(self, watch: WatchState, now_s: float) -> None:
-        if (
-            watch.rule in self._waived
-            or watch.bad_since_s is None
-            or now_s < watch.bad_since_s + self._patience_s(watch)
-        ):
+        if watch.rule in self._waived:
             return
-        if watch.verdict is Verdict.FAIL:
-            watch.bad_since_s = now_s
-            self._failed(watch.rule, f"{watch.name} FAILs for {self._patience_s(watch):g}s: {watch.evidence}")
-        elif not watch.told:
+        within_s = watch.streaks.checks[0].within_s
+        if watch.service is not None and self._away_in(watch.service):
+            watch.failing_s = None if watch.failing_s is None else now_s
+            watch.unknown_s = None if watch.unknown_s is None else now_s
+        if watch.failing_s is not None and now_s >= watch.failing_s + within_s:
+            watch.failing_s = now_s
+            self._failed(watch.rule, f"{watch.name} FAILs for {within_s:g}s: {watch.evidence}")
+        elif watch.unknown_s is not None and not watch.told and now_s >= watch.unknown_s + self._unknown_s:
             watch.told = True
             why = f"{watch.name} is UNKNOWN for {self._unknown_s:g}s: {watch.evidence}"
             self._outbox.tell(facts.PAUSED, verdict=Verdict.UNKNOWN, evidence=watch.evidence, why=why)
@@ -126,18 +160,33 @@ class Watches:
     def _heard(self, watch: WatchState, answer: Answer) -> None:
         watch.asking = False
         now_s = self._outbox.now_s
-        before = watch.verdict
-        watch.verdict, watch.evidence = summed_up(answer)
+        first = watch.verdict is None
+        self._baselines.heard(("watch", watch.name), answer)
+        verdict, evidence = summed_up(answer)
         held = watch.streaks.hear(answer, now_s)
         watch.next_s = watch.streaks.next_s(now_s)
-        if watch.verdict is Verdict.PASS:
+        if verdict is Verdict.PASS:
+            watch.passed_s, watch.unknown_s = watch.asked_s, None
             # The first PASS opens; after trouble it takes a streak.
-            watch.open = watch.open or held or before is None
-            watch.bad_since_s, watch.told = None, False
-        else:
-            if watch.bad_since_s is None or watch.verdict is not before:
-                watch.bad_since_s = now_s
+            watch.open = watch.open or held or first
+            if watch.open:
+                watch.failing_s = None
+                if watch.told:
+                    watch.told = False
+                    self._outbox.tell(facts.GOING, why=f"{watch.name} passes again")
+        self._turn(watch, verdict, evidence)
+
+    def _turn(self, watch: WatchState, verdict: Verdict, evidence: str) -> None:
+        """How the watch stands now."""
+        now_s = self._outbox.now_s
+        watch.verdict, watch.evidence = verdict, evidence
+        if verdict is not Verdict.PASS:
             watch.open = False
+        if verdict is Verdict.FAIL:
+            watch.failing_s = now_s if watch.failing_s is None else watch.failing_s
+            watch.unknown_s = None
+        elif verdict is Verdict.UNKNOWN:
+            watch.unknown_s = now_s if watch.unknown_s is None else watch.unknown_s
         self._outbox.tell_change(
-            facts.WATCH, watch.verdict, about=watch.name, verdict=watch.verdict, evidence=watch.evidence, name=watch.name
+            facts.WATCH, verdict, about=watch.name, verdict=verdict, evidence=evidence, name=watch.name
         )  # fmt: skip

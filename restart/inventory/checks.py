@@ -117,6 +117,10 @@ class CheckReader:
             what = f"a person cannot be waited for in {subject.kind}"
             self._problems.at(source, path, what, "approve belongs into a gate or a playbook")
             return
+        if subject.kind == "ready" and "not_below" in check.params:
+            what = "not_below compares a service with what it was before the run, not one member"
+            self._problems.at(source, path, what, "move it to the service's gate")
+            return
         if check.kind in PLANNED and check.kind not in self._gates:
             return
         host: Host | None = None

@@ -180,6 +180,14 @@ def _service() -> dict[str, Any]:
             "ready_when": amount("Cold start: when the group counts as ready.", everyone=True),
             "co_start": flag("Cold start: members do not wait for each other's checks."),
             "settle": duration("Rest after each wave that touched it. Default: 0s"),
+            "soak": mapping(
+                "Its gate must hold for longer than something takes that nobody can ask, such as a cache's TTL.",
+                {
+                    "longer_than": duration("For longer than this after each move on it.", positive=True),
+                    "why": text("What takes so long, for the reader of the plan."),
+                },
+                required=["longer_than", "why"],
+            ),
             "gate_fresh": duration("How old a PASS of its gate may be. Default: the policy's"),
             "admission": {
                 "description": "How many hosts of its consumers may be coming back at once.",

@@ -9,6 +9,7 @@ from typing import Any
 from restart.inventory.checks import CheckReader, Subject
 from restart.inventory.hosts import UNREAD
 from restart.inventory.problems import Path, Problems, Source, clipped
+from restart.inventory.soaks import soak_of, soaked
 from restart.inventory.tree import Block
 from restart.inventory.values import amount_of, expect_of, seconds_of, seconds_or, texts
 from restart.model.check import SSH_CHECK
@@ -93,6 +94,11 @@ class ServiceTable:
         if isinstance(admission, Block):
             fields["admission_held_until"] = admission.get("held_until", "gate")
             admission = admission.get("max_in_flight")
+        soak = soak_of(entry.get("soak"))
+        gate = checks.read(source, (*path, "gate"), entry.get("gate"), Subject(kind="gate", service=name))
+        if soak is not None and all(check.kind == "approve" for check in gate):
+            what = "nothing would hold for that long: there is no gate"
+            self._problems.at(source, (*path, "soak"), what, "write a gate whose checks must hold", key=True)
         return Service(
             name=name,
             hosts=hosts,
@@ -100,7 +106,8 @@ class ServiceTable:
             min_available=self._amount(source, path, entry, "min_available", members),
             max_unavailable=amount_of(entry.get("max_unavailable")),
             ready=checks.read(source, (*path, "ready"), entry.get("ready"), ready) or (SSH_CHECK,),
-            gate=checks.read(source, (*path, "gate"), entry.get("gate"), Subject(kind="gate", service=name)),
+            gate=soaked(gate, soak),
+            soak=soak,
             ready_when=self._amount(source, path, entry, "ready_when", members),
             settle_s=seconds_or(entry, "settle", 0.0),
             gate_fresh_s=seconds_of(entry, "gate_fresh"),

@@ -37,10 +37,24 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What one check answered. `evidence` is one line for people; it never holds a secret."""
+    """What one check answered. `evidence` is one line for people; it never holds a secret.
+
+    `seen` is what a first look measured, for later looks to be compared with: `value`, a number, or `alerts`, a list of keys. It
+    goes into the journal with the answer, so that a resumed run compares with the same.
+    """
 
     verdict: Verdict
     evidence: str = ""
+    seen: Mapping[str, Any] = field(default_factory=dict)
+
+
+OF_RUN = "of_run"
+"""The key of a check's params under which the engine says what the run knows, when it asks a check that compares.
+
+`before` is what the first look saw (see `Finding.seen`), `first` that this is that look, `away` the names and addresses of the hosts
+that the run has in flight or lost, `caused` what its hooks are declared to cause. A gate stays pure: all that it compares with
+comes with the check. No inventory can state the key.
+"""
 
 
 SSH_CHECK = Check(kind="ssh")

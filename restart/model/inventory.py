@@ -120,6 +120,14 @@ class Spares:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Soak:
+    """How long a service's gate must hold, in seconds, after each move on it: longer than something that takes its time, named in `why`."""
+
+    longer_than_s: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """Hosts that together give one thing. `hosts` are in inventory order; `ready` is never empty (default: ssh)."""
 
@@ -133,6 +141,7 @@ class Service:
     ready_when: Amount | None = None
     co_start: bool = False
     settle_s: float = 0.0
+    soak: Soak | None = None
     gate_fresh_s: float | None = None
     admission: int | None = None
     admission_held_until: str = "gate"

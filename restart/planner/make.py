@@ -24,6 +24,7 @@ from restart.planner.holds import HoldTable
 from restart.planner.impact import impact
 from restart.planner.kinds import Fleet
 from restart.planner.last import path_in_turn
+from restart.planner.loads import unmeasured
 from restart.planner.notes import notes
 from restart.planner.overdrawn import overdrawn
 from restart.planner.overridden import overridden
@@ -120,6 +121,7 @@ def _checked_scope(
         *refusals.limits(scope),
         *overdrawn(scope),
         *powerless(scope),
+        *unmeasured(scope),
     )
     wrong = tuple(refusal for refusal in wrong if refusal.rule not in waived)
     if wrong:

@@ -27,6 +27,7 @@ def notes(
     found += _rings(fleet, doors)
     found += _no_budget(fleet, pieces)
     found += _approvals(fleet)
+    found += _soaks(fleet)
     found += _path(fleet)
     found += tightest(pieces, timeline)
     found += sharing(pieces, timeline)
@@ -109,6 +110,18 @@ def _approvals(fleet: Fleet) -> list[str]:
         if any(step.approve is not None for step in playbook.drain)
     ]
     return [f"waits for a person, and the times do not count that: {some(waiting)}"] if waiting else []
+
+
+def _soaks(fleet: Fleet) -> list[str]:
+    """Gates that must hold for longer than something takes that nobody can ask."""
+    services = fleet.scope.inventory.services
+    touched = {name for host in fleet.scope.moving for name in fleet.scope.services_of[host]}
+    return [
+        f"{name}: after each move on it its gate holds for {spoken(service.soak.longer_than_s)} before anything near it goes on "
+        f"({service.soak.why})"
+        for name, service in services.items()
+        if service.soak is not None and name in touched
+    ]
 
 
 def _path(fleet: Fleet) -> list[str]:

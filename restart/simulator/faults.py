@@ -23,7 +23,7 @@ class Fault:
     """One fault. `kind` is one of `KINDS`; `hosts` or `services` are whom it befalls, at `at_s` of the run, for `for_s` (None: for good).
 
     `by_s` is how late a host is or how far a clock steps; `event` is the number of the event at which the controller dies or the disk
-    is full (from 1); `moment` where in it; `chance` how likely each answer is lost; `word` and `target` what an operator says;
+    is full (from 1); `moment` where in it; `chance` how likely each answer is lost; `word` and `target` what an operator says; `target` also which alert fires;
     `phase` where SSH hangs; `times` how often a host does not return.
     """
 
@@ -161,6 +161,11 @@ class Faults:
         if not fault.hosts and not fault.services:
             network.unknown_watches_us = until_us
 
+    def _alert(self, fault: Fault) -> None:
+        name = fault.target or "SomethingIsWrong"
+        self._world.alerts.fire(name, fault.hosts)
+        self._end(fault, lambda: self._world.alerts.cease(name, fault.hosts))
+
     def _answers_lost(self, fault: Fault) -> None:
         self._world.network.lossy.update(dict.fromkeys(fault.hosts, (self._until_us(fault), fault.chance)))
 
@@ -219,6 +224,7 @@ KINDS: dict[str, Callable[[Faults, Fault], None]] = {
     "comes_back_corrupt": Faults._comes_back_corrupt,
     "ssh_hangs": Faults._ssh_hangs,
     "unknown": Faults._unknown,
+    "alert": Faults._alert,
     "answers_lost": Faults._answers_lost,
     "power_unknown": Faults._power_unknown,
     "step_fails": Faults._step_fails,

@@ -14,11 +14,12 @@ from functools import cache
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from restart.model.answer import NoAnswer
-from restart.model.check import Check, Finding, Verdict
+from restart.model.check import OF_RUN, Check, Finding, Verdict
 from restart.model.question import Connected, HttpGet, HttpReply, Question, Reply, Shell, ShellReply, TcpConnect
 from restart.model.request import Ask
 from restart.model.world import Gate
 from restart.probes import probe, units
+from restart.simulator.alerts import Alerts
 from restart.simulator.physics.fleet import Fleet
 from restart.simulator.physics.members import Members
 
@@ -28,6 +29,8 @@ Measure = Callable[[str], float | None]
 _TELL_UPTIME = frozenset({"ssh", "boot"})
 """Checks whose replies are never the same twice."""
 _EXPECT = re.compile(r"\s*(==|!=|<=|>=|<|>)\s*([-+.0-9eE]+)")
+USUAL = 100.0
+"""What a number is that nothing in the scenario measures, while its service is well; a tenth of it while it is not."""
 _PROBE = probe.text()
 _SYSTEM = units.system_state()
 _UNITS = units.states(("",)).split(" -- ")[0]
@@ -46,6 +49,7 @@ class Replies:
         answers: Callable[[str], NoAnswer | None],
         measure: Measure,
         troubled: Callable[[Ask, Check], NoAnswer | None],
+        alerts: Alerts,
     ) -> None:
         """`answers(host)`: None where SSH lets us in, else what it says; `troubled`: a fault that swallows this check's answer."""
         self._fleet = fleet
@@ -56,6 +60,7 @@ class Replies:
         self._measure = measure
         self._troubled = troubled
         self._by_address = {host.address: name for name, host in fleet.inventory.hosts.items()}
+        self._alerts = alerts
         self._judged: dict[tuple[int, tuple[Reply, ...]], tuple[Check, Finding]] = {}
         self._owners: dict[tuple[tuple[str, ...], int, str | None], tuple[str, ...]] = {}
         self._questions: dict[tuple[int, str | None, str | None], tuple[Check, tuple[Question, ...]]] = {}
@@ -78,6 +83,8 @@ class Replies:
         replies = tuple([self._reply(question, check, request) for question in questions])
         if check.kind in _TELL_UPTIME:
             return gate.judge(check, replies)
+        if OF_RUN in check.params:
+            return gate.judge(check, replies)
         # Judging is pure, and the same few replies come again and again.
         key = (id(check), replies)
         found = self._judged.get(key)
@@ -87,6 +94,9 @@ class Replies:
 
     def _ask(self, gate: Gate, check: Check, request: Ask) -> Sequence[Question]:
         """The gate's questions; the same check asked of the same host makes the same ones."""
+        if OF_RUN in check.params:
+            # Made anew for each question, or nearly: nothing to remember it by.
+            return gate.ask(check, None, request.service)
         key = (id(check), request.host, request.service)
         held = self._questions.get(key)
         if held is None or held[0] is not check:
@@ -101,7 +111,7 @@ class Replies:
             case HttpGet():
                 return self._http(question, check, request)
             case Shell():
-                return self._shell(question, request)
+                return self._shell(question, check, request)
 
     # --- ports -------------------------------------------------------------------------------------------------------
 
@@ -142,6 +152,8 @@ class Replies:
     def _http(self, question: HttpGet, check: Check, request: Ask) -> Reply:
         parts = urlsplit(question.url)
         host = self._by_address.get(parts.hostname or "")
+        if check.kind == "alertmanager":
+            return self._alerts.alertmanager(question.url)
         if check.kind == "prometheus":
             return self._series(parse_qs(parts.query).get("query", [""])[0], check, request)
         if host is not None and not self._fleet.truth[host].up:
@@ -195,16 +207,20 @@ class Replies:
             if value is not None:
                 return _vector([value])
         well = self._well(query, None, request.service, request)
+        if query.startswith("ALERTS") and (firing := self._alerts.prometheus()):
+            return _vector([1.0] * len(firing), firing)
+        if "not_below" in check.params:
+            return _vector([USUAL if well else USUAL / 10])
         if well and check.params.get("empty") == "pass":
             return _vector([])
         return _vector([_value(str(check.params.get("expect", "")), well=well)])
 
     # --- commands ----------------------------------------------------------------------------------------------------
 
-    def _shell(self, question: Shell, request: Ask) -> Reply:
+    def _shell(self, question: Shell, check: Check, request: Ask) -> Reply:
         host = question.host
         if host is None:
-            return self._said(self._well(unquote(question.command), None, request.service, request))
+            return self._said(self._well(unquote(question.command), None, request.service, request), check)
         silent = self._answers(host)
         if silent is not None:
             return silent
@@ -219,12 +235,16 @@ class Replies:
         if command.startswith(_UNITS):
             state = "active" if service is None or self._members.running(service, host) else "inactive"
             return _reply(f"{state}\n" * len(command.split(" -- ", 1)[1].split()))
-        return self._said(self._well(command, host, service, request))
+        return self._said(self._well(command, host, service, request), check)
 
     def _running(self, host: str) -> bool:
         return all(self._members.running(service, host) for service in self._fleet.services_of[host])
 
-    def _said(self, well: bool) -> ShellReply:
+    def _said(self, well: bool, check: Check) -> ShellReply:
+        if "not_below" in check.params:
+            return _reply(f"{USUAL if well else USUAL / 10:g}\n")
+        if check.params.get("quiet"):
+            return _reply("" if well else "not well\n")
         return _reply("ok\n") if well else ShellReply(exit_status=1, stdout="", stderr="not well\n")
 
 
@@ -239,8 +259,11 @@ def _found(check: Check) -> HttpReply:
     )
 
 
-def _vector(values: Sequence[float]) -> HttpReply:
-    result = [{"metric": {}, "value": [0, f"{value:g}"]} for value in values]
+def _vector(values: Sequence[float], labels: Sequence[Mapping[str, str]] = ()) -> HttpReply:
+    metrics = labels or [{}] * len(values)
+    result = [
+        {"metric": dict(metric), "value": [0, f"{value:g}"]} for metric, value in zip(metrics, values, strict=True)
+    ]
     document = {"status": "success", "data": {"resultType": "vector", "result": result}}
     return HttpReply(status=200, body=json.dumps(document).encode(), took_s=0.001)
 

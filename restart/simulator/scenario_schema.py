@@ -272,7 +272,7 @@ def _fault() -> dict[str, Any]:
             "word": choice(
                 "What an operator says.", "pause", "go", "stop", "let-go", "approve", "done", "retry", "skip"
             ),
-            "target": text("What the word is about."),
+            "target": text("What the word is about; of an alert, its name."),
             "phase": choice("Where SSH hangs. Default: banner", "connect", "banner", "auth", "channel", "command"),
             "times": whole("How often a host does not return. Default: always", 1),
         },

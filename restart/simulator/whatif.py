@@ -115,6 +115,8 @@ SENTENCES = (
         words="gate|gates of SERVICES is|are unknown", kind="unknown", takes=_AT_FOR, means="nobody can say how it is"
     ),
     Sentence(words="watch|watches is|are unknown", kind="unknown", takes=_AT_FOR, means="monitoring is gone"),
+    Sentence(words="an alert on HOSTS fires|fire", kind="alert", takes=_AT_FOR, means="monitoring pages about it"),
+    Sentence(words="an alert fires", kind="alert", takes=_AT_FOR, means="monitoring pages about something else"),
     Sentence(words="controller dies", kind="controller_dies", takes=("at",), means="and is resumed"),
     Sentence(words="disk is full", kind="disk_full", takes=_AT_FOR, means="the journal cannot be written"),
     Sentence(words="clock steps", kind="clock_steps", takes=("at", "by"), needs=("by",), means="the controller's"),

@@ -38,6 +38,7 @@ from restart.model.request import (
     SwitchPower,
 )
 from restart.model.world import Gate
+from restart.simulator.alerts import Alerts
 from restart.simulator.clock import Rank, micros, not_before
 from restart.simulator.network import Network
 from restart.simulator.physics.figures import Physics
@@ -81,6 +82,7 @@ class SimulatedWorld:
         self.site = Site(inventory, physics, seed)
         self.network = Network(self.site)
         self.powers = PowerControls(self.site)
+        self.alerts = Alerts()
         self._inventory = inventory
         self._physics = physics
         self._run = run
@@ -102,6 +104,7 @@ class SimulatedWorld:
             answers=self.network.answers,
             measure=self.site.measure,
             troubled=self.network.troubled,
+            alerts=self.alerts,
         )
         self._fleet.woken.append(self._wake)
 

@@ -22,25 +22,50 @@ from restart.model.world import Gate
 GATES: Mapping[str, Gate] = {point.name: point.load() for point in entry_points(group="restart.gates")}
 HOST = Host(name="app-1", address="10.0.0.1", labels={"rack": "r1"})
 PROM = {"url": "http://prom:9090", "query": "up", "expect": ">= 1"}
+ALERTS = {"url": "http://am:9093", "matchers": ["severity=page"], "alive": ["alertname=Watchdog"]}
 EXAMPLES: Mapping[str, list[Any]] = {
+    "alertmanager": [
+        ALERTS,
+        {"url": "http://am:9093/", "alive": ["alertname=Watchdog"], "host_label": ["node", "host"]},
+    ],
     "approve": ["vault is unsealed"],
     "boot": [{}],
-    "command": ["true", {"run": "pg_isready -h {address}", "on": "controller"}],
+    "command": [
+        "true",
+        {"run": "pg_isready -h {address}", "on": "controller"},
+        {"run": "hits", "not_below": "95% of before"},
+        {"run": "ceph-says", "quiet": True},
+    ],
     "http": [
         "http://{address}/",
         {"url": "https://x/", "status": [200, 204], "contains": "ok", "headers_env": {"Authorization": "TOKEN"}},
     ],
-    "prometheus": [PROM, {**PROM, "empty": "pass", "alive": "up == 1"}],
+    "prometheus": [
+        PROM,
+        {**PROM, "empty": "pass", "alive": "up == 1"},
+        {"url": "http://prom:9090", "query": "sum(rate(hits[1m]))", "not_below": "95% of before"},
+    ],
     "ssh": [{}],
     "systemd": ["a.service", ["a.service", "b.service"], {"units": ["a.service"], "system": "running"}],
     "tcp": [5432, {"port": 5432, "address": "db.internal"}],
 }
 WRONG: Mapping[str, list[Any]] = {
+    "alertmanager": [
+        {"url": "http://am"},
+        {**ALERTS, "matchers": ["severity"]},
+        {**ALERTS, "of_run": {}},
+        {**ALERTS, "matchers": []},
+    ],
     "approve": ["", 3],
     "boot": [3, {"was": "x"}],
-    "command": ["", {"on": "host"}, {"run": "true", "on": "moon"}],
+    "command": ["", {"on": "host"}, {"run": "true", "on": "moon"}, {"run": "x", "not_below": "95%"}],
     "http": ["ftp://x", {"url": "http://x", "status": 99}, {"status": 200}],
-    "prometheus": [{"url": "http://x", "query": "up"}, {**PROM, "expect": "about 3"}, {**PROM, "empty": "fail"}],
+    "prometheus": [
+        {"url": "http://x", "query": "up"},
+        {**PROM, "expect": "about 3"},
+        {**PROM, "empty": "fail"},
+        {**PROM, "not_below": "most"},
+    ],
     "ssh": [{"port": 22}, 22],
     "systemd": [[], {}, {"system": "perfect"}],
     "tcp": [0, 70000, "5432", {"address": "x"}],
@@ -62,7 +87,9 @@ jsons = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["status", "data", "resultType", "result", "value", "metric", "warnings"]),
+            st.sampled_from(
+                ["status", "data", "resultType", "result", "value", "metric", "warnings", "labels", "alertname"]
+            ),
             inner,
             max_size=6,
         )

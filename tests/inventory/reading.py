@@ -7,6 +7,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from restart.errors import InventoryInvalid, Problem
+from restart.gates.alertmanager import gate as alertmanager
 from restart.gates.approve import gate as approve
 from restart.gates.boot import gate as boot
 from restart.gates.command import gate as command
@@ -19,7 +20,9 @@ from restart.inventory import read
 from restart.model.inventory import Inventory
 from restart.model.world import Gate
 
-GATES: Mapping[str, Gate] = {gate.kind: gate for gate in (approve, boot, command, http, prometheus, ssh, systemd, tcp)}
+GATES: Mapping[str, Gate] = {
+    gate.kind: gate for gate in (alertmanager, approve, boot, command, http, prometheus, ssh, systemd, tcp)
+}
 ROOT = Path(__file__).parents[2]
 SMALL = """\
 version: 1

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 from restart.engine import Engine
 from restart.model.answer import Answer, Checked, Claimed, HeldBy, RebootTaken
-from restart.model.check import Finding, Verdict
+from restart.model.check import OF_RUN, Finding, Verdict
 from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resumed, Woke, Word
 from restart.model.inventory import Amount, Inventory, Limit
 from restart.model.plan import Override, Plan
@@ -86,6 +87,11 @@ def with_gates_held_for_nothing(inventory: Inventory) -> Inventory:
 def fresh_for_ever(inventory: Inventory) -> Inventory:
     """Who was ready once is ready for good."""
     return replace(inventory, policy=replace(inventory.policy, ready_fresh_s=1e9))
+
+
+def with_watches_fresh_for_ever(inventory: Inventory) -> Inventory:
+    """A watch that passed once has passed for good."""
+    return replace(inventory, policy=replace(inventory.policy, gate_fresh_s=1e9))
 
 
 def bearing_everything(inventory: Inventory) -> Inventory:
@@ -257,6 +263,50 @@ class RestartsUnclaimed(Talker):
                 found.append(Release(id=f"x{self.extra}", host=request.host))
             found.append(request)
         return found
+
+
+class TellsChecks(Talker):
+    """Says to checks what is not so: `known` gives what each is told beside what the engine says."""
+
+    known: ClassVar[Mapping[str, object]] = {}
+
+    def adds(self, event: Event, requests: tuple[Request, ...]) -> Sequence[Request]:
+        return [self._told(found) if isinstance(found, Ask) else found for found in requests]
+
+    def _told(self, ask: Ask) -> Ask:
+        checks = [
+            replace(check, params={**check.params, OF_RUN: {**check.params[OF_RUN], **self.known}})
+            if OF_RUN in check.params
+            else check
+            for check in ask.checks
+        ]
+        return replace(ask, checks=tuple(checks))
+
+
+class TakesAnyTimeForBefore(TellsChecks):
+    """Every look is the first."""
+
+    known: ClassVar[Mapping[str, object]] = {"first": True, "before": None}
+
+
+class InventsBaselines(TellsChecks):
+    """What was before the run is what suits it."""
+
+    known: ClassVar[Mapping[str, object]] = {"before": {"value": 0.001}}
+
+
+class TakesTheFleetForItsOwnDoing(TellsChecks):
+    """Whatever fires is about hosts that it restarts."""
+
+    known: ClassVar[Mapping[str, object]] = {"away": ["db-1", "db-2", "db-3", "app-1", "app-2", "app-3", "app-4"]}
+
+
+class SlowToWatch(SimulatedWorld):
+    """A world in which the questions of watches hang for minutes, but for the first of the run."""
+
+    def _reply(self, request: Request, answer: Answer, delay_s: float, generation: int) -> None:
+        hangs = isinstance(request, Ask) and request.subject == "watch" and 10.0 < self.now_s < 400.0
+        super()._reply(request, answer, delay_s + (250.0 if hangs else 0.0), generation)
 
 
 class DoneTooEarly(Engine):

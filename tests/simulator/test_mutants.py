@@ -257,6 +257,14 @@ def test_the_referee_catches_an_engine_that_starts_while_a_watch_fails(monkeypat
     assert caught(monkeypatch, case, mutants.TakesFailedWatchesForPass) == {4}
 
 
+def test_the_referee_catches_an_engine_that_starts_while_the_question_of_a_watch_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stage, "SimulatedWorld", mutants.SlowToWatch)
+    case = Case(fleet(DB, APP, policy=fixed(), watch=(replace(WATCH, timeout_s=1.0),)))
+    assert caught(monkeypatch, case, mutants.blind_to(mutants.with_watches_fresh_for_ever)) == {4}
+
+
 # --- 5: no move twice -------------------------------------------------------------------------------------------------
 
 
@@ -367,6 +375,34 @@ def test_the_referee_catches_an_engine_that_does_not_ask_gates(monkeypatch: pyte
 
 def test_the_referee_catches_guards_that_open_before_a_gate_has_held(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught(monkeypatch, Case(GATED), mutants.blind_to(mutants.with_gates_held_for_nothing)) >= {9}
+
+
+ALERTS = Check(kind="alertmanager", params={"url": "http://am:9093", "alive": ["alertname=Watchdog"]}, within_s=120.0)
+HITS = Check(
+    kind="prometheus", params={"url": "http://p", "query": "hits", "not_below": "95% of before"}, within_s=120.0
+)
+
+
+@pytest.mark.parametrize(
+    "mutant", [mutants.TakesAnyTimeForBefore, mutants.InventsBaselines, mutants.TakesTheFleetForItsOwnDoing]
+)
+def test_the_referee_catches_an_engine_that_tells_its_gates_what_is_not_so(
+    monkeypatch: pytest.MonkeyPatch, mutant: type[Engine]
+) -> None:
+    case = Case(fleet(replace(DB, gate=(HITS,)), APP, policy=fixed(), watch=(ALERTS,)))
+    assert 9 in caught(monkeypatch, case, mutant)
+
+
+def test_an_alert_about_another_host_halts_a_run_and_one_about_a_host_in_flight_does_not() -> None:
+    inventory = fleet(DB, APP, policy=fixed(), watch=(ALERTS,))
+    own = Fault(kind="alert", target="InstanceDown", hosts=("db-1",), at_s=5.0, for_s=20.0)
+    other = Fault(kind="alert", target="InstanceDown", hosts=("app-4",), at_s=5.0, for_s=400.0)
+    known = replace(other, at_s=0.0)
+    for faults, exit_code in (([own], 0), ([own, other], 5), ([known], 0)):
+        result = Case(inventory, faults).play()
+        assert result.violations == ()
+        assert result.outcome is not None
+        assert result.outcome.exit_code == exit_code, result.outcome
 
 
 # --- 10: an end with a true reason ------------------------------------------------------------------------------------

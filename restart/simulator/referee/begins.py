@@ -35,6 +35,7 @@ def judge_begin(record: Record, request: Request) -> None:
             _judge_gates(record, request, host)
         record.begun_acts.add(host)
         record.begun_moves.add(host)
+        _touch(record, host)
     elif isinstance(request, RunStep) and not request.undo and host not in record.begun_moves:
         if record.started_seq.get(host, record.resumed_seq) < record.resumed_seq:
             # A drain under way when the controller died is repeated (contract 5); the restart after it is judged as a first act.
@@ -43,6 +44,19 @@ def judge_begin(record: Record, request: Request) -> None:
         judge_window(record, _name(request), host)
         _judge_gates(record, request, host)
         record.begun_moves.add(host)
+        _touch(record, host)
+
+
+def _touch(record: Record, host: str) -> None:
+    """From now on, what is seen near this host is no longer from before the run."""
+    for carried in record.grounds.services_of[host]:
+        record.compared.touched.update(record.grounds.near[carried])
+
+
+def fresh_of_watch(record: Record, index: int) -> float:
+    """For how long, in seconds, a PASS of a watch counts: `gate_fresh`, or a beat and four time-outs where that is longer."""
+    check = record.plan.inventory.watch[index]
+    return max(record.plan.inventory.policy.gate_fresh_s, check.every_s + 4 * check.timeout_s)
 
 
 def _judge_cut(record: Record, request: SwitchPower) -> None:
@@ -67,6 +81,8 @@ def _judge_named(record: Record, request: Request) -> bool:
             record.call(7, f"{_name(request)}: the plan knows no such host", host=request.host)
         elif not grounds.named_checks(request):
             record.call(7, f"{_name(request)} asks what the plan does not name", host=request.host)
+        elif (wrong := record.compared.wrong(record.plan, request, record.seq)) is not None:
+            record.call(9, f"{_name(request)}: {wrong}", host=request.host)
         return True
     if request.host not in grounds.moves:
         record.call(7, f"{_name(request)}: the plan has no move for this host", host=request.host)
@@ -89,9 +105,15 @@ def _judge_closed(record: Record, request: Request, host: str) -> None:
             record.call(4, f"{_name(request)} starts after {closing.why} (event {closing.seq})", host=host)
             return
     for number, verdict in enumerate(record.told.watches, 1):
-        off = _is_off(record, record.plan.inventory.watch[number - 1])
-        if verdict is not Verdict.PASS and not off and not record.grounds.let_go(f"watch.{number}"):
+        if record.grounds.let_go(f"watch.{number}") or _is_off(record, record.plan.inventory.watch[number - 1]):
+            continue
+        if verdict is not Verdict.PASS:
             record.call(4, f"{_name(request)} starts while watch {number} is {verdict or 'not asked yet'}", host=host)
+        elif record.at_s - record.told.watched_s[number - 1] > fresh_of_watch(record, number - 1) + HAIR_S:
+            age_s = record.at_s - record.told.watched_s[number - 1]
+            record.call(
+                4, f"{_name(request)} starts though watch {number} has not been answered for {age_s:.0f}s", host=host
+            )
 
 
 def _judge_flags(record: Record, request: Reboot | RestartUnits | RunStep | SwitchPower, host: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from restart.errors import Exit
 from restart.model.check import Verdict
 from restart.model.event import Outcome
+from restart.simulator.referee.begins import fresh_of_watch
 from restart.simulator.referee.record import Record, some
 from restart.simulator.referee.spans import no_room
 
@@ -14,7 +15,10 @@ def judge_end(record: Record, outcome: Outcome | None, why: str = "") -> None:
     if outcome is None:
         # A person who does not come is no fault of the run, where it has said that it waits for one; nor is a watch that does
         # not pass: faults have not stopped.
-        watched = all(verdict is Verdict.PASS for verdict in record.told.watches)
+        watched = all(
+            verdict is Verdict.PASS and record.at_s - asked_s <= fresh_of_watch(record, index)
+            for index, (verdict, asked_s) in enumerate(zip(record.told.watches, record.told.watched_s, strict=True))
+        )
         if "pause" not in record.closings and not record.flags and not record.wanted and watched:
             record.call(10, f"the run makes no progress: {why or 'it has no outcome'}")
         return

@@ -30,7 +30,10 @@ def hear_facts(record: Record, facts: Sequence[Fact]) -> bool:
 
 
 def _of_move(record: Record, fact: Fact, host: str) -> None:
+    if fact.fact in ("move_done", "resolved", "untouched", "not_rebooted", "skipped"):
+        record.compared.going[host] = record.seq
     if fact.fact == "move_started":
+        record.compared.going[host] = None
         record.started_s[host], record.started_seq[host] = fact.at_s, record.seq
         record.begun_moves.discard(host)
         record.begun_acts.discard(host)

@@ -11,6 +11,7 @@ from restart.model.plan import Plan
 from restart.model.playbook import Rung
 from restart.model.request import Ask, RunStep, SwitchPower
 from restart.simulator.referee.cold import before_the_path, edges_at_boot, opens_at
+from restart.simulator.referee.compared import plain
 from restart.simulator.referee.restated import (
     down_max,
     edges_of,
@@ -129,10 +130,10 @@ class Grounds:
         return bool(rungs) and (request.reset == "on" or any(rung.reset == request.reset for rung in rungs))
 
     def named_checks(self, ask: Ask) -> bool:
-        """Whether the plan names every check of `ask`; the proof of a reboot carries a baseline that the plan cannot hold."""
+        """Whether the plan names every check of `ask`; what a check is compared with, and the boot id of the proof of a reboot, the plan cannot hold."""
         return all(
             id(check) in self._checks or check.kind == "boot" or any(check == own for own in self._checks.values())
-            for check in ask.checks
+            for check in map(plain, ask.checks)
         )
 
 

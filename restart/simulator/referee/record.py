@@ -8,6 +8,7 @@ from restart.model.plan import Plan
 from restart.model.request import Request
 from restart.model.simulation import Violation
 from restart.simulator.referee.away import Away, Aways
+from restart.simulator.referee.compared import Compared
 from restart.simulator.referee.grounds import Grounds
 from restart.simulator.referee.told import Streak, Told
 from restart.simulator.truth import Truth
@@ -87,6 +88,7 @@ class Record:
     """Stop flags that stand, by what the word that set them was about."""
     wanted: dict[str, str] = field(default_factory=dict)
     """What a person is waited for: target -> text."""
+    compared: Compared = field(default_factory=Compared)
     begun_moves: set[str] = field(default_factory=set)
     begun_acts: set[str] = field(default_factory=set)
     power: dict[str, str] = field(default_factory=dict)

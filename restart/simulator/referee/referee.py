@@ -184,7 +184,8 @@ class Referee:
         record = self._record
         self._note_trouble(request, answer)
         if isinstance(request, Ask):
-            record.told.hear(request, answer, record.at_s)
+            record.compared.hear(record.plan.inventory, request, answer)
+            record.told.hear(request, answer, record.at_s, begun_s)
             if request.subject == "ready" and request.host is not None:
                 self._hear_checks(request, request.host, begun_s, answer)
 

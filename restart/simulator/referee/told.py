@@ -7,11 +7,13 @@ has died since, nor for one whose checks lie. What can be asked of a run is that
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 
 from restart.model.answer import Answer, Checked
 from restart.model.check import Check, Verdict
 from restart.model.inventory import Inventory
 from restart.model.request import Ask
+from restart.simulator.referee.compared import plain
 from restart.simulator.referee.restated import asked_of_members, gate_checks
 
 HAIR_S = 1e-6
@@ -72,6 +74,8 @@ class Told:
         self._members: dict[tuple[str, str], Member] = {}
         self.gates: dict[str, GateTold] = {}
         self.watches: list[Verdict | None] = []
+        self.watched_s: list[float] = []
+        """When the last question to each watch that PASSed had begun."""
         self.forget()
 
     def forget(self) -> None:
@@ -79,23 +83,25 @@ class Told:
         self._members.clear()
         self.gates = {service.name: GateTold() for service in self._inventory.services.values() if gate_checks(service)}
         self.watches = [None] * len(self._inventory.watch)
+        self.watched_s = [-inf] * len(self._inventory.watch)
 
-    def hear(self, ask: Ask, answer: Answer, at_s: float) -> None:
-        """The world answers `ask`."""
+    def hear(self, ask: Ask, answer: Answer, at_s: float, asked_s: float) -> None:
+        """The world answers `ask`, which began at `asked_s`."""
         if ask.subject == "ready" and ask.host is not None and ask.service in self._inventory.services:
             self._hear_member(ask, answer, at_s)
         elif ask.subject == "gate" and ask.service in self.gates:
             gate = self.gates[ask.service]
             gate.last = verdict(answer)
             # Fewer checks than the gate has, or others, prove nothing about it.
-            if ask.checks == gate_checks(self._inventory.services[ask.service]) and gate.streak.hear(
-                ask.checks, answer, at_s
-            ):
+            checks = gate_checks(self._inventory.services[ask.service])
+            if tuple(map(plain, ask.checks)) == checks and gate.streak.hear(checks, answer, at_s):
                 gate.held_s = at_s
         elif ask.subject == "watch":
             for index, check in enumerate(self._inventory.watch):
-                if ask.checks == (check,):
+                if tuple(map(plain, ask.checks)) == (check,):
                     self.watches[index] = verdict(answer)
+                    if self.watches[index] is Verdict.PASS:
+                        self.watched_s[index] = asked_s
 
     def _hear_member(self, ask: Ask, answer: Answer, at_s: float) -> None:
         member = self._members.setdefault((ask.service or "", ask.host or ""), Member())
