@@ -177,16 +177,22 @@ def _scenario(scenario: Scenario, shelf: Mapping[str, Gate], told: Told, *, only
     """Both sides of a scenario, each as it is expected and as it came out."""
     from restart.reports.simulation_json import scenario_json
     from restart.reports.simulation_text import scenario_text
-    from restart.simulator.naive import naive
+    from restart.simulator.naive import in_words, naive
     from restart.simulator.referee import Referee
-    from restart.simulator.staged import staged
+    from restart.simulator.staged import carried_out
+    from restart.simulator.takes import what_took
 
     sides = []
     if scenario.naive is not None or only_naive:
-        sides.append(_side(naive(scenario), scenario, scenario.expected_naive, wanted))
+        side = _side(naive(scenario), scenario, scenario.expected_naive, wanted)
+        sides.append(side if scenario.naive is None else replace(side, how=in_words(scenario.naive)))
     if scenario.staged and not only_naive:
-        result = staged(scenario, gates=shelf, referee=Referee)
-        sides.append(_side(result, scenario, scenario.expected_staged, wanted))
+        found = carried_out(scenario, gates=shelf, referee=Referee)
+        side = _side(found.result, scenario, scenario.expected_staged, wanted)
+        if found.plan is not None:
+            takes = what_took(found.plan, found.story, found.result.duration_s)
+            side = replace(side, planned_s=found.plan.estimate.makespan_s, takes=takes)
+        sides.append(side)
     if sides:
         _draw(told, sides[-1])
     if told.form == "json":

@@ -146,7 +146,7 @@ class Playing:
     """One play with all that is told beside it.
 
     `planned_s`: how long the plan says it takes (None: there is no plan). `needed`: members that must be left of each service
-    (None: nothing is asked). `assumed` and `what_if` are sentences. `expectations`: what a scenario says must come out of it.
+    (None: nothing is asked). `how` the naive side went about it. `assumed` and `what_if` are sentences. `expectations`: what a scenario says must come out of it.
     """
 
     result: Result
@@ -155,6 +155,7 @@ class Playing:
     assumed: tuple[str, ...] = ()
     what_if: tuple[str, ...] = ()
     takes: Mapping[str, float] = field(default_factory=dict)
+    how: str = "restarted all at once"
     expectations: tuple[Expectation, ...] = ()
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -10,7 +11,10 @@ from typing import TextIO
 
 from restart.reports.chart import bar
 
-WIDTH = 30
+WIDTH, LEAST = 30, 8
+"""Characters of the bar, where there is room, and at least."""
+COLUMNS = 80
+"""Taken for the width of a terminal that does not say."""
 EVERY_S = 0.1
 
 
@@ -50,9 +54,22 @@ class ProgressLine:
         left = ""
         if 0 < done < of:
             left = f", about {round((now_s - self._began_s) / done * (of - done))}s left"
-        self._write(
-            f"\r\x1b[K{self._what} |{bar(done / max(1, of), WIDTH, blocks=True):<{WIDTH}}| {done} of {of}{left}"
-        )
+        self._write(f"\r\x1b[K{self._line(done, of, left)}")
+
+    def _line(self, done: int, of: int, left: str) -> str:
+        """What fits in one line: one that wraps could not be drawn over."""
+        columns, told = self._columns(), f" {done} of {of}"
+        for words, behind in ((f"{self._what} ", f"{told}{left}"), (f"{self._what} ", told), ("", told)):
+            width = min(WIDTH, columns - len(words) - len(behind) - 3)
+            if width >= LEAST:
+                return f"{words}|{bar(done / max(1, of), width, blocks=True):<{width}}|{behind}"
+        return told.strip()[: max(0, columns - 1)]
+
+    def _columns(self) -> int:
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or COLUMNS
+        except (OSError, ValueError):
+            return COLUMNS
 
     def _write(self, text: str) -> None:
         try:

@@ -58,6 +58,7 @@ def scenario_text(
         lines += spaced(unsafe(side.result.violations, replay, width))
         lines += _expected(side.expectations) if not side.result.not_yet else []
         if not side.result.not_yet and not side.result.refused:
+            lines += spaced(took(side.takes, side.result.duration_s))
             lines += spaced(_chart(side.result, side.needed, "Members that function, over time", blocks))
             lines += spaced(_happened(side.result, width))
     return "\n".join(lines) + "\n"
@@ -65,7 +66,7 @@ def scenario_text(
 
 def _head(playing: Playing, width: int) -> list[str]:
     result = playing.result
-    side = "restarted all at once" if result.side == "naive" else "simulated"
+    side = playing.how if result.side == "naive" else "simulated"
     lines = [f"{result.name}, {side} with seed {result.seed}: {playing.state.upper()}"]
     if result.not_yet:
         needs = ", ".join(result.not_yet)

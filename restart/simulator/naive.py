@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from restart.model.simulation import Result
+from restart.rules.durations import spoken
 from restart.simulator.clock import Rank, micros
 from restart.simulator.faults import Faults
 from restart.simulator.journal import MemoryJournal
@@ -11,6 +12,19 @@ from restart.simulator.physics.site import Site
 from restart.simulator.scenario import Naive, Scenario
 from restart.simulator.score import availability, score
 from restart.simulator.world import SimulatedWorld
+
+_DONE = {"reboot": "restarted", "start": "started", "stop": "stopped"}
+_SHOWN = {"port": "a port is open", "ready": "a check passes"}
+
+
+def in_words(how: Naive) -> str:
+    """What is done without a plan: `restarted all at once`, `restarted 1 at a time, the next once a port is open`."""
+    done = _DONE[how.act]
+    if how.batch is None:
+        return f"{done} all at once"
+    if how.wait_for is None:
+        return f"{done} {how.batch} at a time, every {spoken(how.every_s)}"
+    return f"{done} {how.batch} at a time, the next once {_SHOWN[how.wait_for]}"
 
 
 def naive(scenario: Scenario, seed: int | None = None) -> Result:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from restart.engine.not_yet import not_yet
 from restart.errors import Refused
@@ -24,9 +24,19 @@ from restart.simulator.journal import DAWN
 from restart.simulator.physics.figures import Physics
 from restart.simulator.play import MakeJudge, play
 from restart.simulator.scenario import Scenario
+from restart.simulator.story import Story
 from restart.simulator.world import SimulatedWorld
 
 MADE_AT = DAWN.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """The planned side of a scenario: its plan (None: there is none, or it could not be played), what it told, and what came of it."""
+
+    result: Result
+    plan: Plan | None = None
+    story: Story = field(default_factory=Story)
 
 
 def staged(
@@ -37,22 +47,35 @@ def staged(
     referee: MakeJudge | None = None,
     faults: Iterable[Fault] = (),
 ) -> Result:
-    """What comes of planning and carrying out the scenario; `faults` come on top of its own.
+    """What comes of planning and carrying out the scenario; `faults` come on top of its own."""
+    return carried_out(scenario, seed, gates=gates, referee=referee, faults=faults).result
+
+
+def carried_out(
+    scenario: Scenario,
+    seed: int | None = None,
+    *,
+    gates: Mapping[str, Gate],
+    referee: MakeJudge | None = None,
+    faults: Iterable[Fault] = (),
+) -> Staged:
+    """`staged`, with the plan and what the run told.
 
     Where it needs what this version lacks, nothing is played and the result says `not_yet`; where the plan is refused it says so.
     """
     seed = scenario.seed if seed is None else seed
     lacking = scenario.not_yet()
     if lacking:
-        return _unplayed(scenario, seed, not_yet=lacking)
+        return Staged(result=_unplayed(scenario, seed, not_yet=lacking))
     try:
         plan = plan_of(scenario, seed, gates)
     except Refused as refused:
-        return _unplayed(scenario, seed, refused=tuple(str(refusal) for refusal in refused.refusals))
+        return Staged(result=_unplayed(scenario, seed, refused=tuple(str(refusal) for refusal in refused.refusals)))
     missing = not_yet(plan)
     if missing:
-        return _unplayed(scenario, seed, not_yet=tuple(str(refusal) for refusal in missing))
-    return play(
+        return Staged(result=_unplayed(scenario, seed, not_yet=tuple(str(refusal) for refusal in missing)))
+    story = Story()
+    result = play(
         plan,
         scenario.physics,
         seed,
@@ -61,7 +84,9 @@ def staged(
         referee=referee,
         name=scenario.name,
         horizon_s=scenario.horizon_s,
+        watchers=(story,),
     )
+    return Staged(result=result, plan=plan, story=story)
 
 
 def plan_of(scenario: Scenario, seed: int, gates: Mapping[str, Gate]) -> Plan:

@@ -402,3 +402,27 @@ def test_a_terminal_sees_how_far_it_is_and_blocks(shop: Path) -> None:
     assert "simulating |" in text
     assert "30 of 30" in text
     assert "█" in text.split("What took the time")[1]
+
+
+def test_a_scenario_tells_what_took_the_time_of_its_planned_run(restart: Restart, little: Path) -> None:
+    told = restart("simulate", "little.yml").out
+    staged = told.split("little, simulated")[1]
+    assert "What took the time, along the longest chain of moves" in staged
+    sides = json.loads(restart("simulate", "little.yml", "--format", "json").out)["sides"]
+    (played,) = (side for side in sides if side["side"] == "staged")
+    assert sum(played["takes"].values()) == pytest.approx(played["duration_s"])
+    assert played["planned_s"] > 0
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("{batch: 2, every: 30s}", "restarted 2 at a time, every 30s"),
+        ("{act: stop, batch: 1, wait_for: port}", "stopped 1 at a time, the next once a port is open"),
+        ("{act: start, batch: 1, wait_for: ready}", "started 1 at a time, the next once a check passes"),
+    ],
+)
+def test_a_scenario_says_what_is_done_without_a_plan(restart: Restart, little: Path, how: str, said: str) -> None:
+    text = little.read_text(encoding="utf-8").split("naive:")[0]
+    little.write_text(f"{text}naive: {how}\n", encoding="utf-8")
+    assert said in restart("simulate", "little.yml").out
