@@ -90,5 +90,5 @@ class Acting:
             if now_s >= given_up_s:
                 self._moving.call_off(state)
                 return
-        looks = (self._readiness.next_look_s(self._starts.wanted(state)), given_up_s, self.until_s)
+        looks = (self._readiness.next_look_s(self._starts.wanted(state)), given_up_s, hold.until_s, self.until_s)
         self.until_s = min((at_s for at_s in looks if at_s is not None and at_s > now_s), default=None)

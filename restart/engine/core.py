@@ -14,6 +14,7 @@ A run first claims its hosts, then lets moves begin wave by wave as `restart.eng
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 
 from restart.engine import facts
@@ -31,6 +32,8 @@ from restart.engine.overrides import Overrides, waived_by
 from restart.engine.pace import Pace
 from restart.engine.parking import Parking
 from restart.engine.readiness import Readiness
+from restart.engine.roles import Roles
+from restart.engine.silent import Silent
 from restart.engine.slots import Slots
 from restart.engine.stall import STALL_S, Stall
 from restart.engine.starts import Starts
@@ -102,17 +105,19 @@ class Engine:
         self._brakes = Brakes(inventory.policy, inventory.hosts, len(self.states))
         self._flags = Flags(inventory, self._outbox, stir)
         self._windows = Windows(plan, self._outbox, stir)
+        self._silent = Silent(lambda: self._outbox.now_s)
+        self._roles = Roles(inventory, self.states, self._outbox, self._readiness, stir)
         self._starts = (ColdStarts if self._cold else Starts)(
             inventory, self.states,
             readiness=self._readiness, guards=self._guards, slots=self._slots, pace=self._pace, flags=self._flags,
-            windows=self._windows,
+            windows=self._windows, roles=self._roles, silent=self._silent,
             now_s=lambda: self._outbox.now_s, stir=stir, waived=waived, passed_over=self._overrides.passed_over,
         )  # fmt: skip
         self._claims = Claims(self._outbox, hold_s=3600.0 + 2 * plan.estimate.makespan_s)
         self._moving = Moving(
             inventory, self.states, self._outbox, self._claims,
             noted=self._readiness.note, reached=self._reached, starting=self._starting, closed=self._is_closed,
-            slots=self._starts.take_slots, withheld=self._forbids,
+            slots=self._starts.take_slots, withheld=self._forbids, silent=self._silent,
         )  # fmt: skip
         self._acting = Acting(
             self.states, self._outbox, starts=self._starts, readiness=self._readiness, moving=self._moving,
@@ -239,6 +244,7 @@ class Engine:
         self._readiness.forget()
         self._guards.forget()
         self._watches.forget()
+        self._roles.forget()
         self._parking.wake_all(len(self.states))
         if self._waves.reached_last():
             self._waves.last = None
@@ -327,9 +333,29 @@ class Engine:
             return
         self._outbox.tell_change(facts.HELD, None, about="run", why="nothing holds the run", rule="")
         self._turns.walk(self._waves.until())
+        changing = self._roles.gives_way()
+        for leader, other in changing.items():
+            self._change_places(leader, other)
+        if changing:
+            self._turns.walk(self._waves.until())
         stalled = self._stall.judge()
         if stalled is not None:
             self._halt(*stalled)
+
+    def _change_places(self, leader: str, other: str) -> None:
+        """The leader of a service goes last: a member of a later wave takes its place in the plan, and it takes that member's."""
+        first, second = self.states[leader], self.states[other]
+        why = f"{leader} leads its service and goes last: {other} goes in its place"
+        self._outbox.tell(facts.CHANGED_PLACES, host=leader, wave=first.wave, why=why, other=other, to=second.wave)
+        for changing in (self._starts, self._waves):
+            changing.change_places(first, second)
+        self._parking.change_places(leader, other)
+        if self._pace.change_places(leader, other):
+            first.move, second.move = (
+                replace(first.move, canary=second.move.canary),
+                replace(second.move, canary=first.move.canary),
+            )
+        first.wave, second.wave = second.wave, first.wave
 
     def _begin(self, state: MoveState) -> None:
         sick = self._starts.sick_in(state)
@@ -368,6 +394,7 @@ class Engine:
     def _reached(self, state: MoveState, phase: Phase) -> None:
         (self._parking.enter if phase is Phase.WAITING else self._parking.leave)(state.host)
         self._starts.entered(state)
+        self._roles.entered(state)
         self._acting.entered(state)
         self._waves.entered(state)
         for service in state.move.services:

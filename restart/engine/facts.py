@@ -11,6 +11,9 @@ STAGE_STARTED = "stage_started"  # data: stage, stages, mode
 STAGE_DONE = "stage_done"  # why: how it ended; data: stage, stages, mode
 WAVE_STARTED = "wave_started"  # wave, why; data: moves
 WAVE_DONE = "wave_done"  # wave
+CHANGED_PLACES = (
+    "changed_places"  # host: a leader, wave, why; data: other (goes in its place), to (the wave it goes in)
+)
 MOVE_STARTED = "move_started"  # host, wave; data: services, canary
 CLAIMED = "claimed"  # host; data: boot_id, uptime_s
 UP_ALREADY = "up_already"  # host, why: a start finds it up and does not touch it; data: uptime_s

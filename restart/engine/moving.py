@@ -14,6 +14,7 @@ from restart.engine.outbox import Outbox
 from restart.engine.parking import Hold
 from restart.engine.powering import Powering
 from restart.engine.reboots import Reboots
+from restart.engine.silent import Silent
 from restart.engine.state import MoveState
 from restart.engine.table import TABLE, Phase, Sign
 from restart.engine.unit_restarts import UnitRestarts
@@ -53,6 +54,7 @@ class Moving:
         closed: Callable[[], bool],
         slots: Callable[[MoveState], Hold | None],
         withheld: Callable[[MoveState], str | None],
+        silent: Silent,
     ) -> None:
         """`noted` hears each verdict learnt (service, host, verdict, evidence); `reached` each phase that a move enters.
 
@@ -63,6 +65,7 @@ class Moving:
         self._outbox = outbox
         self._claims = claims
         self._reached = reached
+        self._silent = silent
         self._drains = Drains(
             inventory, outbox, self.sign, lambda state: starting() and withheld(state) is None
         )  # fmt: skip
@@ -225,6 +228,7 @@ class Moving:
     def _first_claim(self, state: MoveState, answer: Answer) -> None:
         starting = state.move.act == "start"
         if isinstance(answer, Claimed):
+            self._silent.forget(state.host)
             state.boot_id = state.boot_id_now = answer.boot_id
             self._outbox.tell(facts.CLAIMED, host=state.host, boot_id=answer.boot_id, uptime_s=answer.uptime_s)
             if starting:
@@ -240,6 +244,8 @@ class Moving:
         elif starting:
             state.why = f"up already, and lets nobody in: {silence(answer)}"
             self.sign(state, Sign.UNREACHED)
+        elif self._silent.again(state.host, silence(answer)):
+            self.sign(state, Sign.TRY_LATER)
         else:
             state.why = f"could not be reached before its restart: {silence(answer)}"
             self.sign(state, Sign.UNREACHED)

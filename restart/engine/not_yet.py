@@ -28,7 +28,6 @@ def not_yet(plan: Plan) -> tuple[Refusal, ...]:
 
 def _of_service(service: Service) -> Iterator[Refusal]:
     for key, stated in (
-        ("role", service.role),
         ("seed", service.seed),
         ("spares", service.spares),
     ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from restart.model.inventory import Inventory
@@ -36,7 +36,7 @@ class Pace:
         self,
         inventory: Inventory,
         moves: Iterable[Move],
-        wave_of: Mapping[str, int],
+        wave_of: dict[str, int],
         stirred: Callable[[str], None],
         mode: str = "rolling",
         waived: Waived = NOTHING_WAIVED,
@@ -107,6 +107,19 @@ class Pace:
     def of(self, host: str) -> tuple[tuple[str, bool], ...]:
         """The strata of `host`, and of each whether the plan chose it to lead: those alike in this and in their wave wait for the same."""
         return tuple((found.name, host in found.chosen) for found in self._of[host])
+
+    def change_places(self, first: str, second: str) -> bool:
+        """Two moves change their waves; True: in the same strata, so that the one leads where the other would have."""
+        waves = self._wave_of
+        waves[first], waves[second] = waves[second], waves[first]
+        strata = self._of[first]
+        if strata != self._of[second]:
+            return False
+        for found in strata:
+            leading = {first: second, second: first}
+            found.chosen = {leading.get(host, host) for host in found.chosen}
+            self._stirred(found.name)
+        return True
 
     def begin(self, host: str) -> None:
         """The move of `host` is under way."""

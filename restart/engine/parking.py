@@ -70,7 +70,7 @@ class Parking:
 
     def __init__(self, hosts: Sequence[str]) -> None:
         """`hosts` in the plan's order."""
-        self._hosts = tuple(hosts)
+        self._hosts = list(hosts)
         self._index = {host: index for index, host in enumerate(hosts)}
         self._waiting: list[int] = []
         self._awake: list[int] = []
@@ -123,6 +123,15 @@ class Parking:
     def index(self, host: str) -> int:
         """The index of `host` in the plan."""
         return self._index[host]
+
+    def change_places(self, first: str, second: str) -> None:
+        """Two waiting moves change their places in the plan's order; both are looked at again."""
+        self.wake(first)
+        self.wake(second)
+        at, other = self._index[first], self._index[second]
+        self._hosts[at], self._hosts[other] = second, first
+        self._index[first], self._index[second] = other, at
+        self.changes += 1
 
     # --- what changes ------------------------------------------------------------------------------------------------
 

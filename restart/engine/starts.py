@@ -12,6 +12,8 @@ from restart.engine.guards import Guards
 from restart.engine.pace import Pace
 from restart.engine.parking import Hold, Topic
 from restart.engine.readiness import Readiness
+from restart.engine.roles import Roles
+from restart.engine.silent import Silent
 from restart.engine.slots import Slots
 from restart.engine.state import MoveState
 from restart.engine.table import COUNTS_AS_DOWN, FINISHED, IN_FLIGHT, ONLY_AN_OPERATOR, Phase
@@ -58,6 +60,8 @@ class Starts:
         pace: Pace,
         flags: Flags,
         windows: Windows,
+        roles: Roles,
+        silent: Silent,
         now_s: Callable[[], float],
         stir: Callable[[Topic], None],
         waived: Waived,
@@ -79,6 +83,8 @@ class Starts:
         self._passed_over = passed_over
         # Rules overridden by name, and what each would have said, in the judgement at hand.
         self._through: dict[str, str] = {}
+        self._roles = roles
+        self._silent = silent
         self._now_s = now_s
         self._path = frozenset(path_hosts(inventory))
         self._in_flight: dict[str, int] = {}  # in order: what goes over a set differs from process to process
@@ -126,6 +132,17 @@ class Starts:
                 self._stir(("ended", service))
         if self._path and (state.phase in FINISHED or state.phase in ONLY_AN_OPERATOR or state.phase is Phase.WAITING):
             self._stir(("off path",))
+
+    def change_places(self, first: MoveState, second: MoveState) -> None:
+        """Two waiting moves of the same services change their waves."""
+        for mine, other in ((first, second), (second, first)):
+            for service in mine.move.services:
+                unfinished = self._progress[service][mine.wave].unfinished
+                unfinished.discard(mine.host)
+                unfinished.add(other.host)
+                self._stir(("unfinished", service))
+            if mine.host in self._off_path:
+                self._off_path[mine.host] = other.wave
 
     def _flies(self, host: str, flies: bool) -> None:
         """Keep the moves in flight."""
@@ -206,7 +223,7 @@ class Starts:
     def hold(self, state: MoveState) -> Hold | None:
         """Why the move may not begin now; None: it may. Asks what is stale along the way."""
         self._through.clear()
-        found = self._static(state) or self._asked(state)
+        found = self._silent.hold(state) or self._static(state) or self._asked(state) or self._roles.hold(state)
         if self._waived and found is None:
             self._through.update((*self._slots.let_through(state.host), *self._pace.let_through(state.host)))
             self._tell_through(state)
@@ -215,7 +232,7 @@ class Starts:
     def hold_acting(self, state: MoveState) -> Hold | None:
         """Why a move that has been drained may not be carried on to its first act: what allowed it has changed meanwhile."""
         self._through.clear()
-        found = self._asked(state)
+        found = self._asked(state) or self._roles.hold(state)
         if found is None:
             self._tell_through(state)
         return found

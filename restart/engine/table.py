@@ -53,6 +53,7 @@ class Sign(StrEnum):
     FOREIGN = "foreign"
     UNREACHED = "unreached"
     SILENT = "silent"
+    TRY_LATER = "try_later"
     UP_ALREADY = "up_already"
     DRAINED = "drained"
     STEP_FAILED = "step_failed"
@@ -101,6 +102,7 @@ TABLE: dict[tuple[Phase, Sign], Phase] = {
     (P.CLAIMING, S.UNREACHED): P.QUARANTINED,
     (P.CLAIMING, S.SILENT): P.JUDGING,
     (P.CLAIMING, S.UP_ALREADY): P.CHECKING,
+    (P.CLAIMING, S.TRY_LATER): P.WAITING,
     (P.DRAINING, S.DRAINED): P.JUDGING,
     (P.DRAINING, S.STEP_FAILED): P.UNDOING,
     (P.DRAINING, S.CALLED_OFF): P.UNDOING,

@@ -74,6 +74,14 @@ class Waves:
         wave = self._number[state.wave]
         (wave.unfinished.discard if state.phase in FINISHED else wave.unfinished.add)(state.host)
 
+    def change_places(self, first: MoveState, second: MoveState) -> None:
+        """Two waiting moves change their waves."""
+        for mine, other in ((first, second), (second, first)):
+            wave = self._number[mine.wave]
+            wave.states = [other if found is mine else found for found in wave.states]
+            wave.unfinished.discard(mine.host)
+            wave.unfinished.add(other.host)
+
     def begun(self, state: MoveState) -> None:
         """A move of the wave begins; a wave that was over is open again (an operator retries a host)."""
         wave = self._number[state.wave]

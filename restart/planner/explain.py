@@ -43,6 +43,11 @@ def _explained(plan: Plan, wave: Wave, move: Move) -> tuple[str, ...]:
         f"starts after {spoken(move.start_s)}, takes {spoken(move.finish_s - move.start_s)}, by playbook {move.playbook}",
         *(f"- {why}" for why in move.why),
         *(f"- {line}" for line in _limit_lines(plan, move)),
+        *(
+            f"- who leads {name} is asked live just before: where {move.host} leads it, it goes last, and another in its place"
+            for name in move.services
+            if plan.inventory.services[name].role is not None
+        ),
     ]
     if (wave.mode or plan.mode) == "cold-start":
         return tuple(lines)  # what keeps it waiting is among its reasons

@@ -29,11 +29,21 @@ def notes(
     found += _approvals(fleet)
     found += _soaks(fleet)
     found += _path(fleet)
+    found += _roles(fleet)
     found += tightest(pieces, timeline)
     found += sharing(pieces, timeline)
     if bound.at_least_ms:
         found.append(f"no schedule takes less than {spoken(bound.at_least_ms / 1000)}: set by {bound.by}")
     return tuple(found)
+
+
+def _roles(fleet: Fleet) -> list[str]:
+    services = fleet.scope.inventory.services
+    return [
+        f"{name}: who leads it is asked live before each of its members, and the leader goes last, whatever the order here"
+        for at, name in enumerate(fleet.names)
+        if services[name].role is not None and fleet.left[at] > 1
+    ]
 
 
 def _down(fleet: Fleet) -> list[str]:

@@ -176,6 +176,7 @@ _TOLD: dict[str, Callable[[Fact], str]] = {
     names.STAGE_DONE: lambda fact: f"{_stage(fact)} is done{_why(fact)}",
     names.WAVE_STARTED: _wave_started,
     names.WAVE_DONE: lambda fact: f"wave {fact.wave} is done",
+    names.CHANGED_PLACES: lambda fact: fact.why or "changes places",
     names.MOVE_STARTED: _move_started,
     names.CLAIMED: lambda fact: "claimed for this run",
     names.UP_ALREADY: lambda fact: fact.why or "up already",

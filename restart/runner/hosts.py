@@ -30,6 +30,7 @@ from restart.model.request import (
     AwaitOff,
     Claim,
     PowerOff,
+    Read,
     ReadPower,
     ReadUnits,
     Reboot,
@@ -98,7 +99,7 @@ def deadline_s(request: Request) -> float:
     match request:
         case Ask():
             return OPENING_S + sum(2 * check.timeout_s for check in request.checks)
-        case RunStep():
+        case RunStep() | Read():
             return OPENING_S + request.timeout_s
         case AwaitBoot():
             return OPENING_S + COMMAND_S + request.back_within_s
@@ -154,6 +155,9 @@ class Hosts:
                 return self._power.state(request.host)
             case SwitchPower():
                 return self._switch(request)
+            case Read():
+                reply = self._run(request.host, request.command, request.timeout_s)
+                return _or_nothing(reply, _ran)
             case ReadUnits():
                 reply = self._run(request.host, units.read_text(request.units))
                 return _or_nothing(reply, lambda ended: units.parse(ended, request.units))
@@ -161,8 +165,6 @@ class Hosts:
                 text = units.restart_text(request.units, request.invocations, request.within_s)
                 reply = self._run(request.host, text, _units_s(request))
                 return _or_nothing(reply, lambda ended: units.parse(ended, request.units))
-            case _:
-                return NoAnswer(reason="broken", detail=f"{type(request).__name__} is not carried out by this version")
 
     def _run(self, host: str, command: str, timeout_s: float = COMMAND_S) -> ShellReply | NoAnswer:
         return self._ssh.run(Shell(host=host, command=command, timeout_s=timeout_s))
@@ -184,10 +186,7 @@ class Hosts:
 
     def _step(self, request: RunStep) -> StepRan | NoAnswer:
         reply = self._run(request.on, request.command, request.timeout_s)
-        return _or_nothing(
-            reply,
-            lambda ended: StepRan(exit_status=ended.exit_status, output=last_lines(f"{ended.stdout}\n{ended.stderr}")),
-        )
+        return _or_nothing(reply, _ran)
 
     def _reboot(self, request: Reboot | PowerOff) -> RebootTaken | RebootDeclined | NoAnswer:
         reply = self._run(request.host, reboot.text(request, run=self._identity.run))
@@ -252,6 +251,10 @@ class Hosts:
 
 def _units_s(request: RestartUnits) -> float:
     return COMMAND_S + request.within_s * 1.5
+
+
+def _ran(ended: ShellReply) -> StepRan:
+    return StepRan(exit_status=ended.exit_status, output=last_lines(f"{ended.stdout}\n{ended.stderr}"))
 
 
 def _or_nothing(reply: ShellReply | NoAnswer, parse: Callable[[ShellReply], A]) -> A | NoAnswer:

@@ -21,6 +21,7 @@ from restart.model.request import (
     Ask,
     AwaitBoot,
     AwaitOff,
+    Read,
     ReadPower,
     ReadUnits,
     Release,
@@ -50,7 +51,7 @@ QUEUED_S = 120.0
 LISTEN_EVERY_S = 1.0
 
 _LONG = AwaitBoot | AwaitOff | RunStep | RestartUnits | SwitchPower
-_HARMLESS = Ask | AwaitBoot | AwaitOff | ReadPower | ReadUnits | Release
+_HARMLESS = Ask | AwaitBoot | AwaitOff | Read | ReadPower | ReadUnits | Release
 """Requests that change no host: carried out also when the lease is lost."""
 
 

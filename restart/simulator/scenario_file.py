@@ -159,6 +159,8 @@ class _Reading:
         for host in entry.get("writes", {}):
             if host not in self._members[name]:
                 self._document.problem((*path, "writes", host), f"{host} is not a member of {name}", key=True)
+        if entry.get("leader", self._members[name][0]) not in self._members[name]:
+            self._document.problem((*path, "leader"), f"{entry['leader']} is not a member of {name}")
         quorum = entry.get("quorum")
         if quorum is not None and quorum > len(self._members[name]):
             what = f"{name} has {len(self._members[name])} members: a quorum of {quorum} can never be"
@@ -173,6 +175,8 @@ class _Reading:
             reseed_s=seconds(entry["reseed"]) if "reseed" in entry else None,
             restart_s=_seconds(entry, "restart", 5.0),
             soft={provider: seconds(wait) for provider, wait in entry.get("soft", {}).items()},
+            leader=entry.get("leader"),
+            election_s=_seconds(entry, "election", 5.0),
             sealed=entry.get("sealed", False),
             writes=dict(entry.get("writes", {})),
             shallow=tuple(entry.get("shallow", ())),

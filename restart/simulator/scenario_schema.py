@@ -143,6 +143,8 @@ def _service() -> dict[str, Any]:
             "reseed": duration("How long a corrupt quorum takes to be seeded anew. Default: it stays corrupt"),
             "restart": duration("A restart of its units alone. Default: 5s"),
             "soft": _table("Providers that are waited for at boot, but only so long.", duration("How long.")),
+            "leader": text("The member that leads at the start; when it goes down another is elected."),
+            "election": duration("How long an election takes. Default: 5s"),
             "sealed": flag("Whether a member waits for a person each time it comes up."),
             "writes": _table("How far each member's log had come, by host.", whole("Number of the last write.", 0)),
             "shallow": listing("Globs of commands, URLs and queries that see the process only.", text("A glob.")),

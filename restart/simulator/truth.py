@@ -13,7 +13,7 @@ class HostTruth:
 
     `ready` holds for each of its services whether this member functions; `boot_finished_s` is when its last boot ended
     (None: before the run, or it has not ended), `boots` counts boots since the run's start. `ours_down`: we took it down and
-    it has not held its checks since. `claimed_by` is the run that holds its claim. Times are in run seconds.
+    it has not held its checks since. `leads` are the services that it leads. `claimed_by` is the run that holds its claim. Times are in run seconds.
     """
 
     name: str
@@ -26,6 +26,7 @@ class HostTruth:
     restarts_by_us: int = 0
     claimed_by: str | None = None
     drained: bool = False
+    leads: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

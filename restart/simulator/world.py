@@ -28,6 +28,7 @@ from restart.model.request import (
     Ask,
     AwaitBoot,
     Claim,
+    Read,
     ReadPower,
     ReadUnits,
     Reboot,
@@ -42,6 +43,7 @@ from restart.simulator.alerts import Alerts
 from restart.simulator.clock import Rank, micros, not_before
 from restart.simulator.network import Network
 from restart.simulator.physics.figures import Physics
+from restart.simulator.physics.leaders import says
 from restart.simulator.physics.site import Site
 from restart.simulator.powers import PowerControls
 from restart.simulator.replies import Replies
@@ -233,6 +235,8 @@ class SimulatedWorld:
                 answer = self._step(request)
             case Reboot():
                 answer = self._reboot(request)
+            case Read():
+                answer = self._read(request)
             case ReadUnits():
                 answer = Units(invocations={unit: self._invocation(request.host, unit) for unit in request.units})
             case RestartUnits():
@@ -284,6 +288,13 @@ class SimulatedWorld:
         self._fleet.truth[request.host].drained = not request.undo
         self._fleet.changed.add(request.host)
         return StepRan(exit_status=0)
+
+    def _read(self, request: Read) -> Answer:
+        role = self._inventory.services[request.service].role
+        if request.about != "role" or role is None:
+            return StepRan(exit_status=127, output=f"{request.about}: nothing answers that here")
+        said = says(role, leads=self.site.leaders.leads(request.service, request.host))
+        return StepRan(exit_status=1, output="no words for it") if said is None else StepRan(exit_status=0, output=said)
 
     def _reboot(self, request: Reboot) -> Answer:
         truth, uptime_s = self._fleet.truth[request.host], self._machines.uptime_s(request.host)
@@ -384,6 +395,7 @@ _KINDS: Mapping[type, str] = {
     Release: "release",
     RunStep: "step",
     Reboot: "reboot",
+    Read: "ask",
     ReadUnits: "ask",
     RestartUnits: "units",
 }

@@ -37,6 +37,7 @@ from restart.model.request import (
     Ask,
     AwaitBoot,
     Claim,
+    Read,
     ReadPower,
     ReadUnits,
     Reboot,
@@ -47,7 +48,7 @@ from restart.model.request import (
     SwitchPower,
 )
 
-LATE = Ask | Claim | Reboot | AwaitBoot | ReadPower | SwitchPower
+LATE = Ask | Read | Claim | Reboot | AwaitBoot | ReadPower | SwitchPower
 """Requests that are answered by the state of things when they arrive."""
 
 REBOOT = Playbook(name="reboot", restart=(Rung(kind="reboot"),))
@@ -84,6 +85,7 @@ class Toy:
     hosts: dict[str, ToyHost] = field(default_factory=dict)
     now_s: float = 0.0
     latency_s: float = 0.1
+    roles: Callable[[Toy, str], Answer] = lambda toy, host: StepRan(exit_status=0, output="follower")
     steps: dict[str, int] = field(default_factory=dict)
     gates: dict[str, Verdict] = field(default_factory=dict)
     gate_passes: dict[str, list[float]] = field(default_factory=dict)
@@ -94,6 +96,7 @@ class Toy:
     ran: list[str] = field(default_factory=list)
     utc: str = ""
     """What the controller's clock says when a process begins; empty: nobody asked it."""
+    read: list[str] = field(default_factory=list)
     lose: Callable[[Request], bool] = lambda request: False
     delay: Callable[[Request], float] = lambda request: 0.0
     unanswered: Callable[[Request], bool] = lambda request: False
@@ -234,7 +237,7 @@ class Toy:
     def carry_out(self, request: Request) -> tuple[float, object]:
         """Delay and answer; what depends on the state at its arrival is answered by `late`."""
         match request:
-            case Ask() | Claim() | Reboot() | ReadPower() | SwitchPower():
+            case Ask() | Read() | Claim() | Reboot() | ReadPower() | SwitchPower():
                 return self.latency_s, request
             case AwaitBoot():
                 return self.await_boot(request)
@@ -285,6 +288,9 @@ class Toy:
                 return self.reboot(request)
             case AwaitBoot():
                 return self.awaited(request)
+            case Read():
+                self.read.append(request.host)
+                return self.roles(self, request.host) if self.up(request.host) else NoAnswer(reason="unreachable")
             case ReadPower():
                 return PowerState(state=self.hosts[request.host].power)
             case SwitchPower():

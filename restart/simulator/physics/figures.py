@@ -48,6 +48,7 @@ class ServiceFigures:
     `restart_s` is what a restart of its units alone takes. `sealed`: no member is ready before a person unseals it.
     `writes` is how far each member's log had come: what the one that starts first lacks is lost. `shallow` are globs of commands,
     URLs and queries that see only whether the process runs. `needs`: ready members that make it ready for consumers that do not say.
+    `leader` leads at the start; when it goes down, another is elected after `election_s`.
     """
 
     warm_s: float = 0.0
@@ -62,6 +63,8 @@ class ServiceFigures:
     needs: int | None = None
     rebuild: Rebuild | None = None
     relapse: Relapse | None = None
+    leader: str | None = None
+    election_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

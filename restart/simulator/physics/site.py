@@ -10,6 +10,7 @@ from restart.simulator.physics.boot import Machines
 from restart.simulator.physics.capacity import Capacity
 from restart.simulator.physics.figures import Physics
 from restart.simulator.physics.fleet import Fleet
+from restart.simulator.physics.leaders import Leaders
 from restart.simulator.physics.members import Member, Members
 from restart.simulator.physics.power import PowerLimit
 from restart.simulator.physics.quorum import Quorums
@@ -57,6 +58,8 @@ class Site:
             limit = PowerLimit(self.fleet, self.machines, power)
             self.fleet.rules.append(limit)
             self.machines.dark.append(limit.dark)
+        self.leaders = Leaders(self.fleet)
+        self.fleet.rules.append(self.leaders)
         self.fleet.rules += [Rebuilds(self.fleet, self.machines), Relapses(self.fleet, self.machines), self.capacity]
 
     def unseal(self, service: str) -> None:

@@ -17,6 +17,9 @@ from restart.simulator.referee.restated import Cap
 from restart.simulator.referee.told import HAIR_S
 from restart.simulator.truth import Act
 
+ASKING_S = 10.0
+"""What a member says of its role may be as old as this when the run decides."""
+
 
 def judge_act(record: Record, act: Act) -> None:
     """Judge one act that the world took, and write down what it did."""
@@ -68,6 +71,7 @@ def _judge_restart(record: Record, act: Act, host: str) -> None:
         if record.grounds.cold:
             _judge_cold_order(record, act, host)
         else:
+            _judge_leader(record, act, host, begun)
             _judge_budgets(record, act, host, begun)
     if away is None:
         _judge_limits(record, act, host)
@@ -197,6 +201,21 @@ def _judge_cold_order(record: Record, act: Act, host: str) -> None:
         first = [name for name in grounds.moves if name in grounds.path and grounds.is_unfinished(name)]
         if first:
             what = f"{act.kind} on {host} before the path's {some(first)} are back"
+            record.call(1, what, host=host, at_s=act.at_s)
+
+
+def _judge_leader(record: Record, act: Act, host: str, begun: Begun) -> None:
+    """Rule 1 for leaders: who leads a service goes last of it. Nobody can know who came to lead while the question was on its way."""
+    if record.grounds.moves[host].act == "start":
+        return
+    asked_s = record.decided_s(host, begun) - ASKING_S
+    for service in record.grounds.services_of[host]:
+        if record.plan.inventory.services[service].role is None:
+            continue
+        leader, since_s = record.leads.get(service, ("", 0.0))
+        left = [other for other in record.grounds.unfinished[service] if other != host and other not in record.doubtful]
+        if leader == host and since_s <= asked_s and left:
+            what = f"{act.kind} on {host}, which leads {service}, before {len(left)} members of it ({some(left)})"
             record.call(1, what, host=host, at_s=act.at_s)
 
 

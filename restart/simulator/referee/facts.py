@@ -43,6 +43,7 @@ def _of_move(record: Record, fact: Fact, host: str) -> None:
         _ended(record, fact, host)
     elif fact.fact == "in_doubt":
         record.reason(6, f"{host} is in doubt")
+        record.doubtful.add(host)
     elif fact.fact == "resolved":
         _resolved(record, str(fact.data.get("word", "none")), host)
 
@@ -99,6 +100,7 @@ def _resolved(record: Record, word: str, host: str) -> None:
     if word == "none":
         return
     record.failed.pop(host, None)
+    record.doubtful.discard(host)
     if word != "done":
         record.aways.come_back(host, freed=True)
         record.begun_moves.discard(host)

@@ -93,6 +93,10 @@ class Record:
     begun_acts: set[str] = field(default_factory=set)
     power: dict[str, str] = field(default_factory=dict)
     """What each host's power control said last: on, off or unknown."""
+    leads: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """Of each service that has one, the member that truly leads, and since when it was seen to."""
+    doubtful: set[str] = field(default_factory=set)
+    """Hosts in doubt: an operator is waited for, so that nobody waits for their moves."""
     parted: str | None = None
     """Why this controller may act no longer (its lease is lost)."""
     reasons: dict[int, str] = field(default_factory=dict)

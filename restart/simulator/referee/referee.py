@@ -267,18 +267,25 @@ class Referee:
                 or truth.claimed_by != was.claimed_by
                 or truth.restarts_by_us != was.restarts_by_us
                 or truth.ready != was.ready
+                or truth.leads != was.leads
             ):
                 self._look_at(truth)
 
     def _look_at(self, truth: HostTruth) -> None:
         record, host, up = self._record, truth.name, truth.up
-        self._seen[host] = replace(truth, ready=dict(truth.ready))
+        self._seen[host] = replace(truth, ready=dict(truth.ready), leads=set(truth.leads))
         for service in record.grounds.services_of[host]:
             not_ready = record.not_ready[service]
             if up and truth.ready.get(service, True):
                 not_ready.discard(host)
             else:
                 not_ready.add(host)
+        for service, (leader, _) in tuple(record.leads.items()):
+            if leader == host and service not in truth.leads:
+                del record.leads[service]
+        for service in truth.leads:
+            if record.leads.get(service, ("",))[0] != host:
+                record.leads[service] = (host, record.at_s if record.seq else float("-inf"))
         if truth.claimed_by is not None and truth.claimed_by != record.run:
             record.foreign.add(host)
         else:

@@ -1,0 +1,40 @@
+"""A host that is silent when its turn comes is tried again, a bounded number of times."""
+
+from __future__ import annotations
+
+from restart.engine import facts
+from restart.engine.silent import AGAIN_S, TRIES_MAX
+from restart.model.inventory import Amount, Service
+from restart.model.plan import Plan
+from tests.engine.toy import Toy, fixed, fleet, plan_of, play
+
+WEB = Service(name="web", hosts=("w1", "w2", "w3"), max_unavailable=Amount(number=2))
+
+
+def site(back_s: float | None) -> tuple[Toy, Plan]:
+    """w1 has gone silent before the run, and is back at `back_s` (None: never)."""
+    inventory = fleet(WEB, policy=fixed(max_failures=1))
+    toy = Toy(inventory)
+    toy.hosts["w1"].down_since_s, toy.hosts["w1"].up_at_s = 0.0, back_s
+    return toy, plan_of(inventory, "w1 w2 w3")
+
+
+def test_a_host_that_is_back_within_minutes_is_restarted_in_its_turn() -> None:
+    toy, plan = site(150.0)
+    played = play(plan, toy)
+    assert played.exit_code == 0
+    assert toy.hosts["w1"].reboots == 1
+    assert [fact.host for fact in played.told(facts.MOVE_STARTED)].count("w1") == 4
+    assert any(fact.host == "w1" and "1 of 5 tries" in (fact.why or "") for fact in played.told(facts.HELD))
+
+
+def test_a_host_that_stays_silent_is_given_up_after_its_tries_and_the_others_go_on_meanwhile() -> None:
+    toy, plan = site(None)
+    played = play(plan, toy)
+    assert played.exit_code == 5
+    assert played.reboots() == {"w1": 0, "w2": 1, "w3": 1}
+    given_up = next(fact for fact in played.told(facts.QUARANTINED) if fact.host == "w1")
+    assert given_up.at_s >= (TRIES_MAX - 1) * AGAIN_S
+    assert [fact.host for fact in played.told(facts.MOVE_STARTED)].count("w1") == TRIES_MAX
+    done = {fact.host: fact.at_s for fact in played.told(facts.MOVE_DONE)}
+    assert max(done.values()) < given_up.at_s
