@@ -130,7 +130,7 @@ def _carry(
     prepare: Callable[[], None] = lambda: None,
 ) -> int:
     """`prepare` is called when everything else stands ready and signals are words to the run already."""
-    from restart.runner import resume, runs
+    from restart.runner import resume, runs, whereabouts
     from restart.runner.clock import ClockWords
     from restart.runner.flags import FlagGuard, FlagWords
     from restart.runner.lease import Holder
@@ -150,6 +150,7 @@ def _carry(
             ClockWords(passage.clock),
         ),
         lease_lost=passage.lease.lost,
+        own_boot_id="" if passage.plan.include_controller else whereabouts.here().boot_id,
         withheld=FlagGuard(passage.opened, passage.plan.inventory),
         powers=rooms.powers(),
     )

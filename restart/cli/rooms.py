@@ -146,10 +146,12 @@ def make_plan(inventory: Inventory, shape: Shape, store: str | None) -> Plan:
     """A plan of `inventory`. Touches no network; the store only where there is one already."""
     from restart import planner
     from restart.cli import timing
+    from restart.runner import whereabouts
 
     if shape.mode not in planner.MODES:
         known = " or ".join(f"--mode {mode}" for mode in planner.MODES)
         raise Refused((Refusal(rule="mode", what=f"mode {shape.mode}: not yet", way_out=f"plan with {known}"),))
+    inventory = whereabouts.with_path_found(inventory, whereabouts.here())
     made = planner.make_plan(
         inventory,
         selection=shape.selection,
@@ -314,14 +316,21 @@ def same_inventory(plan: Plan, path: Path, shelf: Mapping[str, Gate]) -> None:
 
 
 def _with_options_of(plan: Plan, inventory: Inventory) -> Inventory:
-    """`inventory` with the plan's barrier and canaries: the planner writes those options of its command line into the policy."""
+    """`inventory` with what was written into the plan's: barrier and canaries of the command line, and the path that was found."""
     policy = replace(inventory.policy, barrier=plan.inventory.policy.barrier, canaries=plan.inventory.policy.canaries)
     known = plan.inventory.services
     services = {
         name: replace(service, canaries=known[name].canaries) if name in known else service
         for name, service in inventory.services.items()
     }
-    return replace(inventory, policy=policy, services=services)
+    marked = plan.inventory.hosts
+    hosts = {
+        name: replace(host, controller=marked[name].controller, on_path=marked[name].on_path)
+        if name in marked and marked[name].on_path
+        else host
+        for name, host in inventory.hosts.items()
+    }
+    return replace(inventory, policy=policy, services=services, hosts=hosts)
 
 
 def digest_of(inventory: Inventory) -> str:

@@ -66,7 +66,8 @@ class RebootTaken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebootDeclined:
-    """The host did not act, by its own judgement. `reason`: `boot-id` (another boot already), `too-late`, `claim`, `privilege`, `failed`."""
+    """The host did not act, by its own judgement. `reason`: `boot-id` (another boot already), `too-late`, `claim`, `privilege`, `failed`;
+    `controller`: it was not asked, because it is the machine that this runs on."""
 
     reason: str
     detail: str = ""

@@ -54,7 +54,10 @@ class Ssh:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """One machine that restarts as a whole. `ssh`, `playbook` and `expect` of None mean the inventory's defaults."""
+    """One machine that restarts as a whole. `ssh`, `playbook` and `expect` of None mean the inventory's defaults.
+
+    `on_path`: how the controller found that it needs this host to see and reach the fleet, or runs on it; empty: it found nothing.
+    """
 
     name: str
     address: str
@@ -65,6 +68,7 @@ class Host:
     uses: Mapping[str, float] = field(default_factory=dict)
     site: str | None = None
     controller: bool = False
+    on_path: str = ""
     power: PowerControl | None = None
 
 

@@ -85,11 +85,13 @@ def draw_scope(
             continue
         wanted.discard(host.name)
         if host.name in named:
-            what = f"{host.name}: the controller runs here, and it was named"
+            found = f" ({host.on_path})" if host.on_path else ""
+            what = f"{host.name}: the controller runs here{found}, and it was named"
             refusals.append(
                 Refusal(rule="controller", what=what, way_out="leave it out, or say --include-controller")
             )  # fmt: skip
-        why = "the controller runs here; --include-controller restarts it, last of all"
+        told = f" ({host.on_path})" if host.on_path else ""
+        why = f"the controller runs here{told}; --include-controller restarts it, last of all"
         left_alone.append(LeftAlone(host=host.name, why=why))
     if not wanted and not refusals:
         what = "nothing is left to restart: " + (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from restart.model.check import Check
@@ -20,6 +21,9 @@ def path_hosts(inventory: Inventory) -> dict[str, str]:
         if reason:
             for member in service.hosts:
                 why.setdefault(member, f"{service.name} is on the path ({reason})")
+    for host in inventory.hosts.values():
+        if host.on_path and not host.controller:
+            why.setdefault(host.name, f"found on the path: {host.on_path}")
     gateways = {inventory.ssh_of(host).gateway for host in inventory.hosts}
     for host in inventory.hosts.values():
         if host.name in gateways:
@@ -28,7 +32,9 @@ def path_hosts(inventory: Inventory) -> dict[str, str]:
     for host in inventory.hosts.values():
         if host.controller:
             why.pop(host.name, None)
-            why[host.name] = "the controller runs here"
+            why[host.name] = (
+                f"the controller runs here ({host.on_path})" if host.on_path else "the controller runs here"
+            )
     return why
 
 
@@ -55,6 +61,8 @@ def path_alone(inventory: Inventory) -> frozenset[str]:
     seen_through = _seen_through(inventory)
     alone = {gateway for host in inventory.hosts if (gateway := inventory.ssh_of(host).gateway) in inventory.hosts}
     alone.update(host.name for host in inventory.hosts.values() if host.controller)
+    reasons = Counter(host.on_path for host in inventory.hosts.values() if host.on_path)
+    alone.update(host.name for host in inventory.hosts.values() if reasons[host.on_path] == 1)
     for service in inventory.services.values():
         if len(service.hosts) == 1 and (service.path or service.name in seen_through):
             alone.add(service.hosts[0])

@@ -14,16 +14,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from restart.model.answer import Answer, NoAnswer, Withheld
+from restart.model.answer import Answer, Claimed, NoAnswer, RebootDeclined, Withheld
 from restart.model.event import Answered, Event, LeaseLost, Woke, Word
 from restart.model.inventory import Inventory
 from restart.model.request import (
     Ask,
     AwaitBoot,
     AwaitOff,
+    PowerOff,
     Read,
     ReadPower,
     ReadUnits,
+    Reboot,
     Release,
     Request,
     RestartUnits,
@@ -68,7 +70,8 @@ class LiveWorld:
 
     `clock` gives seconds since the run's start. `words` is asked about once a second from `wait`, in the caller's thread;
     `lease_lost` is asked as often, and by workers before each act that changes a host: once it gives a reason, nothing
-    changes a host any more. `withheld` is asked by workers at the same point: why this act is not begun, a stop flag; None: it may be.
+    changes a host any more. `withheld` is asked by workers at the same point: why this act is not begun, a stop flag; None: it may be. A host whose claim
+    shows `own_boot_id` is the controller itself, whatever it is called: it is neither restarted nor switched off (empty: it may be).
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class LiveWorld:
         words: Callable[[], Sequence[Word]] = tuple,
         lease_lost: Callable[[], str | None] = lambda: None,
         withheld: Callable[[Request], str | None] = lambda request: None,
+        own_boot_id: str = "",
         powers: Mapping[str, Power] = MappingProxyType({}),
         ssh: hosts.Ssh | None = None,
         poll_s: float = hosts.POLL_S,
@@ -92,6 +96,8 @@ class LiveWorld:
         self._words = words
         self._lease_lost = lease_lost
         self._withheld = withheld
+        self._own_boot_id = own_boot_id
+        self._own: set[str] = set()
         self._heard: queue.SimpleQueue[tuple[str, Answer] | _Said] = queue.SimpleQueue()
         self._ready: deque[Event] = deque()
         self._in_flight: dict[str, tuple[Request, float]] = {}
@@ -154,7 +160,22 @@ class LiveWorld:
             why = self._withheld(request)
             if why is not None:
                 return Withheld(why=why)
-        return self._hosts.carry_out(request, self._closing)
+            if (spared := self._spares(request)) is not None:
+                return spared
+        answer = self._hosts.carry_out(request, self._closing)
+        if isinstance(answer, Claimed) and answer.boot_id == self._own_boot_id:
+            self._own.add(request.host or "")
+        return answer
+
+    def _spares(self, request: Request) -> Answer | None:
+        """The answer to what would take down the machine that this runs on; None: it is another."""
+        is_boot = isinstance(request, Reboot | PowerOff) and request.boot_id == self._own_boot_id != ""
+        if not is_boot and not (isinstance(request, Reboot | PowerOff | SwitchPower) and request.host in self._own):
+            return None
+        why = "its boot id is that of the machine this runs on; --include-controller restarts it, last of all"
+        if isinstance(request, SwitchPower):
+            return NoAnswer(reason="refused", detail=f"not done: {why}")
+        return RebootDeclined(reason="controller", detail=why)
 
     def _listen(self) -> None:
         """About once a second: words from outside, the lease, and requests that nobody answers."""

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from restart.model.answer import NoAnswer, Released, StepRan
+from restart.model.answer import Claimed, NoAnswer, RebootDeclined, Released, StepRan, Withheld
 from restart.model.event import Answered, Event, LeaseLost, Woke, Word
 from restart.model.inventory import Host, Inventory
 from restart.model.question import Shell, ShellReply
-from restart.model.request import AwaitBoot, Reboot, Release, RunStep
+from restart.model.request import AwaitBoot, Claim, PowerOff, Reboot, Release, RunStep, SwitchPower
 from restart.runner import live
 from restart.runner.drive import RunClock
 from restart.runner.live import Identity, LiveWorld
@@ -217,3 +217,30 @@ def test_events_come_in_the_order_of_time(make: Make) -> None:
         world.begin(step(f"s{n}"))
     events: Sequence[Event] = [world.wait(None) for _ in range(20)]
     assert [event.at_s for event in events] == sorted(event.at_s for event in events)
+
+
+def test_an_act_under_a_stop_flag_is_withheld_and_nothing_is_sent(make: Make) -> None:
+    world, ssh = make(withheld=lambda request: "a stop flag stands" if isinstance(request, RunStep) else None)
+    world.begin(step())
+    world.begin(Release(id="r1", host="a"))
+    found = answers(world, 2)
+    assert found["s1"] == Withheld(why="a stop flag stands")
+    assert [shell.command for shell in ssh.sent] != ["true"]
+    assert len(ssh.sent) == 1
+
+
+def test_the_machine_that_this_runs_on_is_never_restarted_whatever_it_is_called(make: Make) -> None:
+    def claimed(shell: Shell) -> ShellReply:
+        return ShellReply(exit_status=0, stdout=f"restart-claim 1 taken boot={BOOT} uptime=100.0\n", stderr="")
+
+    world, ssh = make(claimed, own_boot_id=BOOT)
+    world.begin(Reboot(id="r1", host="a", boot_id=BOOT, not_after_uptime_s=1e9))
+    world.begin(PowerOff(id="r2", host="a", boot_id=BOOT, not_after_uptime_s=1e9))
+    found = answers(world, 2)
+    assert all(isinstance(answer, RebootDeclined) and answer.reason == "controller" for answer in found.values())
+    assert "--include-controller" in found["r1"].detail
+    assert ssh.sent == []
+    world.begin(Claim(id="c1", host="a", hold_s=60.0))
+    assert isinstance(answers(world, 1)["c1"], Claimed)
+    world.begin(SwitchPower(id="p1", host="a", reset="cycle", within_s=60.0))
+    assert "not done" in answers(world, 1)["p1"].detail

@@ -198,7 +198,7 @@ def on_the_path(inventory: Inventory) -> frozenset[str]:
         seen_through |= {check.service for check in (*service.ready, *service.gate)}
         if service.path:
             seen_through.add(service.name)
-    found: set[str | None] = {host.name for host in inventory.hosts.values() if host.controller}
+    found: set[str | None] = {host.name for host in inventory.hosts.values() if host.controller or host.on_path}
     for service in inventory.services.values():
         if service.name in seen_through:
             found.update(service.hosts)
