@@ -271,7 +271,7 @@ def test_the_referee_catches_an_engine_that_starts_while_the_question_of_a_watch
 def test_the_referee_catches_a_resume_that_starts_from_scratch(monkeypatch: pytest.MonkeyPatch) -> None:
     case = Case(fleet(DB, APP, policy=fixed()), [Fault(kind="controller_dies", event=60)])
     assert case.play().violations == ()
-    monkeypatch.setattr(stage, "replay", lambda engine, entries, version: ())
+    monkeypatch.setattr("restart.simulator.journal.replay", lambda engine, entries, version: ())
     assert 5 in rules(case.play())
 
 
