@@ -30,12 +30,19 @@ class PlaybookShelf:
     """The playbooks that an inventory names; those that nothing names are not read."""
 
     def __init__(
-        self, folders: Iterable[FilePath], checker: Checker, problems: Problems, host_exists: HostExists
+        self,
+        folders: Iterable[FilePath],
+        checker: Checker,
+        problems: Problems,
+        host_exists: HostExists,
+        given: Mapping[str, Source],
     ) -> None:
+        """`given` stand in the document itself, by name, and go before those in `folders`."""
         self._folders = list(folders)
         self._checker = checker
         self._problems = problems
         self._host_exists = host_exists
+        self._given = given
         self._sources: dict[str, Source] = {}
         self._missing: set[str] = set()
         self.playbooks: dict[str, Playbook] = {}
@@ -45,13 +52,15 @@ class PlaybookShelf:
         if name in self.playbooks:
             return
         file = self._file(name) if name not in self._missing and re.search(NAME, name) else None
-        if file is not None:
-            self.playbooks[name] = self._read(name, file)
+        if name in self._given:
+            self.playbooks[name] = self._read(name, self._given[name], self._given[name].file)
+        elif file is not None:
+            self.playbooks[name] = self._read(name, source_of(file, self._problems), file.name)
         elif name == BUILT_IN.name:
             self.playbooks[name] = BUILT_IN
         else:
             self._missing.add(name)
-            known = sorted({BUILT_IN.name, *self._names()})
+            known = sorted({BUILT_IN.name, *self._given, *self._names()})
             where = f"write {clipped(name)}.yml into {self._folders[0]}/ or {self._folders[-1]}/"
             if not re.search(NAME, name):
                 where = "a playbook is named, without folder and ending"
@@ -85,14 +94,13 @@ class PlaybookShelf:
             if file.suffix in SUFFIXES
         ]
 
-    def _read(self, name: str, file: FilePath) -> Playbook:
-        source = source_of(file, self._problems)
+    def _read(self, name: str, source: Source | None, file: str) -> Playbook:
         if source is None or not self._checker(source.root, (), Report(self._problems, source)):
             return Playbook(name=name)
         self._sources[name] = source
         root = source.root
         if root.get("name", name) != name:
-            what = f"the playbook {clipped(root['name'])} is in the file {file.name}"
+            what = f"the playbook {clipped(root['name'])} is in the file {file}"
             self._problems.at(source, ("name",), what, f"write name: {name}, or rename the file")
         if not any(root.get(ladder) for ladder in _LADDERS):
             self._problems.at(source, (), "no ladder: it does nothing", "write restart:, start: or stop:")

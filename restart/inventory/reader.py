@@ -43,9 +43,14 @@ def read(
     return _read(paths, gates, powers, cycles_are_problems=cycles_are_problems, block=None)
 
 
-def read_block(source: Source, file: FilePath, gates: Mapping[str, Gate]) -> Inventory:
-    """The inventory that is a part of another document: `source` holds that part of `file`. Raises as `read` does."""
-    return _read([file], gates, NO_SHELF, cycles_are_problems=False, block=source)
+def read_block(
+    source: Source, file: FilePath, gates: Mapping[str, Gate], playbooks: Mapping[str, Source] | None = None
+) -> Inventory:
+    """The inventory that is a part of another document: `source` holds that part of `file`, `playbooks` those in it, by name.
+
+    Raises as `read` does.
+    """
+    return _read([file], gates, NO_SHELF, cycles_are_problems=False, block=source, playbooks=playbooks)
 
 
 def _read(
@@ -55,11 +60,12 @@ def _read(
     *,
     cycles_are_problems: bool,
     block: Source | None,
+    playbooks: Mapping[str, Source] | None = None,
 ) -> Inventory:
     problems = Problems()
     try:
         with _no_garbage_collection():
-            inventory = _Reading(paths, gates, powers, problems, block).inventory(
+            inventory = _Reading(paths, gates, powers, problems, block, playbooks or {}).inventory(
                 cycles_are_problems=cycles_are_problems
             )
     except EnoughProblems:
@@ -105,8 +111,10 @@ class _Reading:
         powers: Mapping[str, Power],
         problems: Problems,
         block: Source | None,
+        playbooks: Mapping[str, Source],
     ) -> None:
         self._problems = problems
+        self._own_playbooks = playbooks
         self._gates = gates
         self._definitions = definitions(gates, powers)
         self._folders = playbook_folders(paths)
@@ -212,7 +220,7 @@ class _Reading:
 
     def _playbooks(self, default: str, default_at: Source | None, checks: CheckReader) -> PlaybookShelf:
         checker = compiled({"$ref": "#/$defs/playbook", "$defs": self._definitions})
-        shelf = PlaybookShelf(self._folders, checker, self._problems, self._services.host_exists)
+        shelf = PlaybookShelf(self._folders, checker, self._problems, self._services.host_exists, self._own_playbooks)
         fallback: tuple[Source | None, Path] = (default_at, ("defaults", "playbook"))
         if default_at is None and self._sources:
             fallback = (self._sources[0], ())

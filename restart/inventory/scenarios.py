@@ -51,13 +51,23 @@ class Document:
         self._problems.raise_if_any()
 
     def inventory_within(self, key: str, fleet: str) -> Inventory | None:
-        """The inventory that stands under `key`; `fleet` and version 1 are its own where it does not say. None where it is wrong."""
-        block = self.root[key]
-        for own, value in (("version", 1), ("fleet", fleet)):
-            if own not in block:
-                block[own] = value
+        """The inventory that stands under `key`; `fleet` and version 1 are its own where it does not say. None where it is wrong.
+
+        Playbooks that stand under `playbooks` go before those in folders.
+        """
+        source = self._part(self.root[key], version=1, fleet=fleet)
+        playbooks = {
+            name: self._part(block, version=1, name=name) for name, block in self.root.get("playbooks", {}).items()
+        }
+        return self._read(lambda: read_block(source, self.file, self._gates, playbooks))
+
+    def _part(self, block: Block, **own: Any) -> Source:
+        """A part of the document as a document; `own` is what one has to say at its top, where it does not."""
+        for key, value in own.items():
+            if key not in block:
+                block[key] = value
                 block.places += [block.place, block.place]
-        return self._read(lambda: read_block(Source(self._source.file, block), self.file, self._gates))
+        return Source(self._source.file, block)
 
     def inventory_beside(self, key: str) -> Inventory | None:
         """The inventory in the file that `key` names, relative to this one. None where it is wrong."""

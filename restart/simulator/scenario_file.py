@@ -43,6 +43,11 @@ def read_scenario(path: Path, gates: Mapping[str, Gate]) -> Scenario:
     if ("fleet" in root) == ("inventory" in root):
         document.problem((), "a scenario has a fleet, or names an inventory", "write one of fleet and inventory")
         document.raise_if_any()
+    if "inventory" in root and "playbooks" in root:
+        document.problem(
+            ("playbooks",), "the inventory has its own playbooks", "write a fleet, or no playbooks", key=True
+        )
+        document.raise_if_any()
     name = str(root.get("scenario", ""))
     inventory = document.inventory_within("fleet", name) if "fleet" in root else document.inventory_beside("inventory")
     document.raise_if_any()

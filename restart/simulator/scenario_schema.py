@@ -64,6 +64,10 @@ def file_schema() -> dict[str, Any]:
             "horizon": duration("A play that is not over by then makes no progress. Default: 4h", positive=True),
             "fleet": {"$ref": "#/$defs/inventory"},
             "inventory": text("An inventory file, relative to this one, instead of fleet."),
+            "playbooks": _table(
+                "Playbooks of its own, by name, as each would stand in a file; they go before those in playbooks/.",
+                {"description": "A playbook.", "type": "object"},
+            ),
             "mode": choice("Mode of the planned run. Default: rolling", "rolling", "cold-start", "recover", "shutdown"),
             "select": one_or_more("Hosts that are to be restarted. Default: all"),
             "off": one_or_more("Hosts without power at the start."),

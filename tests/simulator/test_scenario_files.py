@@ -131,3 +131,29 @@ def test_the_schema_is_one_that_editors_can_use() -> None:
 def test_every_capability_says_whether_it_is_there() -> None:
     assert CAPABILITIES["rolling"]
     assert {type(there) for there in CAPABILITIES.values()} == {bool}
+
+
+PLAYBOOKS = """\
+playbooks:
+  gently:
+    restart: [{service_restart: {units: [a.service]}}, {reboot: {back_within: 2m}}]
+"""
+
+
+def test_a_scenario_brings_its_own_playbooks(tmp_path: Path) -> None:
+    file = tmp_path / "own.yml"
+    file.write_text(GOOD.replace("web: {hosts: web-*", "web: {playbook: gently, hosts: web-*") + PLAYBOOKS)
+    playbook = read_scenario(file, GATES).inventory.playbooks["gently"]
+    assert [rung.kind for rung in playbook.restart] == ["service_restart", "reboot"]
+    assert playbook.restart[1].back_within_s == 120.0
+
+
+def test_what_is_wrong_with_a_playbook_of_its_own_has_its_place_in_the_scenario(tmp_path: Path) -> None:
+    named = GOOD.replace("web: {hosts: web-*", "web: {playbook: gently, hosts: web-*")
+    (wrong,) = problems(tmp_path, named + PLAYBOOKS.replace("back_within", "back_whithin"))
+    assert wrong.startswith("14:")
+    assert "did you mean back_within?" in wrong
+    (missing,) = problems(tmp_path, named.replace("gently", "gentle") + PLAYBOOKS)
+    assert "there is no playbook gentle (did you mean gently?)" in missing
+    (beside,) = problems(tmp_path, "version: 1\nscenario: other\ninventory: fleet.yml\n" + PLAYBOOKS)
+    assert beside.startswith("4:1: the inventory has its own playbooks")
