@@ -34,7 +34,13 @@ _SHAPES: tuple[Callable[[Any], Any], ...] = (
         metavar="SELECTION",
         help="Only these hosts: names, globs, [1-3] ranges, service:NAME, label:KEY=VALUE; ! before one excludes it.",
     ),
-    click.option("--mode", default="rolling", show_default=True, metavar="MODE", help="How the fleet is restarted."),
+    click.option(
+        "--mode",
+        default="auto",
+        show_default=True,
+        metavar="MODE",
+        help="rolling, recover, cold-start or shutdown; auto chooses by what was seen, and without a look it is rolling.",
+    ),
     click.option(
         "--within",
         metavar="TIME",
@@ -65,5 +71,25 @@ REASON = click.option("--reason", metavar="TEXT", help="Why a rule is overridden
 def shaping(command: Command) -> Command:
     """The options that shape a plan."""
     for option in reversed(_SHAPES):
+        command = option(command)
+    return command
+
+
+_SEEING: tuple[Callable[[Any], Any], ...] = (
+    click.option(
+        "--observation", metavar="FILE", help="Plan on what restart survey --save FILE saw, at most 5 minutes ago."
+    ),
+    click.option("--since", metavar="TIME", help="When the event was, for the survey: 23:41, 45m, or RFC 3339."),
+    click.option(
+        "--only",
+        type=click.Choice(["reboot-required"]),
+        help="Of the selected hosts only those that want a reboot anyway, as a survey saw it: patch night.",
+    ),
+)
+
+
+def seeing(command: Command) -> Command:
+    """The options that bring what was seen of the hosts into a plan."""
+    for option in reversed(_SEEING):
         command = option(command)
     return command

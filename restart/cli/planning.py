@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restart.cli import flagging, rooms
-from restart.cli.options import INVENTORY, REASON, formats, shaping
+from restart.cli.options import INVENTORY, REASON, formats, seeing, shaping
 from restart.cli.rooms import Shape
+from restart.cli.surveying import Seeing, look_for
 from restart.errors import UsageMistake
 
 if TYPE_CHECKING:
@@ -114,13 +115,25 @@ def graph_command(inventory: str | None, output: str | None, form: str) -> None:
 @INVENTORY
 @shaping
 @REASON
+@click.option("--survey", "surveying", is_flag=True, help="Look at every host first, and plan on what is seen.")
+@seeing
 @click.option("--compare-barriers", is_flag=True, help="Print how long each kind of barrier would take, and no plan.")
 @click.option(
     "-o", "--output", metavar="FILE.json", help="Also save the plan, for review and for: restart run FILE.json"
 )
 @formats("text", "json", "markdown")
-def plan_command(inventory: str | None, compare_barriers: bool, output: str | None, form: str, **shape: Any) -> None:
-    """Plan a restart in waves and print it. Touches no host and no network.
+def plan_command(
+    inventory: str | None,
+    surveying: bool,
+    observation: str | None,
+    since: str | None,
+    only: str | None,
+    compare_barriers: bool,
+    output: str | None,
+    form: str,
+    **shape: Any,
+) -> None:
+    """Plan a restart in waves and print it. Touches no host, and without --survey no network.
 
     INVENTORY is a file or a folder, or a saved plan to print again. markdown: a runbook with the manual commands.
     """
@@ -130,7 +143,10 @@ def plan_command(inventory: str | None, compare_barriers: bool, output: str | No
         _compare(path, shaped, form)
         return
     shelf = rooms.gates() if form == "text" or not rooms.is_plan(path) else {}
-    plan = rooms.plan_of(path, shaped, click.get_current_context().obj, shelf)
+    store = click.get_current_context().obj
+    wanted = Seeing(survey=surveying, observation=observation, since=since, only=only)
+    wanted.check(is_plan=rooms.is_plan(path))
+    plan = rooms.plan_of(path, shaped, store, shelf, look_for(wanted, shelf, store, quiet=form != "text"))
     if output:
         if Path(output).suffix != ".json":
             raise UsageMistake(f"a saved plan is named FILE.json, not {output}", remedy=f"-o {output}.json")

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +17,13 @@ from restart.errors import Drift, Refusal, Refused, RestartError, UsageMistake
 
 if TYPE_CHECKING:
     from restart.model.inventory import Inventory
+    from restart.model.observation import Observation
     from restart.model.plan import Duration, Override, Plan
     from restart.model.world import Gate, Power
     from restart.runner.store import Store
+
+    Look = Callable[[Inventory, "Shape"], tuple["Shape", Observation | None]]
+    """What was seen of the inventory's hosts, and the shape that the plan gets for it."""
 
 DEFAULT_NAMES = ("inventory.yml", "inventory.yaml", "inventory")
 
@@ -106,7 +110,7 @@ class Shape:
     """What the command line says about the plan that is to be made."""
 
     limits: tuple[str, ...] = ()
-    mode: str = "rolling"
+    mode: str = "auto"
     within: str | None = None
     barrier: str | None = None
     canaries: int | None = None
@@ -125,10 +129,15 @@ def is_plan(path: Path) -> bool:
     return path.is_file() and path.suffix == ".json"
 
 
-def plan_of(path: Path, shape: Shape, store: str | None, shelf: Mapping[str, Gate] | None = None) -> Plan:
-    """The saved plan at `path`, or a plan made from the inventory there."""
+def plan_of(
+    path: Path, shape: Shape, store: str | None, shelf: Mapping[str, Gate] | None = None, look: Look | None = None
+) -> Plan:
+    """The saved plan at `path`, or a plan made from the inventory there, on what `look` says was seen of it."""
     if not is_plan(path):
-        return make_plan(read_inventory(path, gates() if shelf is None else shelf), shape, store)
+        _known_mode(shape.mode)
+        inventory = read_inventory(path, gates() if shelf is None else shelf)
+        shape, seen = (shape, None) if look is None else look(inventory, shape)
+        return make_plan(inventory, shape, store, seen)
     if shape.overrides:
         raise UsageMistake(
             f"{path} is a saved plan and does exactly what it says: no rule can be overridden at its run",
@@ -142,20 +151,18 @@ def plan_of(path: Path, shape: Shape, store: str | None, shelf: Mapping[str, Gat
     return read_plan(path)
 
 
-def make_plan(inventory: Inventory, shape: Shape, store: str | None) -> Plan:
+def make_plan(inventory: Inventory, shape: Shape, store: str | None, observation: Observation | None = None) -> Plan:
     """A plan of `inventory`. Touches no network; the store only where there is one already."""
     from restart import planner
     from restart.cli import timing
     from restart.runner import whereabouts
 
-    if shape.mode not in planner.MODES:
-        known = " or ".join(f"--mode {mode}" for mode in planner.MODES)
-        raise Refused((Refusal(rule="mode", what=f"mode {shape.mode}: not yet", way_out=f"plan with {known}"),))
+    _known_mode(shape.mode)
     inventory = whereabouts.with_path_found(inventory, whereabouts.here())
     made = planner.make_plan(
         inventory,
         selection=shape.selection,
-        observation=None,
+        observation=observation,
         made_at=made_at(),
         mode=shape.mode,
         durations=durations(inventory.fleet, store),
@@ -192,6 +199,15 @@ def _within_s(shape: Shape) -> float | None:
         return seconds(shape.within)
     except ValueError as error:
         raise UsageMistake(f"--within: {error}", remedy="write a duration such as 12m") from None
+
+
+def _known_mode(mode: str) -> None:
+    """Raises `Refused` where nothing can be planned in `mode`, before any host is looked at for it."""
+    from restart import planner
+
+    if mode not in (*planner.MODES, "auto"):
+        known = " or ".join(f"--mode {name}" for name in planner.MODES)
+        raise Refused((Refusal(rule="mode", what=f"mode {mode}: not yet", way_out=f"plan with {known}"),))
 
 
 def durations(fleet: str, store: str | None) -> Mapping[str, Duration]:

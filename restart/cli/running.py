@@ -8,8 +8,9 @@ import click
 
 from restart.cli import flagging, rooms, timing
 from restart.cli.confirm import Consent, ask
-from restart.cli.options import DRY_RUN, formats, shaping
+from restart.cli.options import DRY_RUN, formats, seeing, shaping
 from restart.cli.rooms import Shape
+from restart.cli.surveying import Seeing, look_for
 from restart.errors import Refused, UsageMistake
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     "--inventory", "inventory_now", metavar="FILE", help="With PLAN.json: end with 8 if FILE has changed since."
 )
 @shaping
+@click.option("--no-survey", is_flag=True, help="Do not look at the hosts first: every host is assumed up.")
+@seeing
 @DRY_RUN
 @formats("text", "jsonl")
 @click.pass_obj
@@ -44,11 +47,15 @@ def run_command(
     yes_paths: tuple[str, ...],
     until_wave: int | None,
     inventory_now: str | None,
+    no_survey: bool,
+    observation: str | None,
+    since: str | None,
+    only: str | None,
     dry_run: bool,
     form: str,
     **shape: Any,
 ) -> int:
-    """Restart the fleet in waves: from an inventory, or exactly as a saved plan says.
+    """Restart the fleet in waves: from an inventory, which is surveyed first, or exactly as a saved plan says.
 
     Ctrl-C once: what is in flight ends, nothing new starts. Twice: let go at once. Either way: restart resume.
     """
@@ -58,7 +65,11 @@ def run_command(
             "a run wants a reason, for the journal and for who comes after you", remedy="--reason 'TEXT'"
         )
     shelf = rooms.gates()
-    plan = rooms.plan_of(path, Shape(**shape, reason=reason), store, shelf)
+    surveys = not (no_survey or observation or rooms.is_plan(path))
+    wanted = Seeing(survey=surveys, observation=observation, since=since, only=only)
+    wanted.check(is_plan=rooms.is_plan(path))
+    look = look_for(wanted, shelf, store, quiet=form != "text")
+    plan = rooms.plan_of(path, Shape(**shape, reason=reason), store, shelf, look)
     if inventory_now is not None:
         rooms.same_inventory(plan, rooms.inventory_path(inventory_now), shelf)
     check(plan, until_wave)

@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ import click
 
 from restart.cli import rooms
 from restart.cli.options import INVENTORY, formats
-from restart.errors import UsageMistake
+from restart.errors import Refusal, Refused, UsageMistake
+from restart.reports.prose import listed
 
 if TYPE_CHECKING:
     from restart.model.inventory import Inventory
@@ -99,6 +101,66 @@ def survey(
     if since is None:
         since = _confirmed(event_of(looked), quiet=quiet)
     return looked, observation_of(inventory, looked, since)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seeing:
+    """What the command line says about what is to be planned on: a survey now, or the file of one; whom of it, since when."""
+
+    survey: bool = False
+    observation: str | None = None
+    since: str | None = None
+    only: str | None = None
+
+    def check(self, *, is_plan: bool) -> None:
+        """Raises `UsageMistake` for what cannot be meant together."""
+        if is_plan and (self.survey or self.observation or self.since or self.only):
+            what = "a saved plan holds what it was made on: --survey, --observation, --since and --only no longer change it"
+            raise UsageMistake(what, remedy="make a new plan from the inventory with them")
+        if self.survey and self.observation:
+            raise UsageMistake("--survey looks now, --observation takes what was seen", remedy="take one of them")
+        if self.since is not None and not self.survey:
+            raise UsageMistake("--since is for a survey", remedy="add --survey, or say it to restart survey")
+        if self.only is not None and not (self.survey or self.observation):
+            raise UsageMistake(
+                f"--only {self.only} plans on what was seen", remedy="add --survey or --observation FILE"
+            )
+
+
+def look_for(seeing: Seeing, shelf: Mapping[str, Gate], store: str | None, *, quiet: bool) -> rooms.Look:
+    """How a plan gets what was seen: it surveys, reads the file, or neither."""
+
+    def look(inventory: Inventory, shape: rooms.Shape) -> tuple[rooms.Shape, Observation | None]:
+        from restart.survey import file
+
+        if seeing.observation is not None:
+            observation = file.load(Path(seeing.observation))
+            file.must_fit(observation, inventory, time.time())
+        elif seeing.survey:
+            told = None if seeing.since is None else told_moment(seeing.since, time.time())
+            # All hosts, whatever the selection is: those outside it count for budgets and providers.
+            _, observation = survey(inventory, shelf, None, told, quiet=quiet)
+            file.save(newest_path(store, inventory.fleet), observation)
+        else:
+            return shape, None
+        return (shape if seeing.only is None else _wanting(inventory, shape, observation)), observation
+
+    return look
+
+
+def _wanting(inventory: Inventory, shape: rooms.Shape, observation: Observation) -> rooms.Shape:
+    """`shape` with only those of its hosts that want a reboot. Raises `Refused` where none does."""
+    hosts = selected(inventory, shape.selection)
+    known = {host: seen.reboot_required for host, seen in observation.hosts.items()}
+    wanting = tuple(host for host in hosts if known.get(host))
+    silent = [host for host in hosts if known.get(host) is None]
+    if silent:
+        text = f"{len(silent)} of {len(hosts)} hosts do not tell whether they want a reboot, and are left out: {listed(silent)}"
+        click.echo(text, err=True)
+    if not wanting:
+        what = f"none of {len(hosts)} hosts is known to want a reboot"
+        raise Refused((Refusal(rule="only", what=what, way_out="plan without --only to restart them all the same"),))
+    return replace(shape, limits=wanting)
 
 
 def selected(inventory: Inventory, selection: Sequence[str] | None) -> tuple[str, ...]:

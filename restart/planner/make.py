@@ -11,7 +11,8 @@ from restart.errors import Refused, UsageMistake
 from restart.model.inventory import Inventory
 from restart.model.observation import Observation
 from restart.model.plan import Duration, Estimate, Move, Override, Plan, Wave
-from restart.planner import refusals
+from restart.planner import recover, refusals
+from restart.planner.auto import choose_mode
 from restart.planner.books import playbook_name, playbook_names
 from restart.planner.bound import critical_path, lower_bound
 from restart.planner.cold import cold_plan
@@ -30,7 +31,7 @@ from restart.planner.overdrawn import overdrawn
 from restart.planner.overridden import overridden
 from restart.planner.powerless import powerless
 from restart.planner.reasons import Reasons
-from restart.planner.scope import Scope, draw_scope
+from restart.planner.scope import Scope, chosen_hosts, draw_scope
 from restart.planner.shutdown import shutdown_plan
 from restart.planner.timeline import Pieces, Timeline
 from restart.planner.timing import time_plan
@@ -38,8 +39,8 @@ from restart.planner.waves import pack
 from restart.rules.waived import Waived
 
 BARRIERS = ("fleet", "service")
-MODES = ("rolling", "cold-start", "shutdown")
-"""The modes that can be planned."""
+MODES = ("rolling", "recover", "cold-start", "shutdown")
+"""The modes that can be planned; `auto` chooses one of the first three."""
 
 
 def make_plan(
@@ -56,7 +57,7 @@ def make_plan(
     overrides: Sequence[Override] = (),
     within_s: float | None = None,
 ) -> Plan:
-    """The plan for `inventory` in `mode` (one of `MODES`), in as few waves as possible: every selected host restarted once, or started.
+    """The plan for `inventory` in `mode` (one of `MODES`, or `auto`), in as few waves as possible: every selected host restarted once, or started.
 
     `selection` holds terms as `restart.rules.names.select` reads them (None: the whole fleet), `durations` what history
     says of hosts, `barrier` and `canaries` stand in for the policy's, `overrides` are rules to let go by name. Same arguments, same plan, `made_at` apart. Raises
@@ -65,22 +66,38 @@ def make_plan(
     with _no_garbage_collection():
         inventory = _with_options(inventory, barrier, canaries)
         overrides = overridden(inventory, overrides)
+        chosen: str | None = None
+        if mode == "auto":
+            mode, chosen = choose_mode(chosen_hosts(inventory, selection), observation)
         if mode == "cold-start":
-            return cold_plan(
+            return _said(chosen, cold_plan(
                 inventory, selection=selection, observation=observation, made_at=made_at, durations=durations or {},
                 include_controller=include_controller, overrides=overrides,
-            )  # fmt: skip
+            ))  # fmt: skip
         if mode == "shutdown":
             return shutdown_plan(
                 inventory, selection=selection, observation=observation, made_at=made_at,
                 include_controller=include_controller, overrides=overrides, within_s=within_s,
             )  # fmt: skip
-        if mode != "rolling":
+        if mode not in MODES:
             raise UsageMistake(f"no mode {mode!r}", remedy=f"one of {', '.join(MODES)}")
-        scope = _checked_scope(inventory, selection, observation, include_controller, overrides)
-        return _planned(
+        if mode == "recover":
+            if observation is None:
+                way_out = "add --survey, or --observation FILE from restart survey --save"
+                raise UsageMistake("mode recover plans on what was seen", remedy=way_out)
+            inventory = recover.paced(inventory)
+        scope = _checked_scope(inventory, selection, observation, include_controller, overrides, mode)
+        plan = _planned(
             scope, selection or (), observation, durations or {}, tuple(overrides), include_controller, made_at
         )
+        if mode == "recover" and observation is not None:
+            plan = recover.told(plan, observation)
+        return sealed(_said(chosen, plan))
+
+
+def _said(chosen: str | None, plan: Plan) -> Plan:
+    """`plan` with why its mode was chosen, where somebody else than the operator chose it."""
+    return plan if chosen is None else sealed(replace(plan, notes=(chosen, *plan.notes)))
 
 
 @contextmanager
@@ -101,6 +118,7 @@ def _checked_scope(
     observation: Observation | None,
     include_controller: bool,
     overrides: Sequence[Override],
+    mode: str,
 ) -> Scope:
     """The scope of the plan. Raises `Refused` with all that speaks against it."""
     waived = Waived(override.rule for override in overrides)
@@ -112,7 +130,10 @@ def _checked_scope(
         include_controller=include_controller,
         order=order,
         waived=waived,
+        recovering=mode == "recover",
     )
+    if mode == "recover" and observation is not None:
+        scope = recover.narrowed(scope, observation)
     wrong = (
         *wrong,
         *refusals.cycles(order),
@@ -143,28 +164,26 @@ def _planned(
     pieces, fleet, doors, reasons = _lay_out(scope, {host: held.value_s for host, held in expected.items()}, booted_s)
     timeline = time_plan(pieces, inventory.policy.barrier)
     bound = lower_bound(fleet, doors, pieces)
-    return sealed(
-        Plan(
-            fleet=inventory.fleet,
-            mode="rolling",
-            inventory=inventory,
-            inventory_digest="",
-            selection=selection,
-            waves=_waves(pieces, timeline, reasons),
-            impact=impact(scope, timeline),
-            estimate=Estimate(
-                makespan_s=timeline.makespan_ms / 1000,
-                lower_bound_s=bound.at_least_ms / 1000,
-                critical_path=critical_path(timeline),
-            ),
-            left_alone=scope.left_alone,
-            durations=expected,
-            observation=observation,
-            notes=notes(fleet, doors, pieces, timeline, bound, surveyed=observation is not None),
-            overrides=overrides,
-            include_controller=include_controller,
-            made_at=made_at,
-        )
+    return Plan(
+        fleet=inventory.fleet,
+        mode="rolling",
+        inventory=inventory,
+        inventory_digest="",
+        selection=selection,
+        waves=_waves(pieces, timeline, reasons),
+        impact=impact(scope, timeline),
+        estimate=Estimate(
+            makespan_s=timeline.makespan_ms / 1000,
+            lower_bound_s=bound.at_least_ms / 1000,
+            critical_path=critical_path(timeline),
+        ),
+        left_alone=scope.left_alone,
+        durations=expected,
+        observation=observation,
+        notes=notes(fleet, doors, pieces, timeline, bound, surveyed=observation is not None),
+        overrides=overrides,
+        include_controller=include_controller,
+        made_at=made_at,
     )
 
 

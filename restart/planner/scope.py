@@ -15,6 +15,7 @@ from restart.rules.budgets import may_be_down
 from restart.rules.named import budget_rule
 from restart.rules.names import expand, select
 from restart.rules.path import path_hosts
+from restart.rules.recovery import is_sick, state_of
 from restart.rules.waived import NOTHING_WAIVED, Waived
 
 
@@ -70,11 +71,15 @@ def draw_scope(
     include_controller: bool,
     order: Order,
     waived: Waived = NOTHING_WAIVED,
+    recovering: bool = False,
 ) -> tuple[Scope, tuple[Refusal, ...]]:
-    """The scope, and what is wrong with it. Raises `UsageMistake` where the selection matches nothing."""
+    """The scope, and what is wrong with it. Raises `UsageMistake` where the selection matches nothing.
+
+    `recovering`: silent hosts that are no longer waited for are as sick as those that a FAIL proves so.
+    """
     carried = services_of(inventory)
     refusals: list[Refusal] = []
-    chosen = list(inventory.hosts) if selection is None else _selected(inventory, selection)
+    chosen = chosen_hosts(inventory, selection)
     added = _restarted_along(inventory, order, chosen)
     wanted = set(chosen) | set(added)
     path = path_hosts(inventory)
@@ -98,7 +103,7 @@ def draw_scope(
             ", ".join(alone.host for alone in left_alone) + " is left alone" if left_alone else "the fleet has no host"
         )
         refusals.append(Refusal(rule="scope", what=what, way_out="select other hosts with --limit"))
-    down, sick = _seen_down(inventory, carried, observation)
+    down, sick = _seen_down(inventory, carried, observation, recovering)
     scope = Scope(
         inventory=inventory,
         order=order,
@@ -120,7 +125,7 @@ def scope_of(plan: Plan, order: Order) -> Scope:
     inventory = plan.inventory
     carried = services_of(inventory)
     wanted = {move.host for wave in plan.waves for move in wave.moves}
-    down, sick = _seen_down(inventory, carried, plan.observation)
+    down, sick = _seen_down(inventory, carried, plan.observation, plan.mode == "recover")
     return Scope(
         inventory=inventory,
         order=order,
@@ -136,7 +141,10 @@ def scope_of(plan: Plan, order: Order) -> Scope:
     )
 
 
-def _selected(inventory: Inventory, selection: tuple[str, ...]) -> list[str]:
+def chosen_hosts(inventory: Inventory, selection: tuple[str, ...] | None) -> list[str]:
+    """The hosts that `selection` names (None: all), in inventory order. Raises `UsageMistake` where it names none."""
+    if selection is None:
+        return list(inventory.hosts)
     members = {service.name: service.hosts for service in inventory.services.values()}
     try:
         return list(select(selection, inventory.hosts, members))
@@ -172,7 +180,7 @@ def _restarted_along(inventory: Inventory, order: Order, chosen: list[str]) -> d
 
 
 def _seen_down(
-    inventory: Inventory, carried: Mapping[str, tuple[str, ...]], observation: Observation | None
+    inventory: Inventory, carried: Mapping[str, tuple[str, ...]], observation: Observation | None, recovering: bool
 ) -> tuple[dict[str, frozenset[str]], dict[str, frozenset[str]]]:
     """Members that were seen and are not PASS, and those of them that FAIL, by service.
 
@@ -185,7 +193,7 @@ def _seen_down(
             verdict = seen.ready.get(service, Verdict.PASS)
             if verdict is not Verdict.PASS:
                 down.setdefault(service, set()).add(host)
-            if verdict is Verdict.FAIL:
+            if verdict is Verdict.FAIL or (recovering and is_sick(verdict, state_of(seen))):
                 sick.setdefault(service, set()).add(host)
     return (
         {name: frozenset(hosts) for name, hosts in down.items()},

@@ -333,7 +333,9 @@ class _Play:
         return active
 
     def _end_ms(self) -> int:
-        """The run ends when the gates asked after the last moves have held."""
+        """The run ends when the gates asked after the last moves have held; a recovery may have none."""
+        if not self._pieces.waves:
+            return 0
         if self._by_service:
             held_s = self._pieces.guards.held_s
             return max(

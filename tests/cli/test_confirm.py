@@ -99,7 +99,18 @@ def test_the_number_of_hosts_counts_only_the_waves_that_are_run(plan: Plan) -> N
 
 def test_on_a_real_terminal_a_wrong_number_ends_with_4(shop: Path) -> None:
     master, slave = os.openpty()
-    command = [sys.executable, "-m", "restart", "run", "shop.yml", "--reason", "x", "--limit", "db-*,web-*"]
+    command = [
+        sys.executable,
+        "-m",
+        "restart",
+        "run",
+        "shop.yml",
+        "--no-survey",
+        "--reason",
+        "x",
+        "--limit",
+        "db-*,web-*",
+    ]
     env = {**os.environ, "TERM": "dumb"}
     try:
         with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=env) as process:

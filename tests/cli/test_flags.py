@@ -11,7 +11,7 @@ import pytest
 from tests.cli.conftest import Said
 
 Restart = Callable[..., Said]
-RUN = ("run", "shop.yml", "--reason", "patch", "--yes-hosts", "10", "--yes-path", "gate-1")
+RUN = ("run", "shop.yml", "--reason", "patch", "--yes-hosts", "10", "--yes-path", "gate-1", "--no-survey")
 
 
 def test_a_run_is_refused_by_name_while_a_flag_stands(restart: Restart, shop: Path) -> None:

@@ -310,7 +310,7 @@ def test_a_host_that_is_not_well_halts_the_run_until_it_is_mended(
     question = {"run": f"test -e {well}", "on": "controller", "healthy_for": "100ms", "every": "100ms", "within": "1s"}
     data["services"]["db"]["ready"] = [{"command": question}]
     Path(inventory).write_text(json.dumps(data), encoding="utf-8")
-    halted = restart("run", inventory, *RUN)
+    halted = restart("run", inventory, *RUN, "--no-survey")
     assert halted.code == 5, halted.out
     assert "HALTED" in halted.out
     assert "db-1: quarantined" in halted.out

@@ -77,3 +77,54 @@ def test_a_time_is_said_in_three_ways() -> None:
 def test_what_is_no_time_is_a_mistake(text: str) -> None:
     with pytest.raises(UsageMistake):
         told_moment(text, NOW)
+
+
+def test_a_plan_on_what_was_seen_leaves_alone_what_is_well_and_says_what_it_chose(
+    restart: Restart, dark: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    restart("survey", str(dark), "--since", "1h", "--save", "seen.json")
+    said = restart("plan", str(dark), "--observation", "seen.json", "--format", "json")
+    plan = json.loads(said.out)
+    assert plan["mode"] == "cold-start"
+    assert "none of the 1 selected hosts is up" in plan["notes"][0]
+    recovered = json.loads(
+        restart("plan", str(dark), "--survey", "--since", "1h", "--mode", "recover", "--format", "json").out
+    )
+    assert (recovered["mode"], recovered["waves"][0]["moves"][0]["host"]) == ("recover", "a")
+    assert recovered["observation_digest"].startswith("sha256:")
+
+
+def test_without_the_events_time_a_silent_host_is_left_alone(restart: Restart, dark: Path) -> None:
+    said = restart("plan", str(dark), "--survey", "--mode", "recover")
+    assert said.code == 0
+    assert "unknown, so not touched" in said.out
+    ran = restart("run", str(dark), "--mode", "recover", "--reason", "night", "--yes")
+    assert (ran.code, "Nothing to restart" in ran.out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("plan", "dark.yml", "--survey", "--observation", "x.json"),
+        ("plan", "dark.yml", "--since", "1h"),
+        ("plan", "dark.yml", "--only", "reboot-required"),
+        ("plan", "dark.yml", "--mode", "recover"),
+        ("run", "dark.yml", "--reason", "x", "--no-survey", "--since", "1h"),
+    ],
+)
+def test_what_cannot_be_meant_together_is_a_mistake(restart: Restart, dark: Path, arguments: tuple[str, ...]) -> None:
+    assert restart(*arguments).code == 2
+
+
+def test_nobody_who_wants_a_reboot_is_a_refusal(restart: Restart, dark: Path) -> None:
+    said = restart("plan", str(dark), "--survey", "--only", "reboot-required")
+    assert said.code == 4
+    assert "1 of 1 hosts do not tell whether they want a reboot" in said.err
+
+
+def test_an_old_observation_is_drift(restart: Restart, dark: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    restart("survey", str(dark), "--save", "seen.json")
+    monkeypatch.setattr("time.time", lambda: 2e9)
+    said = restart("plan", str(dark), "--observation", "seen.json")
+    assert (said.code, "look again" in said.err) == (8, True)

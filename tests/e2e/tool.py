@@ -140,9 +140,13 @@ class Tool:
             check=False,
         )
 
-    def run(self, inventory: Path, *more: str, hosts: int) -> Run:
-        """`restart run INVENTORY`, with all questions answered; `hosts` is the number that the plan restarts."""
+    def run(self, inventory: Path, *more: str, hosts: int, survey: bool = False) -> Run:
+        """`restart run INVENTORY`, with all questions answered; `hosts` is the number that the plan restarts.
+
+        Without `survey` nobody looks first: every host is assumed up, and the plan is rolling.
+        """
         words = ["--reason", "end-to-end test", "--yes", "--yes-hosts", str(hosts), "--format", "jsonl"]
+        words += [] if survey or inventory.suffix == ".json" else ["--no-survey"]
         return self._start("run", str(inventory), *words, *more)
 
     def resume(self, run: str) -> Run:

@@ -41,10 +41,13 @@ def observation(written: dict[str, dict[str, Any]] | None, inventory: Inventory)
     seen = {}
     for host in inventory.hosts:
         entry = dict(written.get(host, {}))
-        uptime_s, power = entry.pop("uptime_s", None), entry.pop("power", None)
+        uptime_s = entry.pop("uptime_s", None)
+        told = {
+            name: entry.pop(name) for name in ("state", "why", "power", "boot_id", "returning_until") if name in entry
+        }
         verdicts = {name: Verdict.PASS for name, service in inventory.services.items() if host in service.hosts}
         verdicts.update({name: Verdict(verdict) for name, verdict in entry.items()})
-        seen[host] = HostSeen(ready=verdicts, uptime_s=None if uptime_s is None else float(uptime_s), power=power)
+        seen[host] = HostSeen(ready=verdicts, uptime_s=None if uptime_s is None else float(uptime_s), **told)
     return Observation(at=AT, hosts=seen)
 
 
@@ -79,6 +82,14 @@ def compare(plan: Plan, expected: dict[str, Any]) -> None:
         assert moves[host].start_s == start_s, host
     for host, why in expected.get("why", {}).items():
         assert why in moves[host].why
+    if "mode" in expected:
+        assert plan.mode == expected["mode"]
+    for host, act in expected.get("acts", {}).items():
+        assert moves[host].act == act, host
+    if "conditional" in expected:
+        assert {host: move.returning_until_s for host, move in moves.items() if move.conditional} == expected[
+            "conditional"
+        ]
     if "canaries" in expected:
         assert [host for host, move in moves.items() if move.canary] == expected["canaries"]
     if "started" in expected:  # at which second how many moves start
