@@ -64,7 +64,7 @@ class Checking:
         state.look_s = inf
         if now_s >= state.check_until_s and not all(streaks.passing() for streaks in state.streaks.values()):
             state.why = f"not ready within {self._within_s(state):g}s: {state.why or 'checks did not hold'}"
-            self._ladder.rung_failed(state)
+            (self._ladder.not_well if state.by_itself else self._ladder.rung_failed)(state)
             return
         for service, streaks in state.streaks.items():
             if service not in state.asking and now_s >= state.next_s.get(service, 0.0):
@@ -133,7 +133,13 @@ class Checking:
 
     def _checks(self, state: MoveState, service: str | None) -> tuple[Check, ...]:
         checks = asked_after(self._inventory, service)
-        if state.still_up or state.move.act == "start" or rung_of(state).kind == "service_restart":
+        if (
+            state.still_up
+            or state.by_itself
+            or not state.boot_id
+            or state.move.act == "start"
+            or rung_of(state).kind == "service_restart"
+        ):
             return asked_before(checks)
         return tuple(
             replace(check, params={**check.params, "was": state.boot_id}) if check.kind == "boot" else check

@@ -15,7 +15,9 @@ A run first claims its hosts, then lets moves begin wave by wave as `restart.eng
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from math import inf
+from typing import Any
 
 from restart.engine import facts
 from restart.engine.acting import Acting
@@ -32,6 +34,7 @@ from restart.engine.overrides import Overrides, waived_by
 from restart.engine.pace import Pace
 from restart.engine.parking import Parking
 from restart.engine.readiness import Readiness
+from restart.engine.recovery import RecoverStarts, Recovery
 from restart.engine.roles import Roles
 from restart.engine.silent import Silent
 from restart.engine.slots import Slots
@@ -107,7 +110,9 @@ class Engine:
         self._windows = Windows(plan, self._outbox, stir)
         self._silent = Silent(lambda: self._outbox.now_s)
         self._roles = Roles(inventory, self.states, self._outbox, self._readiness, stir)
-        self._starts = (ColdStarts if self._cold else Starts)(
+        self._recovery = Recovery(plan)
+        recovering = partial(RecoverStarts, recovery=self._recovery)
+        self._starts = (ColdStarts if self._cold else recovering if plan.mode == "recover" else Starts)(
             inventory, self.states,
             readiness=self._readiness, guards=self._guards, slots=self._slots, pace=self._pace, flags=self._flags,
             windows=self._windows, roles=self._roles, silent=self._silent,
@@ -117,7 +122,7 @@ class Engine:
         self._moving = Moving(
             inventory, self.states, self._outbox, self._claims,
             noted=self._readiness.note, reached=self._reached, starting=self._starting, closed=self._is_closed,
-            slots=self._starts.take_slots, withheld=self._forbids, silent=self._silent,
+            slots=self._starts.take_slots, withheld=self._forbids, silent=self._silent, recovery=self._recovery,
         )  # fmt: skip
         self._acting = Acting(
             self.states, self._outbox, starts=self._starts, readiness=self._readiness, moving=self._moving,
@@ -445,9 +450,11 @@ class Engine:
         now_s = self._outbox.now_s
         acted_s = state.began_s if state.acted_s is None else state.acted_s
         booted_s = acted_s if state.booted_s is None else state.booted_s
+        by_itself: dict[str, Any] = {"by_itself": True} if state.by_itself else {}
         self._outbox.tell(
             facts.MOVE_DONE, host=state.host, wave=state.wave,
             took_s=round(now_s - state.began_s, 3), boot_s=round(booted_s - acted_s, 3), ready_s=round(now_s - booted_s, 3),
+            **by_itself,
         )  # fmt: skip
 
     def _gate_failed(self, service: str, why: str) -> None:

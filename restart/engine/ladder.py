@@ -128,6 +128,12 @@ class Ladder:
         state.streaks.clear()
         self.sign(state, Sign.BOOTED)
 
+    def not_well(self, state: MoveState) -> None:
+        """It came back by itself, and its checks did not hold: its move begins after all."""
+        state.by_itself, state.booted_s, state.judged_s = False, None, -inf
+        state.streaks.clear()
+        self.sign(state, Sign.NOT_WELL)
+
     def rung_failed(self, state: MoveState) -> None:
         """The rung at hand did not bring the host back: the next one is for `next` to find."""
         if not state.up_already:  # then no rung was tried

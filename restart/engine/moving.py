@@ -14,6 +14,7 @@ from restart.engine.outbox import Outbox
 from restart.engine.parking import Hold
 from restart.engine.powering import Powering
 from restart.engine.reboots import Reboots
+from restart.engine.recovery import Recovery
 from restart.engine.silent import Silent
 from restart.engine.state import MoveState
 from restart.engine.table import TABLE, Phase, Sign
@@ -55,14 +56,16 @@ class Moving:
         slots: Callable[[MoveState], Hold | None],
         withheld: Callable[[MoveState], str | None],
         silent: Silent,
+        recovery: Recovery,
     ) -> None:
         """`noted` hears each verdict learnt (service, host, verdict, evidence); `reached` each phase that a move enters.
 
         `starting`: nothing has halted or stopped the run. `closed`: a pause or a watch holds it for now. `slots` takes the slots that a rung needs; None: it has them.
-        `withheld`: why nothing may be done to the host now, a stop flag; None: none stands.
+        `withheld`: why nothing may be done to the host now, a stop flag; None: none stands. `recovery`: what was seen before the run.
         """
         self._inventory = inventory
         self._outbox = outbox
+        self._recovery = recovery
         self._claims = claims
         self._reached = reached
         self._silent = silent
@@ -231,6 +234,12 @@ class Moving:
             self._silent.forget(state.host)
             state.boot_id = state.boot_id_now = answer.boot_id
             self._outbox.tell(facts.CLAIMED, host=state.host, boot_id=answer.boot_id, uptime_s=answer.uptime_s)
+            how = None if starting else self._recovery.came_back(state.host, answer.boot_id)
+            if how is not None:
+                state.by_itself, state.booted_s = True, self._outbox.now_s
+                self._outbox.tell(facts.RETURNED, host=state.host, evidence=how, boot_id=answer.boot_id)
+                self.sign(state, Sign.RETURNED)
+                return
             if starting:
                 state.up_already = True
                 self._outbox.tell(
@@ -239,7 +248,9 @@ class Moving:
             self.sign(state, Sign.UP_ALREADY if starting else Sign.CLAIMED)
         elif isinstance(answer, HeldBy):
             self.sign(state, Sign.FOREIGN)
-        elif starting and not (isinstance(answer, NoAnswer) and answer.reason in LETS_NOBODY_IN):
+        elif (starting or self._recovery.is_dark(state.host)) and not (
+            isinstance(answer, NoAnswer) and answer.reason in LETS_NOBODY_IN
+        ):
             self._is_off(state)
         elif starting:
             state.why = f"up already, and lets nobody in: {silence(answer)}"

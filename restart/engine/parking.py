@@ -35,7 +35,7 @@ Topic = tuple[object, ...]
 class Hold:
     """Why a move does not begin: the rule by the name an operator knows, the numbers, and whether only an operator can lift it.
 
-    `waits` says for what: `slot`, `order`, `settle`, `pace`, `ready` (readiness and budgets), `gate`, or `asking` (answers are on their way).
+    `waits` says for what: `slot`, `order`, `settle`, `pace`, `ready` (readiness and budgets), `gate`, `returning` (the host may come back by itself), or `asking` (answers are on their way).
     `queue` and `topics` are as the head of this file says; `until_s`: the run seconds at which it is worth looking again; `gates`: the services whose gates
     it waits for, `services` those whose readiness it looks at.
     """

@@ -55,6 +55,8 @@ class Sign(StrEnum):
     SILENT = "silent"
     TRY_LATER = "try_later"
     UP_ALREADY = "up_already"
+    RETURNED = "returned"
+    NOT_WELL = "not_well"
     DRAINED = "drained"
     STEP_FAILED = "step_failed"
     CALLED_OFF = "called_off"
@@ -103,6 +105,7 @@ TABLE: dict[tuple[Phase, Sign], Phase] = {
     (P.CLAIMING, S.SILENT): P.JUDGING,
     (P.CLAIMING, S.UP_ALREADY): P.CHECKING,
     (P.CLAIMING, S.TRY_LATER): P.WAITING,
+    (P.CLAIMING, S.RETURNED): P.CHECKING,
     (P.DRAINING, S.DRAINED): P.JUDGING,
     (P.DRAINING, S.STEP_FAILED): P.UNDOING,
     (P.DRAINING, S.CALLED_OFF): P.UNDOING,
@@ -162,6 +165,7 @@ TABLE: dict[tuple[Phase, Sign], Phase] = {
     (P.APPROVING, S.APPROVED): P.AWAITING,
     (P.APPROVING, S.BOOTED): P.CHECKING,
     (P.CHECKING, S.HELD): P.CONFIRMING,
+    (P.CHECKING, S.NOT_WELL): P.DRAINING,
     (P.CHECKING, S.RUNG_FAILED): P.CLIMBING,
     (P.CONFIRMING, S.SAME_BOOT): P.UNDRAINING,
     (P.CONFIRMING, S.SHAKEN): P.CHECKING,

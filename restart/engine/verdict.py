@@ -31,6 +31,10 @@ def verdict(states: Mapping[str, MoveState]) -> tuple[str, Exit, str]:
         return "halted", Exit.HALTED, "some moves could not begin"
     if unproved:
         return "ended", Exit.NOT_REBOOTED, f"not restarted: {_names(unproved)}"
+    alone = sum(state.by_itself for state in states.values())
+    if alone:
+        told = f"{len(states) - alone} restarted, {alone} came back by themselves"
+        return "done", Exit.DONE, f"all {len(states)} hosts are well: {told}"
     acts = {state.move.act for state in states.values()}
     return "done", Exit.DONE, f"all {len(states)} hosts {'started' if acts == {'start'} else 'restarted'}"
 

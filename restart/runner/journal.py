@@ -111,7 +111,8 @@ class Journal:
             text = json.dumps(body, separators=(",", ":"), allow_nan=False)
             total = _sum(total, self._run, seq, at, name, text)
             execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", (self._run, seq, at, name, text, total))
-            if name == names.MOVE_DONE:
+            # A host that came back by itself says nothing of how long a restart takes.
+            if name == names.MOVE_DONE and not body.get("data", {}).get("by_itself"):
                 _keep_sample(execute, self._run, at, body)
         execute("UPDATE run SET rows = ? WHERE id = ?", (seq, self._run))
         return seq, total

@@ -36,10 +36,10 @@ def test_a_plan_is_made_and_says_which_flags_stand(restart: Restart, shop: Path)
 
 def test_a_flag_on_every_service_of_the_plan_refuses_and_on_one_of_them_does_not(restart: Restart, shop: Path) -> None:
     restart("stop", "--service", "web", "--reason", "index rebuild")
-    only_web = restart(*RUN[:4], "--limit", "service:web", "--yes-hosts", "6")
+    only_web = restart(*RUN[:4], "--no-survey", "--limit", "service:web", "--yes-hosts", "6")
     assert only_web.code == 4
     assert "service web of every fleet" in only_web.err
-    both = restart(*RUN[:4], "--limit", "service:web,service:db", "--yes-hosts", "1")
+    both = restart(*RUN[:4], "--no-survey", "--limit", "service:web,service:db", "--yes-hosts", "1")
     assert "index rebuild" in both.err
     assert "--yes-hosts says 1" in both.err, "the flag is told, and what refuses is the wrong number"
 

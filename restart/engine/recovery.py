@@ -1,0 +1,84 @@
+"""What was seen before the run, held against what is found: who came back by itself, who is dark (design: rule 17).
+
+Just before its first act every host is looked at anew. One that is in another boot than was seen, or answers though it was silent, came
+back by itself: its checks are asked, and where they hold it is done without having been touched. Where they do not, its move goes on
+as planned. In a recovery a host that may still come back is waited for first, and no act reaches it before its time is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from restart.engine.parking import Hold
+from restart.engine.starts import Starts
+from restart.engine.state import MoveState
+from restart.model.check import Verdict
+from restart.model.inventory import Inventory
+from restart.model.plan import Plan
+from restart.rules.recovery import DARK, state_of
+
+ASK_RETURNING_S = 10.0
+"""How often it is asked whether a host that may come back is back."""
+
+MODE = "recover"
+
+
+class Recovery:
+    """What the plan's observation says of its hosts."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._seen = {} if plan.observation is None else plan.observation.hosts
+        self._recovering = plan.mode == MODE
+
+    def came_back(self, host: str, boot_id: str) -> str | None:
+        """How it is known that the host, found in the boot `boot_id`, came back by itself; None: it is as it was seen."""
+        seen = self._seen.get(host)
+        if seen is None:
+            return None
+        if seen.boot_id is not None:
+            return None if seen.boot_id == boot_id else f"in another boot than the one seen before ({seen.boot_id})"
+        return "answers again, it was silent when it was looked at" if self.is_dark(host) else None
+
+    def is_dark(self, host: str) -> bool:
+        """It was seen silent, and this plan is there to bring it back: that it does not answer stops nothing."""
+        return self._recovering and state_of(self._seen.get(host)) in DARK
+
+
+class RecoverStarts(Starts):
+    """Judges the starts of a recovery: a rolling restart's rules, but hosts that are down already take nothing from any budget."""
+
+    def __init__(
+        self, inventory: Inventory, states: Mapping[str, MoveState], *, recovery: Recovery, **given: Any
+    ) -> None:
+        super().__init__(inventory, states, **given)
+        self._recovery = recovery
+
+    def sick_in(self, state: MoveState) -> frozenset[str]:
+        """Beside those that a FAIL proves so: a host that was seen dark and does not PASS now."""
+        if not self._recovery.is_dark(state.host):
+            return super().sick_in(state)
+        return frozenset(
+            name for name in state.move.services if self._readiness.verdict(name, state.host) is not Verdict.PASS
+        )
+
+    def _static(self, state: MoveState) -> Hold | None:
+        return self._returning(state) or super()._static(state)
+
+    def _returning(self, state: MoveState) -> Hold | None:
+        """It may still come back by itself: nothing is done to it before its time, unless it is back."""
+        move, now_s = state.move, self._now_s()
+        until_s = move.returning_until_s if move.conditional else None
+        if until_s is None or now_s >= until_s:
+            return None
+        self._readiness.refresh(move.services)
+        if move.services and all(self._readiness.verdict(name, state.host) is Verdict.PASS for name in move.services):
+            return None
+        return Hold(
+            rule="returning",
+            why=f"it may still come back by itself, until {until_s:.0f}s of the run",
+            waits="returning",
+            queue=("returning", state.host),
+            topics=tuple(("ready", name) for name in move.services),
+            until_s=min(until_s, now_s + ASK_RETURNING_S),
+        )
