@@ -252,10 +252,11 @@ class Guards:
     def story(self, service: str) -> str:
         """How the gate stands, for people."""
         gate = self._gates[service]
+        must_s = max(check.healthy_for_s for check in gate.streaks.checks)
         if gate.verdict is Verdict.PASS:
-            must_s = max(check.healthy_for_s for check in gate.streaks.checks)
             return f"gate of {service}: passes, and has to keep passing for {spoken(must_s)} ({gate.evidence})"
-        return f"gate of {service}: {gate.verdict or 'not asked yet'} ({gate.evidence})"
+        now = "not asked yet" if gate.verdict is None else f"{gate.verdict} ({gate.evidence})"
+        return f"gate of {service}: {now}; it has to keep passing for {spoken(must_s)}, within {spoken(gate.within_s)}"
 
     def settle(self, waits: Callable[[str], bool], *, changed: bool) -> None:
         """End of one event: a gate that nobody wanted this time is no longer waited for.
