@@ -24,6 +24,7 @@ from restart.model.check import Verdict
 from restart.model.inventory import Inventory, Role, Service
 from restart.model.request import Read
 from restart.rules.fill import fill
+from restart.rules.named import role_rule
 
 AGAIN_S = 5.0
 """Where the answers let nobody begin they are asked for again after this long."""
@@ -161,7 +162,7 @@ class Roles:
         until_s: float | None = None,
     ) -> Hold:
         return Hold(
-            rule=f"services.{service}.role",
+            rule=role_rule(service),
             why=why,
             waits=waits,
             queue=queue,

@@ -223,7 +223,7 @@ class Starts:
     def hold(self, state: MoveState) -> Hold | None:
         """Why the move may not begin now; None: it may. Asks what is stale along the way."""
         self._through.clear()
-        found = self._silent.hold(state) or self._static(state) or self._asked(state) or self._roles.hold(state)
+        found = self._silent.hold(state) or self._static(state) or self._asked(state) or self._role(state)
         if self._waived and found is None:
             self._through.update((*self._slots.let_through(state.host), *self._pace.let_through(state.host)))
             self._tell_through(state)
@@ -232,10 +232,15 @@ class Starts:
     def hold_acting(self, state: MoveState) -> Hold | None:
         """Why a move that has been drained may not be carried on to its first act: what allowed it has changed meanwhile."""
         self._through.clear()
-        found = self._asked(state) or self._roles.hold(state)
+        found = self._asked(state) or self._role(state)
         if found is None:
             self._tell_through(state)
         return found
+
+    def _role(self, state: MoveState) -> Hold | None:
+        """The leader goes last; who leads is asked also where the rule is overridden by name."""
+        hold = self._roles.hold(state)
+        return None if hold is None or (hold.waits != "asking" and self._lets(state, hold.rule, hold.why)) else hold
 
     def _tell_through(self, state: MoveState) -> None:
         for rule, why in self._through.items():

@@ -18,6 +18,7 @@ from restart.rules.named import (
     order_rule,
     pace_rule,
     requires_rule,
+    role_rule,
     settle_rule,
     warm_up_rule,
     watch_rule,
@@ -43,6 +44,7 @@ NEVER = {
     "paused": ("somebody said pause", "say go: restart go"),
     "ready_when": ("alone no member of the group would ever be ready", "raise the limits that it names, or state another ready_when"),
     "ready_fresh": ("old readiness is no readiness", "raise policy.ready_fresh"),
+    "silent": ("the host does not answer", "mend the host, or leave it out with --limit"),
     "scope": ("nothing would move", "select other hosts with --limit"),
     "stop": ("somebody said stop", "lift the stop that was set"),
     "unknown": ("UNKNOWN never opens anything; what it holds can be overridden one by one", "name the gate or the watch: gate.SERVICE, watch.1"),
@@ -127,6 +129,8 @@ def names(inventory: Inventory) -> dict[str, None]:
             found[settle_rule(service.name)] = None
         if service.admission is not None:
             found[admission_rule(service.name)] = None
+        if service.role is not None:
+            found[role_rule(service.name)] = None
         if service.carries_load:
             found[warm_up_rule(service.name)] = None
         for edge in service.depends_on:

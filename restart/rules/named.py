@@ -59,6 +59,11 @@ def watch_rule(number: int) -> str:
     return f"watch.{number}"
 
 
+def role_rule(service: str) -> str:
+    """`role.postgres`: the leader goes last, asked live (design: rule 19)."""
+    return f"role.{service}"
+
+
 def warm_up_rule(service: str) -> str:
     """`warm_up.cache`: what carries load needs a warm-up gate (design: rule 19)."""
     return f"warm_up.{service}"

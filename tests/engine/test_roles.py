@@ -10,7 +10,7 @@ import pytest
 from restart.engine import facts
 from restart.model.answer import Answer, NoAnswer, StepRan
 from restart.model.inventory import Amount, Role, Service
-from restart.model.plan import Plan
+from restart.model.plan import Override, Plan
 from tests.engine.toy import Played, Toy, fixed, fleet, plan_of, play
 
 DB = Service(
@@ -104,10 +104,22 @@ def test_where_nobody_can_say_who_leads_nothing_starts_and_the_run_halts_by_name
     played = play(plan, toy)
     assert played.exit_code == 5
     assert sum(played.reboots().values()) == 0
-    assert played.engine.outcome.why.startswith("services.db.role: ")
+    assert played.engine.outcome.why.startswith("role.db: ")
     assert why in played.engine.outcome.why
     assert any(why in (fact.why or "") for fact in played.told(facts.HELD))
     assert len(toy.read) < 3 * 100
+
+
+def test_a_broken_role_command_can_be_overridden_by_name_and_each_host_it_would_have_held_is_told() -> None:
+    toy, plan = site()
+    toy.roles = led_by()
+    plan = replace(plan, overrides=(Override(rule="role.db", reason="the command is broken"),))
+    played = play(plan, toy)
+    assert played.exit_code == 0
+    assert {(fact.host, fact.data["rule"]) for fact in played.told(facts.OVERRIDDEN)} == {
+        (host, "role.db") for host in DB.hosts
+    }
+    assert toy.trouble == []
 
 
 def test_an_election_is_waited_for() -> None:

@@ -210,7 +210,7 @@ def _judge_leader(record: Record, act: Act, host: str, begun: Begun) -> None:
         return
     asked_s = record.decided_s(host, begun) - ASKING_S
     for service in record.grounds.services_of[host]:
-        if record.plan.inventory.services[service].role is None:
+        if record.plan.inventory.services[service].role is None or record.grounds.let_go(f"role.{service}"):
             continue
         leader, since_s = record.leads.get(service, ("", 0.0))
         left = [other for other in record.grounds.unfinished[service] if other != host and other not in record.doubtful]
