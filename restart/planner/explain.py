@@ -16,6 +16,7 @@ from restart.planner.scope import scope_of
 from restart.rules.budgets import ready_enough
 from restart.rules.durations import spoken
 from restart.rules.limits import SlotTable, domains_rule
+from restart.rules.named import budget_rule, order_rule, requires_rule
 from restart.rules.waived import Waived
 
 
@@ -132,7 +133,7 @@ class _Before:
         verb = "requires" if edge.kind == "requires" else "goes after"
         needs = "" if edge.needs is None else f", {edge.needs} must have finished"
         return [
-            f"order: {consumer} {verb} {edge.provider}, and {len(late)} of its {len(members)} members move only in "
+            f"{order_rule(consumer, edge.provider)}: {consumer} {verb} {edge.provider}, and {len(late)} of its {len(members)} members move only in "
             f"{span(min(waves), max(waves))} ({some(late)}{needs})"
         ]
 
@@ -147,7 +148,7 @@ class _Before:
             after = len(down) + (0 if move.host in down else 1)
             if after > may:
                 lines.append(
-                    f"budget of {service}: {len(down)} of {len(stated.hosts)} members would be down in it without this one "
+                    f"{budget_rule(service)}: {len(down)} of {len(stated.hosts)} members would be down in it without this one "
                     f"({some(down)}), at most {may} may be ({stated_budget(stated)})"
                 )
         return lines
@@ -197,7 +198,7 @@ class _Before:
                 enough = ready_enough(stated, edge.needs)
                 if len(stated.hosts) - down - 1 < enough:
                     return [
-                        f"readiness: {consumer} moves in it and needs {enough} of {len(stated.hosts)} members of {provider}, "
+                        f"{requires_rule(consumer, provider)}: {consumer} moves in it and needs {enough} of {len(stated.hosts)} members of {provider}, "
                         f"{down} are down in it already"
                     ]
         return []
