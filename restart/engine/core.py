@@ -29,6 +29,7 @@ from restart.engine.cold_starts import ColdStarts
 from restart.engine.flags import Flags
 from restart.engine.guards import Guards
 from restart.engine.moving import Moving
+from restart.engine.offs import PowerTime
 from restart.engine.outbox import Outbox
 from restart.engine.overrides import Overrides, waived_by
 from restart.engine.pace import Pace
@@ -56,6 +57,7 @@ from restart.model.plan import Plan
 from restart.model.request import Request
 from restart.rules.ladders import playbook_of
 from restart.rules.named import gate_rule
+from restart.rules.stops import as_stopping, gone
 
 ENGINE_VERSION = 6
 """Raised whenever the same events would lead to other requests: a run is resumed only by the version that began it."""
@@ -72,7 +74,12 @@ class Engine:
         self.outcome: Outcome | None = None
         self.states: dict[str, MoveState] = {}
         self._cold = plan.mode == "cold-start"
+        self._stop = plan.mode == "shutdown"
         inventory = plan.inventory
+        if self._stop:
+            # To a shutdown order and floors are the other way round: it gets an inventory that says so.
+            off = gone((move.host for move in plan.moves()), plan.observation)
+            inventory = as_stopping(inventory, off, in_turn=False)
         waived = waived_by(plan)
         for wave in plan.waves:
             for move in wave.moves:
@@ -134,12 +141,13 @@ class Engine:
             begin=self._begin, tell=self._acting.tell_hold,
         )  # fmt: skip
         self._stall = Stall(self._outbox, self._starts, self._readiness, self._turns)
-        self._waves = Waves(plan, self.states, self._guards, self._outbox)
+        self._waves = Waves(replace(plan, inventory=inventory), self.states, self._guards, self._outbox)
         self._words = Words(
             self.states, self._outbox,
             moving=self._moving, waves=self._waves, slots=self._slots, pace=self._pace, brakes=self._brakes,
             starts=self._starts,
         )  # fmt: skip
+        self._power_time = PowerTime(plan.within_s if self._stop else None, self.states, self._outbox)
         self._ending: Outcome | None = None
         self._running = False
         self._halted: str | None = None
@@ -171,7 +179,7 @@ class Engine:
             self._listening_s,
             self._acting.until_s,
         ]
-        times += [self._moving.checking.deadline_s(), self._windows.deadline_s()]
+        times += [self._moving.checking.deadline_s(), self._windows.deadline_s(), self._power_time.deadline_s()]
         # What is due already has been looked at with this event; only the future is worth waking up for.
         now_s = self._outbox.now_s
         first_s = min((at_s for at_s in times if at_s is not None and at_s > now_s), default=inf)
@@ -277,6 +285,7 @@ class Engine:
                 if state.phase in IN_FLIGHT:
                     self._moving.settle(state)
             self._words.hear_kept()
+        self._power_time.look()
         self._readiness.age()
         self._guards.wake_due()
         self._free_slots()
@@ -389,7 +398,9 @@ class Engine:
         if host not in self.states:
             return False
         # In a cold start a host is off until its move has ended well; nobody need be asked about it before.
-        return self.states[host].phase in (NOT_UP if self._cold else COUNTS_AS_DOWN)
+        # After a shutdown it is off for good, and nobody need be asked about it after.
+        down = NOT_UP if self._cold else COUNTS_AS_DOWN | {Phase.DONE} if self._stop else COUNTS_AS_DOWN
+        return self.states[host].phase in down
 
     def _noted(self, service: str, host: str, turned: bool) -> None:
         self._available.count(service, host)
@@ -450,11 +461,11 @@ class Engine:
         now_s = self._outbox.now_s
         acted_s = state.began_s if state.acted_s is None else state.acted_s
         booted_s = acted_s if state.booted_s is None else state.booted_s
-        by_itself: dict[str, Any] = {"by_itself": True} if state.by_itself else {}
+        more: dict[str, Any] = {"by_itself": True} if state.by_itself else {"act": "stop"} if self._stop else {}
         self._outbox.tell(
             facts.MOVE_DONE, host=state.host, wave=state.wave,
             took_s=round(now_s - state.began_s, 3), boot_s=round(booted_s - acted_s, 3), ready_s=round(now_s - booted_s, 3),
-            **by_itself,
+            **more,
         )  # fmt: skip
 
     def _gate_failed(self, service: str, why: str) -> None:
@@ -510,7 +521,7 @@ class Engine:
         """Take the claims off, then end. A host that does not answer keeps its claim until its next boot or its expiry."""
         self._running = False
         self._ending = Outcome(state=state, exit_code=int(exit_code), why=why)
-        kept = {Phase.QUARANTINED, Phase.IN_DOUBT, *IN_FLIGHT}
+        kept = {Phase.QUARANTINED, Phase.IN_DOUBT, *IN_FLIGHT} | ({Phase.DONE} if self._stop else set())
         self._claims.release_all(but=lambda host: self.states[host].phase in kept)
         self._ended_if_released()
 

@@ -23,10 +23,14 @@ POWER = "power"  # host, evidence: what its power control says; data: state (on,
 RUNG_FAILED = "rung_failed"  # host, why; data: rung, number
 RETURNED = "returned"  # host, evidence: it came back by itself, and its checks are asked before anything is done; data: boot_id
 BOOTED = "booted"  # host, evidence; data: boot_id, was (the boot id before), took_s
+OFF = "off"  # host, evidence: proved off, and how
+TIME_OVER = "time_over"  # why: the time for which there was power is over, and who is not off; data: left
 READY = "ready"  # host, service, verdict, evidence: a verdict that changed
 SOAKING = "soaking"  # host: all checks pass, they must hold; data: for_s
 UNDRAINING = "undraining"  # host, evidence: the step
-MOVE_DONE = "move_done"  # host, wave; data: took_s, boot_s, ready_s, by_itself (it was not touched)
+MOVE_DONE = (
+    "move_done"  # host, wave; data: took_s, boot_s, ready_s, by_itself (it was not touched); act, where it was stopped
+)
 QUARANTINED = "quarantined"  # host, wave, why: stays drained, counts as down
 UNTOUCHED = "untouched"  # host, wave, why: its drain failed, or it declined to reboot; undone, as it was
 NOT_REBOOTED = "not_rebooted"  # host, why: the host never went down, or came up with the same boot id

@@ -14,6 +14,7 @@ from restart.model.playbook import Rung
 
 SIGN_OF = {
     "reboot": Sign.RUNG_REBOOT,
+    "poweroff": Sign.RUNG_REBOOT,
     "service_restart": Sign.RUNG_UNITS,
     "power": Sign.RUNG_POWER,
     "approve": Sign.RUNG_APPROVAL,

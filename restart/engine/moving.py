@@ -118,7 +118,7 @@ class Moving:
             self.ladder.judge_again(state)
         elif state.phase is Phase.CLIMBING:
             self.ladder.climb(state)
-        elif state.phase is Phase.SWITCHING and state.switched == "on":
+        elif state.phase is Phase.SWITCHING and state.switched in ("on", "off"):
             self.sign(state, Sign.UNSURE)
         elif state.phase in (Phase.REBOOTING, Phase.SWITCHING):
             state.lost_with_process = True
@@ -248,6 +248,8 @@ class Moving:
             self.sign(state, Sign.UP_ALREADY if starting else Sign.CLAIMED)
         elif isinstance(answer, HeldBy):
             self.sign(state, Sign.FOREIGN)
+        elif state.move.act == "stop":
+            self.sign(state, Sign.GONE)
         elif (starting or self._recovery.is_dark(state.host)) and not (
             isinstance(answer, NoAnswer) and answer.reason in LETS_NOBODY_IN
         ):
@@ -262,6 +264,12 @@ class Moving:
             self.sign(state, Sign.UNREACHED)
 
     def _measured(self, state: MoveState, answer: Answer) -> None:
+        if state.move.act == "stop":
+            if isinstance(answer, Claimed):
+                state.boot_id = state.boot_id_now = answer.boot_id  # whichever boot it is in, it is to be off
+            elif isinstance(answer, NoAnswer):
+                self.sign(state, Sign.GONE)
+                return
         if isinstance(answer, Claimed) and answer.boot_id == state.boot_id:
             if self.ladder.held_back(state):
                 return

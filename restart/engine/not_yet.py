@@ -10,7 +10,7 @@ from restart.model.plan import Plan
 from restart.model.playbook import Playbook
 
 RUNGS = frozenset({"reboot", "service_restart", "power", "approve"})
-MODES = frozenset({"rolling", "cold-start", "recover"})
+MODES = frozenset({"rolling", "cold-start", "recover", "shutdown"})
 CHECKS = frozenset({"ssh", "tcp", "http", "command", "systemd", "boot", "prometheus", "alertmanager", "approve"})
 
 
@@ -19,9 +19,10 @@ def not_yet(plan: Plan) -> tuple[Refusal, ...]:
     inventory = plan.inventory
     modes = dict.fromkeys((plan.mode, *(wave.mode for wave in plan.waves if wave.mode is not None)))
     found = [_refusal(f"mode {mode}", "plan with --mode rolling") for mode in modes if mode not in MODES]
-    for service in inventory.services.values():
+    # What a host goes through when it comes back means nothing to one that is switched off.
+    for service in inventory.services.values() if plan.mode != "shutdown" else ():
         found += _of_service(service)
-    for name in dict.fromkeys(move.playbook for move in plan.moves()):
+    for name in dict.fromkeys(move.playbook for move in plan.moves() if move.act != "stop"):
         found += _of_playbook(inventory.playbooks[name])
     return tuple(found)
 

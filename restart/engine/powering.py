@@ -36,12 +36,15 @@ class Powering:
     def probed(self, state: MoveState, answer: Answer) -> None:
         """What came of claiming the host just before its power is to be switched."""
         state.answers = isinstance(answer, Claimed)
+        stopping = state.move.act == "stop"
+        if stopping and isinstance(answer, Claimed):
+            state.boot_id = answer.boot_id  # whichever boot it is in, it is to be off
         if isinstance(answer, Claimed) and answer.boot_id != state.boot_id:
             how = "rebooted by itself meanwhile" if state.boot_id else "up already"
             self._ladder.is_back(state, answer.boot_id, how)
         elif isinstance(answer, HeldBy):
             self._fail(state, state.declined)
-        elif state.declined and not state.touched:
+        elif state.declined and not state.touched and not stopping:
             self._fail(state, f"{state.declined}; its power is not switched for that")
         elif state.answers and rung_of(state).reset == "on":
             self._fail(state, f"up in its old boot {state.boot_id}: to switch it on changes nothing")
@@ -86,8 +89,8 @@ class Powering:
         if said == "off" and reset != "off":
             reset = "on"
         state.switched, state.acted_s = reset, self._outbox.now_s
-        if said == "on" and reset == "on":
-            # It has power and may be on its way up; there is nothing to send.
+        if said == reset:
+            # It has power and may be on its way up, or it is off: there is nothing to send.
             state.taken = state.touched = True
             self._ladder.sign(state, Sign.SENT)
             return
@@ -103,7 +106,10 @@ class Powering:
 
     def _sensed_again(self, state: MoveState, said: str) -> None:
         """Nobody knows what became of the switch: off is proof that the host waits for power, anything else proves nothing."""
-        if said == "off":
+        if state.switched == "off":
+            # To switch off may be repeated; that it is off is proved by whoever waits for it.
+            self._ladder.sign(state, Sign.SWITCH if said == "on" and state.tries < TRIES_MAX else Sign.SENT)
+        elif said == "off":
             if state.lost_with_process:
                 state.lost_with_process, state.acted_s = False, self._outbox.now_s
             if self._ladder.held_back(state):

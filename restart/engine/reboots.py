@@ -5,11 +5,12 @@ from __future__ import annotations
 from restart.engine import facts
 from restart.engine.drains import TRIES_MAX
 from restart.engine.ladder import Ladder, rung_of
+from restart.engine.offs import Offs
 from restart.engine.outbox import Outbox
 from restart.engine.state import MoveState
 from restart.engine.table import Sign
 from restart.model.answer import Answer, Booted, RebootDeclined, RebootTaken, StillUp, silence
-from restart.model.request import AwaitBoot, Reboot
+from restart.model.request import AwaitBoot, PowerOff, Reboot
 
 NOT_AFTER_S = 60.0
 """A reboot command may act until this long after the host's uptime was read; a later one does nothing."""
@@ -21,6 +22,7 @@ class Reboots:
     def __init__(self, outbox: Outbox, ladder: Ladder) -> None:
         self._outbox = outbox
         self._ladder = ladder
+        self._offs = Offs(outbox, ladder)
 
     def reboot(self, state: MoveState) -> None:
         """Send the command, bound to the boot id and uptime that were measured."""
@@ -30,13 +32,17 @@ class Reboots:
             facts.REBOOTING, host=state.host, rung=rung_of(state).kind, number=state.rung + 1, boot_id=state.boot_id
         )
         not_after_s = state.uptime_s + NOT_AFTER_S
+        command = PowerOff if rung_of(state).kind == "poweroff" else Reboot
         self._outbox.send(
-            lambda id: Reboot(id=id, host=state.host, boot_id=state.boot_id, not_after_uptime_s=not_after_s),
+            lambda id: command(id=id, host=state.host, boot_id=state.boot_id, not_after_uptime_s=not_after_s),
             lambda answer: self._rebooted(state, answer),
         )
 
     def await_boot(self, state: MoveState) -> None:
-        """Wait until the host answers in another boot."""
+        """Wait until the host answers in another boot; one that is stopped, until it is off."""
+        if state.move.act == "stop":
+            self._offs.await_off(state)
+            return
         down_within_s, back_within_s = self._patience_s(state)
         self._outbox.send(
             lambda id: AwaitBoot(
@@ -60,11 +66,13 @@ class Reboots:
         return (rung.down_within_s if state.taken else max(rung.down_within_s, NOT_AFTER_S + 5.0)), rung.back_within_s
 
     def _rebooted(self, state: MoveState, answer: Answer) -> None:
-        if isinstance(answer, RebootDeclined) and answer.reason == "too-late" and state.tries < TRIES_MAX:
+        anew = ("too-late", "boot-id") if state.move.act == "stop" else ("too-late",)
+        if isinstance(answer, RebootDeclined) and answer.reason in anew and state.tries < TRIES_MAX:
             state.tries += 1
             self._ladder.sign(state, Sign.AGAIN)
         elif isinstance(answer, RebootDeclined) and answer.reason != "boot-id":
-            state.declined = state.why = f"the host declined to reboot: {answer.reason} {answer.detail}".rstrip()
+            what = "switch off" if state.move.act == "stop" else "reboot"
+            state.declined = state.why = f"the host declined to {what}: {answer.reason} {answer.detail}".rstrip()
             self._ladder.rung_failed(state)
         else:
             # Taken, or in another boot already, or no word: only the boot id can tell.

@@ -5,6 +5,7 @@ proved so, holds its checks, is confirmed to be in the same boot still, undrains
 
     WAITING > CLAIMING > DRAINING > JUDGING > CLIMBING > MEASURING > REBOOTING > AWAITING > CHECKING > CONFIRMING > UNDRAINING > DONE
 
+A move that stops a host ends in AWAITING, where it is proved off: nothing is checked and nothing undone.
 A rung that switches power has its own way from CLIMBING to AWAITING: PROBING > SENSING > SWITCHING.
 
 Each phase but the resting ones has at most one request in flight. `restart.engine.moving` says what each phase does when it is
@@ -57,6 +58,8 @@ class Sign(StrEnum):
     UP_ALREADY = "up_already"
     RETURNED = "returned"
     NOT_WELL = "not_well"
+    GONE = "gone"
+    OFF = "off"
     DRAINED = "drained"
     STEP_FAILED = "step_failed"
     CALLED_OFF = "called_off"
@@ -90,6 +93,7 @@ class Sign(StrEnum):
     UNDONE = "undone"
     UNDONE_FAILED = "undone_failed"
     TOLD_DONE = "told_done"
+    TOLD_OFF = "told_off"
     TOLD_RETRY = "told_retry"
     TOLD_SKIP = "told_skip"
 
@@ -106,6 +110,7 @@ TABLE: dict[tuple[Phase, Sign], Phase] = {
     (P.CLAIMING, S.UP_ALREADY): P.CHECKING,
     (P.CLAIMING, S.TRY_LATER): P.WAITING,
     (P.CLAIMING, S.RETURNED): P.CHECKING,
+    (P.CLAIMING, S.GONE): P.AWAITING,
     (P.DRAINING, S.DRAINED): P.JUDGING,
     (P.DRAINING, S.STEP_FAILED): P.UNDOING,
     (P.DRAINING, S.CALLED_OFF): P.UNDOING,
@@ -124,6 +129,7 @@ TABLE: dict[tuple[Phase, Sign], Phase] = {
     (P.MEASURING, S.CALLED_OFF): P.UNDOING,
     (P.MEASURING, S.WITHHELD): P.CLIMBING,
     (P.MEASURING, S.BOOTED): P.CHECKING,
+    (P.MEASURING, S.GONE): P.AWAITING,
     (P.MEASURING, S.RUNG_FAILED): P.CLIMBING,
     (P.REBOOTING, S.SENT): P.AWAITING,
     (P.REBOOTING, S.AGAIN): P.MEASURING,
@@ -147,6 +153,7 @@ TABLE: dict[tuple[Phase, Sign], Phase] = {
     (P.SWITCHING, S.UNSURE): P.SENSING,
     (P.AWAITING, S.UNSURE): P.SENSING,
     (P.AWAITING, S.BOOTED): P.CHECKING,
+    (P.AWAITING, S.OFF): P.DONE,
     (P.AWAITING, S.AGAIN): P.MEASURING,
     (P.AWAITING, S.DOUBTED): P.JUDGING,
     (P.AWAITING, S.RUNG_FAILED): P.CLIMBING,
@@ -176,9 +183,11 @@ TABLE: dict[tuple[Phase, Sign], Phase] = {
     (P.UNDOING, S.UNDONE_FAILED): P.UNTOUCHED,
     (P.UNDOING, S.STEP_FAILED): P.QUARANTINED,
     (P.IN_DOUBT, S.TOLD_DONE): P.CHECKING,
+    (P.IN_DOUBT, S.TOLD_OFF): P.AWAITING,
     (P.IN_DOUBT, S.TOLD_RETRY): P.WAITING,
     (P.IN_DOUBT, S.TOLD_SKIP): P.SKIPPED,
     (P.QUARANTINED, S.TOLD_DONE): P.CHECKING,
+    (P.QUARANTINED, S.TOLD_OFF): P.AWAITING,
     (P.QUARANTINED, S.TOLD_RETRY): P.WAITING,
     (P.QUARANTINED, S.TOLD_SKIP): P.SKIPPED,
     (P.UNTOUCHED, S.TOLD_RETRY): P.WAITING,

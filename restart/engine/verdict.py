@@ -30,13 +30,17 @@ def verdict(states: Mapping[str, MoveState]) -> tuple[str, Exit, str]:
     if Phase.WAITING in ends:
         return "halted", Exit.HALTED, "some moves could not begin"
     if unproved:
-        return "ended", Exit.NOT_REBOOTED, f"not restarted: {_names(unproved)}"
+        return "ended", Exit.NOT_REBOOTED, f"not {_what(states)}: {_names(unproved)}"
     alone = sum(state.by_itself for state in states.values())
     if alone:
         told = f"{len(states) - alone} restarted, {alone} came back by themselves"
         return "done", Exit.DONE, f"all {len(states)} hosts are well: {told}"
+    return "done", Exit.DONE, f"all {len(states)} hosts {_what(states)}"
+
+
+def _what(states: Mapping[str, MoveState]) -> str:
     acts = {state.move.act for state in states.values()}
-    return "done", Exit.DONE, f"all {len(states)} hosts {'started' if acts == {'start'} else 'restarted'}"
+    return {"start": "started", "stop": "off"}.get(acts.pop(), "restarted") if len(acts) == 1 else "restarted"
 
 
 def stopped(states: Mapping[str, MoveState]) -> Exit:

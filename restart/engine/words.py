@@ -113,6 +113,8 @@ class Words:
             state.reset()
         if sign is Sign.TOLD_DONE:
             state.streaks.clear()
+            # What was switched off by hand is proved off, and nothing else of it is asked.
+            sign = Sign.TOLD_OFF if state.move.act == "stop" else sign
         self._moving.sign(state, sign)
 
 

@@ -26,6 +26,7 @@ _PHASES = {
     names.REBOOTING: "restarting",
     names.RUNG_FAILED: "did not come back",
     names.BOOTED: "up, not ready",
+    names.OFF: "off",
     names.SOAKING: "ready, holding",
     names.UNDRAINING: "undraining",
     names.MOVE_DONE: DONE,

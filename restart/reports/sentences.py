@@ -100,7 +100,8 @@ def _move_started(fact: Fact) -> str:
 def _rebooting(fact: Fact) -> str:
     number = fact.data.get("number", 1)
     rung = fact.data.get("rung", "restart")
-    what = {"reboot": "rebooting", "service_restart": "restarting its services"}.get(rung, f"restarting by {rung}")
+    known = {"reboot": "rebooting", "service_restart": "restarting its services", "poweroff": "switching off"}
+    what = known.get(rung, f"restarting by {rung}")
     if rung == "power":
         what = f"switching its power: {fact.data.get('reset', 'cycle')}"
     return what if number == 1 else f"{what} (way {number} of its playbook)"
@@ -183,8 +184,12 @@ _TOLD: dict[str, Callable[[Fact], str]] = {
     names.DRAINING: lambda fact: f"draining{_evidence(fact)}",
     names.REBOOTING: _rebooting,
     names.POWER: lambda fact: fact.evidence or f"power is {fact.data.get('state', 'unknown')}",
-    names.RUNG_FAILED: lambda fact: f"did not come back by {fact.data.get('rung', 'this way')}{_why(fact)}",
+    names.RUNG_FAILED: lambda fact: (
+        f"{'did not go off' if fact.data.get('rung') == 'poweroff' else 'did not come back'} by {fact.data.get('rung', 'this way')}{_why(fact)}"
+    ),
     names.BOOTED: _booted,
+    names.OFF: lambda fact: f"is off{_evidence(fact)}",
+    names.TIME_OVER: lambda fact: f"TIME IS OVER{_why(fact)}",
     names.READY: _ready,
     names.SOAKING: _soaking,
     names.UNDRAINING: lambda fact: f"undraining{_evidence(fact)}",

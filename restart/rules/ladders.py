@@ -7,6 +7,7 @@ from dataclasses import replace
 from restart.model.inventory import Host, Inventory
 from restart.model.plan import Move
 from restart.model.playbook import Playbook, Rung
+from restart.rules.stops import stop_ladder
 
 POWER_ON = Rung(kind="power", reset="on", back_within_s=900.0)
 BY_HAND = Rung(kind="approve", text="switch {host} on by hand", back_within_s=900.0)
@@ -22,6 +23,8 @@ def start_ladder(host: Host, playbook: Playbook) -> tuple[Rung, ...]:
 def playbook_of(inventory: Inventory, move: Move) -> Playbook:
     """The playbook of `move`, with the ladder that it climbs filled in."""
     playbook = inventory.playbooks[move.playbook]
+    if move.act == "stop":
+        return replace(playbook, stop=stop_ladder(playbook))
     if move.act != "start":
         return playbook
     return replace(playbook, start=start_ladder(inventory.hosts[move.host], playbook))

@@ -254,7 +254,8 @@ def _take_word(execute: Execute, run: str, word: Word, seq: int) -> None:
 
 def _keep_sample(execute: Execute, run: str, at: str, fact: Mapping[str, Any]) -> None:
     data = fact.get("data", {})
-    if "took_s" in data:
+    # How long a host takes to go off says nothing of how long it takes to come back.
+    if "took_s" in data and data.get("act") != "stop":
         execute(
             "INSERT INTO sample (fleet, host, at, run, boot_s, ready_s, took_s) "
             "SELECT fleet, ?, ?, id, ?, ?, ? FROM run WHERE id = ?",

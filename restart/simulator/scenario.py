@@ -18,7 +18,7 @@ CAPABILITIES: Mapping[str, bool] = {
     "co-start": True,
     "carries-load": False,
     "recover": False,
-    "shutdown": False,
+    "shutdown": True,
     "break": False,
     "seed": False,
     "power-rungs": True,

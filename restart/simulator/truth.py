@@ -13,7 +13,7 @@ class HostTruth:
 
     `ready` holds for each of its services whether this member functions; `boot_finished_s` is when its last boot ended
     (None: before the run, or it has not ended), `boots` counts boots since the run's start. `ours_down`: we took it down and
-    it has not held its checks since. `leads` are the services that it leads. `claimed_by` is the run that holds its claim. Times are in run seconds.
+    it has not held its checks since. `powered`: it has power. `leads` are the services that it leads. `claimed_by` is the run that holds its claim. Times are in run seconds.
     """
 
     name: str
@@ -27,13 +27,14 @@ class HostTruth:
     claimed_by: str | None = None
     drained: bool = False
     leads: set[str] = field(default_factory=set)
+    powered: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
     """One request that really reached the world. `on` is the host that it was said to, None for a URL or the controller.
 
-    `kind` is `reboot`, `units`, `step`, `claim`, `release`, `ask` or `power` (`detail`: the reset). `accepted`: the world did what was asked.
+    `kind` is `reboot`, `off`, `units`, `step`, `claim`, `release`, `ask` or `power` (`detail`: the reset). `accepted`: the world did what was asked.
     """
 
     at_s: float

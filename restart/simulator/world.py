@@ -27,7 +27,9 @@ from restart.model.inventory import Inventory
 from restart.model.request import (
     Ask,
     AwaitBoot,
+    AwaitOff,
     Claim,
+    PowerOff,
     Read,
     ReadPower,
     ReadUnits,
@@ -42,6 +44,7 @@ from restart.model.world import Gate
 from restart.simulator.alerts import Alerts
 from restart.simulator.clock import Rank, micros, not_before
 from restart.simulator.network import Network
+from restart.simulator.offs import Offs
 from restart.simulator.physics.figures import Physics
 from restart.simulator.physics.leaders import says
 from restart.simulator.physics.site import Site
@@ -84,6 +87,7 @@ class SimulatedWorld:
         self.site = Site(inventory, physics, seed)
         self.network = Network(self.site)
         self.powers = PowerControls(self.site)
+        self.offs = Offs(self.site, self.network, self.powers)
         self.alerts = Alerts()
         self._inventory = inventory
         self._physics = physics
@@ -178,6 +182,7 @@ class SimulatedWorld:
         self._generation += 1
         self._events.clear()
         self._waiters.clear()
+        self.offs.forget()
 
     def _check_horizon(self, at_us: int) -> None:
         if at_us > self._horizon_us:
@@ -189,6 +194,10 @@ class SimulatedWorld:
         if isinstance(request, AwaitBoot):
             if generation == self._generation:
                 self._await(Waiter(request, self._agenda.now_us))
+            return
+        if isinstance(request, AwaitOff):
+            if generation == self._generation:
+                self.offs.wait(request, lambda answer: self._reply(request, answer, 0.0, generation))
             return
         if isinstance(request, ReadPower | SwitchPower):
             answer, delay_s = self._power(request, generation)
@@ -233,7 +242,7 @@ class SimulatedWorld:
                 answer = self._release(request)
             case RunStep():
                 answer = self._step(request)
-            case Reboot():
+            case Reboot() | PowerOff():
                 answer = self._reboot(request)
             case Read():
                 answer = self._read(request)
@@ -248,7 +257,7 @@ class SimulatedWorld:
         )
         self._act(kind, request, on, accepted=not declined, detail=_detail(request, answer))
         if isinstance(answer, RebootTaken):
-            self._strike(request.host)
+            self._strike(request.host, off=isinstance(request, PowerOff))
         return answer, 0.0
 
     def _power(self, request: ReadPower | SwitchPower, generation: int) -> tuple[Answer, float]:
@@ -296,7 +305,7 @@ class SimulatedWorld:
         said = says(role, leads=self.site.leaders.leads(request.service, request.host))
         return StepRan(exit_status=1, output="no words for it") if said is None else StepRan(exit_status=0, output=said)
 
-    def _reboot(self, request: Reboot) -> Answer:
+    def _reboot(self, request: Reboot | PowerOff) -> Answer:
         truth, uptime_s = self._fleet.truth[request.host], self._machines.uptime_s(request.host)
         if truth.boot_id != request.boot_id:
             return RebootDeclined(reason="boot-id", boot_id=truth.boot_id, detail="it has booted since")
@@ -309,8 +318,8 @@ class SimulatedWorld:
             )
         return RebootTaken()
 
-    def _strike(self, host: str) -> None:
-        """The reboot that the host has taken happens, save where a fault lets it come to nothing."""
+    def _strike(self, host: str, *, off: bool) -> None:
+        """The reboot or power-off that the host has taken happens, save where a fault lets it come to nothing."""
         truth = self._fleet.truth[host]
         truth.restarts_by_us += 1
         if self.network.ignores_reboot(host):
@@ -318,7 +327,7 @@ class SimulatedWorld:
         truth.ours_down = True
 
         def strike() -> None:
-            self._machines.reboot(host)
+            (self._machines.power_off if off else self._machines.reboot)(host)
 
         if self._physics.strikes_after_s:
             self._agenda.after(self._physics.strikes_after_s, strike)
@@ -361,6 +370,7 @@ class SimulatedWorld:
         self._look(waiter, timed=False)
 
     def _wake(self, host: str) -> None:
+        self.offs.wake(host)
         for waiter in tuple(self._waiters.get(host, ())):
             self._look(waiter, timed=False)
 
@@ -395,6 +405,7 @@ _KINDS: Mapping[type, str] = {
     Release: "release",
     RunStep: "step",
     Reboot: "reboot",
+    PowerOff: "off",
     Read: "ask",
     ReadUnits: "ask",
     RestartUnits: "units",

@@ -27,6 +27,7 @@ from restart.model.answer import (
     StepRan,
     StillUp,
     Units,
+    WentOff,
 )
 from restart.model.check import Finding, Verdict
 from restart.model.event import Answered, Event, Fact, Resumed, Started, Woke, Word
@@ -36,7 +37,9 @@ from restart.model.playbook import Playbook, Rung
 from restart.model.request import (
     Ask,
     AwaitBoot,
+    AwaitOff,
     Claim,
+    PowerOff,
     Read,
     ReadPower,
     ReadUnits,
@@ -48,7 +51,7 @@ from restart.model.request import (
     SwitchPower,
 )
 
-LATE = Ask | Read | Claim | Reboot | AwaitBoot | ReadPower | SwitchPower
+LATE = Ask | Read | Claim | Reboot | AwaitBoot | PowerOff | AwaitOff | ReadPower | SwitchPower
 """Requests that are answered by the state of things when they arrive."""
 
 REBOOT = Playbook(name="reboot", restart=(Rung(kind="reboot"),))
@@ -70,6 +73,7 @@ class ToyHost:
     claim: HeldBy | None = None
     drained: bool = False
     reboots: int = 0
+    offs: int = 0
     unit_starts: int = 1
     ours: bool = False
     cured_by_units: bool = True
@@ -93,6 +97,7 @@ class Toy:
     script: list[tuple[float, Callable[[Toy], None]]] = field(default_factory=list)
     words: list[tuple[float, Word]] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
+    staying: set[str] = field(default_factory=set)
     ran: list[str] = field(default_factory=list)
     utc: str = ""
     """What the controller's clock says when a process begins; empty: nobody asked it."""
@@ -230,15 +235,17 @@ class Toy:
     def crash(self, carried_out: Callable[[Request], bool] = lambda request: True) -> None:
         """The controller dies: answers on their way are lost; what was begun has happened, or not, as `carried_out` says."""
         for _, _, event in sorted(self._queue, key=lambda entry: entry[:2]):
-            if isinstance(event.answer, Reboot | SwitchPower) and carried_out(event.answer):
+            if isinstance(event.answer, Reboot | PowerOff | SwitchPower) and carried_out(event.answer):
                 self.late(event.answer)
         self._queue.clear()
 
     def carry_out(self, request: Request) -> tuple[float, object]:
         """Delay and answer; what depends on the state at its arrival is answered by `late`."""
         match request:
-            case Ask() | Read() | Claim() | Reboot() | ReadPower() | SwitchPower():
+            case Ask() | Read() | Claim() | Reboot() | PowerOff() | ReadPower() | SwitchPower():
                 return self.latency_s, request
+            case AwaitOff():
+                return self.await_off(request)
             case AwaitBoot():
                 return self.await_boot(request)
             case Release():
@@ -263,7 +270,7 @@ class Toy:
         return Units(invocations=dict.fromkeys(request.units, f"i{self.hosts[request.host].unit_starts}"))
 
     def late(self, request: object) -> Answer:
-        if isinstance(request, Reboot) and self.unanswered(request):
+        if isinstance(request, Reboot | PowerOff) and self.unanswered(request):
             return NoAnswer(reason="timeout")
         match request:
             case Ask(subject="watch"):
@@ -286,6 +293,10 @@ class Toy:
                 return claim or Claimed(boot_id=self.boot_id(request.host), uptime_s=self.uptime_s(request.host))
             case Reboot():
                 return self.reboot(request)
+            case PowerOff():
+                return self.power_off(request)
+            case AwaitOff():
+                return self.awaited_off(request)
             case AwaitBoot():
                 return self.awaited(request)
             case Read():
@@ -320,12 +331,57 @@ class Toy:
         host.switches.append(request.reset)
         if self.unanswered(request):
             return NoAnswer(reason="timeout")
+        if request.reset == "off":
+            self.go_off(request.host)
+            return PowerSwitched()
         if request.reset != "on" or host.power == "off":
             self.judge(request.host)
             fault, host.fault = host.fault, "never_returns" if host.fault == "dead" else ""
             self.go_down(request.host, ours=True)
             host.fault, host.power = fault, "on"
         return PowerSwitched()
+
+    def go_off(self, name: str) -> None:
+        """The host goes off, and stays so."""
+        self.go_down(name, ours=True)
+        self.hosts[name].up_at_s, self.hosts[name].power = None, "off"
+
+    def power_off(self, request: PowerOff) -> Answer:
+        """Compare-and-poweroff: it goes off `off_s` later, unless a fault keeps it."""
+        host = self.hosts[request.host]
+        if not self.up(request.host):
+            return NoAnswer(reason="unreachable")
+        if host.fault == "no_privilege":
+            return RebootDeclined(reason="privilege")
+        if self.boot_id(request.host) != request.boot_id:
+            return RebootDeclined(reason="boot-id", boot_id=self.boot_id(request.host))
+        if self.uptime_s(request.host) > request.not_after_uptime_s:
+            return RebootDeclined(reason="too-late")
+        if host.fault == "ignores":
+            return RebootTaken()
+        host.offs += 1
+        self.judge_off(request.host)
+        self.go_off(request.host)
+        return RebootTaken()
+
+    def judge_off(self, name: str) -> None:
+        """Is every consumer of its services off that goes off at all (here: all of them), by the true state?"""
+        mine = [service.name for service in self.inventory.services.values() if name in service.hosts]
+        for consumer in self.inventory.services.values():
+            for edge in consumer.depends_on:
+                on = [host for host in consumer.hosts if host != name and self.hosts[host].power == "on"]
+                if edge.provider in mine and on and not set(on) & self.staying:
+                    self.trouble.append(f"{self.now_s:.1f}: {name} of {edge.provider} goes off before {on}")
+
+    def await_off(self, request: AwaitOff) -> tuple[float, object]:
+        return (self.latency_s if self.hosts[request.host].power == "off" else request.within_s), request
+
+    def awaited_off(self, request: AwaitOff) -> Answer:
+        if self.hosts[request.host].power == "off":
+            return WentOff(how="the toy says so")
+        if not self.up(request.host):
+            return NoAnswer(reason="timeout", detail="silent, and its power is on")
+        return StillUp(boot_id=self.boot_id(request.host), uptime_s=self.uptime_s(request.host))
 
     def await_boot(self, request: AwaitBoot) -> tuple[float, object]:
         host = self.hosts[request.host]

@@ -55,7 +55,7 @@ class Machines:
             machine = self.all[name] = Machine(name)
             truth = fleet.truth[name]
             if name in fleet.physics.off:
-                machine.state, truth.up = State.OFF, False
+                machine.state, truth.up, truth.powered = State.OFF, False, False
                 continue
             uptime_s = fleet.figures(name).uptime_s
             if uptime_s is None:
@@ -102,6 +102,7 @@ class Machines:
             machine.coming.cancel()
             machine.coming = None
         machine.state = state
+        truth.powered = state is not State.OFF
         machine.attempts += 1
         truth.up, truth.boot_finished_s, truth.claimed_by = False, None, None
         for rule in self._fleet.rules:
@@ -111,6 +112,7 @@ class Machines:
     def _begin(self, name: str, way: str) -> None:
         machine = self.all[name]
         machine.attempts += 1
+        self._fleet.truth[name].powered = True
         for rule in self._fleet.rules:
             rule.powered(name, way)
         if self.stuck.strikes(name, way):

@@ -14,6 +14,7 @@ from restart.simulator.referee.away import Away, Place
 from restart.simulator.referee.grounds import REBOOTING_RUNGS
 from restart.simulator.referee.record import Begun, Record, some
 from restart.simulator.referee.restated import Cap
+from restart.simulator.referee.stopping import judge_off
 from restart.simulator.referee.told import HAIR_S
 from restart.simulator.truth import Act
 
@@ -26,7 +27,13 @@ def judge_act(record: Record, act: Act) -> None:
     host = act.host
     if host is None or not act.accepted:
         return
-    if act.kind == "claim":
+    if record.grounds.stops and act.kind in ("off", "power"):
+        _judge_claim(record, act, host)
+        judge_off(record, act, host)
+    elif record.grounds.stops and act.kind == "step":
+        if not getattr(record.begun.get(act.request), "undo", False):
+            _judge_claim(record, act, host)
+    elif act.kind == "claim":
         record.claimed.add(host)
     elif act.kind == "release":
         record.claimed.discard(host)

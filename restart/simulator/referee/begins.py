@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from restart.model.check import Check, Verdict
-from restart.model.request import Ask, Claim, Reboot, Request, RestartUnits, RunStep, SwitchPower
+from restart.model.request import Ask, Claim, PowerOff, Reboot, Request, RestartUnits, RunStep, SwitchPower
 from restart.simulator.referee.cold import opens_at
 from restart.simulator.referee.record import Begun, Record
 from restart.simulator.referee.restated import gate_checks
 from restart.simulator.referee.spans import judge_window
+from restart.simulator.referee.stopping import staying
 from restart.simulator.referee.told import HAIR_S
+
+_ACTS = Reboot | PowerOff | RestartUnits | SwitchPower
 
 
 def judge_begin(record: Record, request: Request) -> None:
@@ -19,13 +22,13 @@ def judge_begin(record: Record, request: Request) -> None:
     host = request.host
     if isinstance(request, Claim):
         record.claim_s[request.host] = record.at_s
-    if not named or host is None or not isinstance(request, Reboot | RestartUnits | RunStep | SwitchPower):
+    if not named or host is None or not isinstance(request, _ACTS | RunStep):
         return
     record.begun[request.id] = Begun(
         request=request, seq=record.seq, at_s=record.at_s, claim_s=record.claim_s.get(host)
     )
     _judge_flags(record, request, host)
-    if isinstance(request, Reboot | RestartUnits | SwitchPower):
+    if isinstance(request, _ACTS):
         if isinstance(request, SwitchPower):
             _judge_cut(record, request)
         if host not in record.begun_acts:
@@ -116,7 +119,7 @@ def _judge_closed(record: Record, request: Request, host: str) -> None:
             )
 
 
-def _judge_flags(record: Record, request: Reboot | RestartUnits | RunStep | SwitchPower, host: str) -> None:
+def _judge_flags(record: Record, request: Reboot | PowerOff | RestartUnits | RunStep | SwitchPower, host: str) -> None:
     """Rule 4 for stop flags: under one, nothing that touches what it stands on is done to a host, save that a drain is undone."""
     if isinstance(request, RunStep) and request.undo:
         return
@@ -149,6 +152,8 @@ def _judge_gates(record: Record, request: Request, host: str) -> None:
     for name in near:
         gate = record.told.gates.get(name)
         if gate is None or record.grounds.let_go(f"gate.{name}"):
+            continue
+        if record.grounds.stops and name not in staying(record):
             continue
         if record.grounds.cold and _asks_nobody(record, name, host):
             continue
@@ -183,6 +188,9 @@ def _asks_nobody(record: Record, service: str, host: str) -> bool:
 def _is_off(record: Record, check: Check) -> bool:
     """Whether the question goes through a service that this run starts, and of which not enough has ever been ready."""
     grounds, service = record.grounds, check.service
+    if grounds.stops:
+        up = staying(record)
+        return not up or (service is not None and service not in up)
     if service is None or not grounds.cold or not grounds.members[service] & grounds.moves.keys():
         return False
     started = grounds.members[service] & grounds.moves.keys()

@@ -46,6 +46,11 @@ def restarted(record: Record, host: str) -> bool:
 
 
 def _judge_done(record: Record) -> None:
+    if record.grounds.stops:
+        up = [host for host in record.grounds.moves if record.truth.hosts[host].up]
+        if up:
+            record.call(10, f"the run says that it is done, and {len(up)} hosts are up: {some(up)}")
+        return
     cold = record.grounds.cold
     left = [
         host for host in record.grounds.moves if not (record.truth.hosts[host].up if cold else restarted(record, host))

@@ -7,6 +7,7 @@ from math import floor
 
 from restart.model.event import Fact
 from restart.simulator.referee.record import Closing, Record
+from restart.simulator.referee.stopping import judge_off_done
 
 GIVEN_UP = frozenset({"quarantined", "untouched"})
 ENDED = GIVEN_UP | {"not_rebooted", "skipped"}
@@ -54,6 +55,8 @@ def _done(record: Record, host: str, at_s: float) -> None:
         record.call(5, f"the move of {host} was done twice", host=host)
     record.done.add(host)
     record.ended(host, at_s)
+    if record.grounds.stops:
+        judge_off_done(record, host)
     if record.aways.get(host) is not None:
         record.call(5, f"the move of {host} is called done before its checks have held", host=host)
 
@@ -107,5 +110,6 @@ def _resolved(record: Record, word: str, host: str) -> None:
         record.begun_acts.discard(host)
     if word == "retry":
         record.done.discard(host)
+        record.stopped.pop(host, None)
         record.restarts_of(host).boots = record.restarts_of(host).units = 0
         record.grounds.not_finished(host)

@@ -45,16 +45,19 @@ class Grounds:
         self.members = {name: frozenset(service.hosts) for name, service in inventory.services.items()}
         self.down_max = {name: down_max(service) for name, service in inventory.services.items()}
         self.cold = plan.mode == "cold-start"
+        self.stops = plan.mode == "shutdown"
         self.edges = {name: edges_of(service) for name, service in inventory.services.items()}
         self.near = near(inventory)
         self.path = on_the_path(inventory)
         self.early = frozenset[str]()
-        """Hosts of a cold start that do not wait for the path's."""
+        """Hosts of a cold start that do not wait for the path's; of a shutdown, those that the path does not wait for."""
         if self.cold:
             self.edges = edges_at_boot(inventory, self.moves)
             self.near = {
                 name: frozenset((name, *(edge.provider for edge in edges))) for name, edges in self.edges.items()
             }
+            self.early = before_the_path(inventory, self.path, self.edges)
+        if self.stops:
             self.early = before_the_path(inventory, self.path, self.edges)
         self.ring = rings(inventory, self.moves, self.services_of)
         self.unfinished: dict[str, dict[str, None]] = {name: {} for name in inventory.services}

@@ -82,6 +82,8 @@ class Record:
     restarts: dict[str, Restarts] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
     not_rebooted: set[str] = field(default_factory=set)
+    stopped: dict[str, float] = field(default_factory=dict)
+    """Hosts that a shutdown has told to switch off, and when."""
     failed: dict[str, None] = field(default_factory=dict)
     closings: dict[str, Closing] = field(default_factory=dict)
     flags: dict[str, Closing] = field(default_factory=dict)

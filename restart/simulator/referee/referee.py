@@ -25,11 +25,12 @@ from restart.model.answer import (
     RebootDeclined,
     StepRan,
     Units,
+    WentOff,
 )
 from restart.model.check import Verdict
 from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resumed, Started, Word
 from restart.model.plan import Plan
-from restart.model.request import Ask, AwaitBoot, Claim, Request, RestartUnits
+from restart.model.request import Ask, AwaitBoot, AwaitOff, Claim, Request, RestartUnits
 from restart.model.simulation import Violation
 from restart.simulator.referee.acts import judge_act, judge_booted
 from restart.simulator.referee.away import Aways
@@ -221,6 +222,8 @@ class Referee:
                 away.troubled = f"checks of {request.host} were {found}"
         elif isinstance(request, AwaitBoot) and not isinstance(answer, Booted):
             record.reason(5, f"{request.host}: {told} while its boot was waited for")
+        elif isinstance(request, AwaitOff) and not isinstance(answer, WentOff):
+            record.reason(5, f"{request.host}: {told} while it was to go off")
         elif isinstance(answer, NoAnswer | RebootDeclined) or (isinstance(answer, StepRan) and answer.exit_status):
             record.reason(5, f"{request.host}: {told} to {type(request).__name__}")
         elif isinstance(answer, PowerState):
