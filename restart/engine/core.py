@@ -24,6 +24,7 @@ from restart.engine.acting import Acting
 from restart.engine.available import Available
 from restart.engine.baselines import Baselines
 from restart.engine.brakes import Brakes
+from restart.engine.canaries import Canaries
 from restart.engine.claims import Claims
 from restart.engine.cold_starts import ColdStarts
 from restart.engine.flags import Flags
@@ -130,7 +131,9 @@ class Engine:
             inventory, self.states, self._outbox, self._claims,
             noted=self._readiness.note, reached=self._reached, starting=self._starting, closed=self._is_closed,
             slots=self._starts.take_slots, withheld=self._forbids, silent=self._silent, recovery=self._recovery,
+            missed=self._missed,
         )  # fmt: skip
+        self._canaries = Canaries(inventory, self._outbox, self._guards, self._canary_ended)
         self._acting = Acting(
             self.states, self._outbox, starts=self._starts, readiness=self._readiness, moving=self._moving,
             fresh_s=inventory.policy.ready_fresh_s, patience_s=STALL_S, withheld=self._forbids,
@@ -153,6 +156,7 @@ class Engine:
         self._halted: str | None = None
         self._listening_s = 0.0
         self._awaiting_gate: dict[str, float] = {}
+        self._late: set[str] = set()
         self._settled = (-1, -1)
         for host in self.states:
             self._parking.enter(host)
@@ -180,6 +184,7 @@ class Engine:
             self._acting.until_s,
         ]
         times += [self._moving.checking.deadline_s(), self._windows.deadline_s(), self._power_time.deadline_s()]
+        times.append(self._canaries.deadline_s())
         # What is due already has been looked at with this event; only the future is worth waking up for.
         now_s = self._outbox.now_s
         first_s = min((at_s for at_s in times if at_s is not None and at_s > now_s), default=inf)
@@ -258,6 +263,7 @@ class Engine:
         self._guards.forget()
         self._watches.forget()
         self._roles.forget()
+        self._canaries.forget()
         self._parking.wake_all(len(self.states))
         if self._waves.reached_last():
             self._waves.last = None
@@ -292,6 +298,7 @@ class Engine:
         if self._starting():
             self._watches.look()
             self._guards.look_first()
+            self._canaries.look()
         for host in sorted(self._moving.checking.due(), key=self._starts.begun):
             self._moving.checking.look(self.states[host])
         self._acting.carry_on(starting=self._starting(), closed=self._is_closed())
@@ -426,16 +433,22 @@ class Engine:
     def _ended(self, state: MoveState, phase: Phase) -> None:
         now_s = self._outbox.now_s
         good = {Phase.DONE: True, Phase.QUARANTINED: False, Phase.UNTOUCHED: False, Phase.IN_DOUBT: False}.get(phase)
-        lost_canary = self._pace.end(state.host, good=good)
+        watch_s = self._pace.watch_s(state.host) if good else 0.0
+        lost_canary = False if watch_s else self._pace.end(state.host, good=good)
         self._slots.spend(state.host, now_s)
         match phase:
             case Phase.DONE | Phase.NOT_REBOOTED:
                 self._slots.free(state.host, "ready", now_s)
                 self._awaiting_gate[state.host] = now_s
                 self._brakes.finished(state.host, now_s)
+                if state.host in self._late:
+                    self._late.discard(state.host)
+                    self._starts.forgive(state)
                 if phase is Phase.DONE:
                     self._suspended.ready(state.host, state.move.services)
                     self._tell_done(state)
+                    if watch_s:
+                        self._canaries.watch(state.host, state.move.services, watch_s)
             case Phase.QUARANTINED | Phase.UNTOUCHED:
                 if phase is Phase.UNTOUCHED:
                     self._slots.free(state.host, "all", now_s)
@@ -448,6 +461,26 @@ class Engine:
     def _failed(self, state: MoveState, *, canary: bool) -> None:
         name = facts.UNTOUCHED if state.phase is Phase.UNTOUCHED else facts.QUARANTINED
         self._outbox.tell(name, host=state.host, wave=state.wave, why=state.why)
+        self._brake(state, canary=canary)
+
+    def _missed(self, state: MoveState) -> None:
+        """A canary that its first rung did not bring back counts at once, whatever later rungs may do for it."""
+        if self._pace.leads(state.host):
+            self._late.add(state.host)
+            self._outbox.tell(facts.CANARY_LATE, host=state.host, why=state.why)
+            self._brake(state, canary=True)
+
+    def _canary_ended(self, host: str, why: str | None) -> None:
+        """A canary that was watched has held, or (`why`) has not."""
+        state = self.states[host]
+        if why is None:
+            self._outbox.tell(facts.CANARY_HELD, host=host)
+            self._pace.end(host, good=True)
+        elif state.phase is Phase.DONE:
+            state.why = why
+            self._moving.sign(state, Sign.CANARY_LOST)
+
+    def _brake(self, state: MoveState, *, canary: bool) -> None:
         braking = self._brakes.failed(state.host, self._outbox.now_s, canary=canary)
         if braking.action == "halt":
             self._halt(braking.rule, f"{state.host}: {state.why}; {braking.why}")
@@ -491,7 +524,7 @@ class Engine:
             self._release("halted", Exit.HALTED, self._halted)
         elif self._words.stopping is not None:
             self._release("stopped", stopped(self.states), f"stopped by {self._words.stopping}")
-        elif self._starts.in_flight or self._outbox.now_s < self._listening_s:
+        elif self._starts.in_flight or self._canaries.is_watching or self._outbox.now_s < self._listening_s:
             return
         elif self._waves.finished():
             self._release(*verdict(self.states))

@@ -28,6 +28,9 @@ TIME_OVER = "time_over"  # why: the time for which there was power is over, and 
 READY = "ready"  # host, service, verdict, evidence: a verdict that changed
 SOAKING = "soaking"  # host: all checks pass, they must hold; data: for_s
 UNDRAINING = "undraining"  # host, evidence: the step
+CANARY_WATCHED = "canary_watched"  # host, why; data: for_s: its stratum waits so long, while its checks and gates hold
+CANARY_HELD = "canary_held"  # host: its stratum opens
+CANARY_LATE = "canary_late"  # host, why: it missed its first rung, and counts for the brakes while later ones try
 MOVE_DONE = (
     "move_done"  # host, wave; data: took_s, boot_s, ready_s, by_itself (it was not touched); act, where it was stopped
 )

@@ -241,6 +241,10 @@ class Guards:
         self._want(gate)
         return False
 
+    def fails(self, service: str) -> bool:
+        """Whether the last answer of the gate was anything but PASS."""
+        return self._gates[service].verdict not in (None, Verdict.PASS)
+
     def excused(self, service: str) -> bool:
         """The gate has FAILed since the run's start and never passed: it does not guard the repair of sick members.
 

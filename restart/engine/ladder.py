@@ -35,8 +35,9 @@ class Ladder:
         closed: Callable[[], bool],
         slots: Callable[[MoveState], Hold | None],
         withheld: Callable[[MoveState], str | None],
+        missed: Callable[[MoveState], None],
     ) -> None:
-        """`starting`, `closed`, `slots` and `withheld` are as `Moving` has them."""
+        """`starting`, `closed`, `slots`, `withheld` and `missed` are as `Moving` has them."""
         self.sign = sign
         self._outbox = outbox
         self._call_off = call_off
@@ -44,6 +45,7 @@ class Ladder:
         self._closed = closed
         self._slots = slots
         self._withheld = withheld
+        self._missed = missed
 
     def next(self, state: MoveState) -> None:
         """On entry to CLIMBING: the next rung, or the same one again where it was not carried out."""
@@ -142,6 +144,8 @@ class Ladder:
                 facts.RUNG_FAILED, host=state.host, why=state.why, rung=rung_of(state).kind, number=state.rung + 1
             )
         state.streaks.clear()
+        if state.rung == 0 and state.touched and len(ladder_of(state)) > 1:
+            self._missed(state)
         if state.phase is Phase.CHECKING and state.boot_id_now != state.boot_id:
             # The next rung starts from the boot that the host is in now.
             state.boot_id, state.rebooted = state.boot_id_now, True

@@ -57,10 +57,12 @@ class Moving:
         withheld: Callable[[MoveState], str | None],
         silent: Silent,
         recovery: Recovery,
+        missed: Callable[[MoveState], None],
     ) -> None:
         """`noted` hears each verdict learnt (service, host, verdict, evidence); `reached` each phase that a move enters.
 
         `starting`: nothing has halted or stopped the run. `closed`: a pause or a watch holds it for now. `slots` takes the slots that a rung needs; None: it has them.
+        `missed` hears of each move whose first rung did not bring its host back, while there are others.
         `withheld`: why nothing may be done to the host now, a stop flag; None: none stands. `recovery`: what was seen before the run.
         """
         self._inventory = inventory
@@ -74,7 +76,7 @@ class Moving:
         )  # fmt: skip
         self.ladder = Ladder(
             outbox, sign=self.sign, call_off=self._drains.call_off, starting=starting, closed=closed, slots=slots,
-            withheld=withheld,
+            withheld=withheld, missed=missed,
         )  # fmt: skip
         self.checking = Checking(inventory, states, outbox, self.ladder, noted)
         reboots, units = Reboots(outbox, self.ladder), UnitRestarts(outbox, self.ladder)

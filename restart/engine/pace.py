@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from restart.model.inventory import Inventory
 from restart.model.plan import Move
 from restart.rules.named import canary_rule, pace_rule
-from restart.rules.pace import canaries_of, pace_of, step, stratum
+from restart.rules.pace import canaries_of, canary_for_s, pace_of, step, stratum
 from restart.rules.waived import NOTHING_WAIVED, Waived
 
 CANARIES_LOST_MAX = 2
@@ -22,6 +22,7 @@ class Stratum:
     name: str
     slow: bool
     canaries: int
+    watch_s: float = 0.0
     chosen: set[str] = field(default_factory=set)
     size: int = 0
     good: int = 0
@@ -56,7 +57,9 @@ class Pace:
             for service, name in zip(move.services, names, strict=True):
                 if name not in self._strata:
                     slow = pace_of(inventory, service, mode) == "slow"
-                    self._strata[name] = Stratum(name, slow, canaries_of(inventory, service, mode))
+                    self._strata[name] = Stratum(
+                        name, slow, canaries_of(inventory, service, mode), canary_for_s(inventory, service)
+                    )
                 mine.append(self._strata[name])
                 self._strata[name].size += 1
                 if move.canary:
@@ -125,6 +128,17 @@ class Pace:
         """The move of `host` is under way."""
         for found in self._of[host]:
             found.under_way.add(host)
+
+    def leads(self, host: str) -> bool:
+        """Whether the move of `host`, under way, is a canary's."""
+        return any(
+            found.good < found.canaries and canary_rule(found.name) not in self._waived for found in self._of[host]
+        )
+
+    def watch_s(self, host: str) -> float:
+        """How long the canary on `host`, whose move has ended well, is watched; 0: it is none, or not at all."""
+        leading = (found for found in self._of[host] if found.good < found.canaries)
+        return max((found.watch_s for found in leading if canary_rule(found.name) not in self._waived), default=0.0)
 
     def end(self, host: str, *, good: bool | None) -> bool:
         """The move of `host` has ended: proved good, failed, or neither (None: called off or not rebooted). True: it was a lost canary."""

@@ -90,6 +90,7 @@ class Sign(StrEnum):
     SAME_BOOT = "same_boot"
     UNDRAINED = "undrained"
     UNDRAINED_UNPROVED = "undrained_unproved"
+    CANARY_LOST = "canary_lost"
     UNDONE = "undone"
     UNDONE_FAILED = "undone_failed"
     TOLD_DONE = "told_done"
@@ -179,6 +180,7 @@ TABLE: dict[tuple[Phase, Sign], Phase] = {
     (P.UNDRAINING, S.UNDRAINED): P.DONE,
     (P.UNDRAINING, S.UNDRAINED_UNPROVED): P.NOT_REBOOTED,
     (P.UNDRAINING, S.STEP_FAILED): P.QUARANTINED,
+    (P.DONE, S.CANARY_LOST): P.QUARANTINED,
     (P.UNDOING, S.UNDONE): P.WAITING,
     (P.UNDOING, S.UNDONE_FAILED): P.UNTOUCHED,
     (P.UNDOING, S.STEP_FAILED): P.QUARANTINED,

@@ -79,6 +79,7 @@ def policy_of(held: Mapping[str, Any], where: Mapping[str, Source], problems: Pr
         confirm_above=share_of(held["confirm_above"]) if "confirm_above" in held else built_in.confirm_above,
         never_return=share_of(held["never_return"]) if "never_return" in held else built_in.never_return,
         cluster_by=tuple(held["cluster_by"]) if "cluster_by" in held else built_in.cluster_by,
+        canary_for_s=seconds_or(held, "canary_for", built_in.canary_for_s),
         ready_fresh_s=seconds_or(held, "ready_fresh", built_in.ready_fresh_s),
         gate_fresh_s=seconds_or(held, "gate_fresh", built_in.gate_fresh_s),
         watch_unknown_s=seconds_or(held, "watch_unknown", built_in.watch_unknown_s),

@@ -205,6 +205,7 @@ def _service() -> dict[str, Any]:
             "playbook": text("How its members are restarted. Default: the inventory's"),
             "pace": choice("How fast its members follow each other.", "slow", "fixed"),
             "canaries": whole("Members that go first and alone.", 0),
+            "canary_for": duration("The checks and gates of a canary must hold for so long. Default: the policy's"),
             "carries_load": flag("Whether it carries capacity that others would drown without."),
             "path": flag("Whether the controller needs it to see and reach the fleet."),
             "role": mapping(
@@ -307,6 +308,9 @@ def _policy() -> dict[str, Any]:
             "barrier": choice("Whether a wave waits for all of the one before. Default: fleet", "fleet", "service"),
             "pace": choice("slow: 1, 2, 4, ... Default: slow", "slow", "fixed"),
             "canaries": whole("Hosts of each service and image that go first and alone. Default: 1", 0),
+            "canary_for": duration(
+                "The checks and gates of a canary must hold for so long before others of its kind go. Default: 0s"
+            ),
             "never_return": percent("Share of reboots that never come back. Default: 10%"),
             "cluster_by": {
                 **listing(

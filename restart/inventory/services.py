@@ -111,6 +111,7 @@ class ServiceTable:
             ready_when=self._amount(source, path, entry, "ready_when", members),
             settle_s=seconds_or(entry, "settle", 0.0),
             gate_fresh_s=seconds_of(entry, "gate_fresh"),
+            canary_for_s=seconds_of(entry, "canary_for"),
             admission=admission,
             expect=expect_of(entry.get("expect")),
             role=self._role(source, (*path, "role"), entry.get("role")),

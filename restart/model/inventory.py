@@ -153,6 +153,7 @@ class Service:
     playbook: str | None = None
     pace: str | None = None
     canaries: int | None = None
+    canary_for_s: float | None = None
     carries_load: bool = False
     path: bool = False
     role: Role | None = None
@@ -219,6 +220,7 @@ class Policy:
     barrier: str = "fleet"
     pace: str | None = None
     canaries: int | None = None
+    canary_for_s: float = 0.0
     never_return: float = 0.10
     cluster_by: tuple[str, ...] = ("image", "rack")
     ready_fresh_s: float = 30.0

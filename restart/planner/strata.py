@@ -9,7 +9,7 @@ from restart.planner.guards import Guards
 from restart.planner.holds import ms
 from restart.planner.scope import Scope
 from restart.rules.named import canary_rule, pace_rule
-from restart.rules.pace import canaries_of, pace_of, step, stratum
+from restart.rules.pace import canaries_of, canary_for_s, pace_of, step, stratum
 
 
 @dataclass(slots=True)
@@ -20,9 +20,14 @@ class Stratum:
     canaries: int = 0
     slow: bool = True
     proof_ms: int = 0
+    canary_ms: int = 0
     started: int = 0
     under_way: int = 0
     passed: int = 0
+
+    def proved_after_ms(self) -> int:
+        """How long after its end the next move is proved good: a canary must hold longer."""
+        return max(self.proof_ms, self.canary_ms) if self.passed < self.canaries else self.proof_ms
 
     def has_room(self) -> bool:
         """Whether one more may start now (design: rule 8)."""
@@ -47,6 +52,8 @@ def draw_strata(
                 canaries = 0 if canary_rule(name) in scope.waived else canaries_of(inventory, service, mode)
                 proof_ms = ms(guards.held_s[service])
                 strata[name] = Stratum(canaries=canaries, slow=slow, proof_ms=proof_ms)
+                if canaries:
+                    strata[name].canary_ms = ms(canary_for_s(inventory, service))
             strata[name].size += 1
     for found in strata.values():
         if found.size == 1:

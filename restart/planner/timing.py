@@ -260,7 +260,7 @@ class _Play:
             if until_ms == length:
                 self._free(slot, amount - keeps, host)
         for name in self._strata_of[host]:
-            proof_ms = self._strata[name].proof_ms
+            proof_ms = self._strata[name].proved_after_ms()
             if proof_ms:
                 self._at(self._now_ms + proof_ms, partial(self._prove, name), host)
             else:

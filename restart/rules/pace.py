@@ -29,6 +29,12 @@ def canaries_of(inventory: Inventory, service: str, mode: str = "rolling") -> in
     return (1 if mode == "rolling" else 0) if stated is None else stated
 
 
+def canary_for_s(inventory: Inventory, service: str) -> float:
+    """How long, in seconds, the checks and gates of a canary of `service` must hold before its stratum opens."""
+    stated = inventory.services[service].canary_for_s
+    return inventory.policy.canary_for_s if stated is None else stated
+
+
 def step(passed: int, canaries: int) -> int:
     """Slow start: how many moves of a stratum may be under way after `passed` of its moves were proved good.
 

@@ -99,6 +99,11 @@ def bearing_everything(inventory: Inventory) -> Inventory:
     return replace(inventory, policy=replace(inventory.policy, max_failures=1000, never_return=0.9))
 
 
+def without_canary_watches(inventory: Inventory) -> Inventory:
+    """A canary that is back has held."""
+    return replace(inventory, policy=replace(inventory.policy, canary_for_s=0.0))
+
+
 def without_soaking(inventory: Inventory) -> Inventory:
     """The checks of a restarted host need not hold."""
     services = {

@@ -16,7 +16,7 @@ from restart.model.check import Check
 from restart.model.event import Outcome
 from restart.model.inventory import Amount, Dependency, Inventory, Limit, Service, Shared
 from restart.model.plan import Plan
-from restart.model.playbook import Playbook, Rung, Step
+from restart.model.playbook import Playbook, PowerControl, Rung, Step
 from restart.model.simulation import Result
 from restart.planner import make_plan
 from restart.simulator import play as stage
@@ -413,3 +413,37 @@ def test_the_referee_catches_an_engine_that_ends_wrongly_or_not_at_all(
     monkeypatch: pytest.MonkeyPatch, engine: type[Engine]
 ) -> None:
     assert 10 in caught(monkeypatch, Case(fleet(DB, APP, policy=fixed())), engine)
+
+
+# --- canaries ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_referee_catches_an_engine_that_does_not_watch_its_canaries(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = replace(fixed(), canaries=1, canary_for_s=600.0)
+    assert caught(
+        monkeypatch, Case(fleet(APP, DB, policy=policy)), mutants.blind_to(mutants.without_canary_watches)
+    ) == {9}
+
+
+def test_the_referee_catches_an_engine_that_waits_for_the_last_rung_of_two_canaries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Waits(Engine):
+        """A canary counts once its whole ladder has failed."""
+
+        def _missed(self, state: object) -> None:
+            """Takes no notice."""
+
+    rungs = (Rung(kind="reboot", back_within_s=60.0), Rung(kind="power", reset="cycle", back_within_s=900.0))
+    labels = {host: {"image": "v7"} for host in (*APP.hosts, *DB.hosts)}
+    app, cache = (
+        replace(APP, depends_on=()),
+        replace(DB, name="cache", hosts=("c-1", "c-2"), min_available=None, max_unavailable=Amount(number=2)),
+    )
+    labels |= {host: {"image": "v7"} for host in cache.hosts}
+    inventory = fleet(app, DB, cache, labels=labels, policy=replace(fixed(), canaries=1, max_failures=5))
+    power = {name: replace(host, power=PowerControl(method="ipmi")) for name, host in inventory.hosts.items()}
+    inventory = replace(inventory, hosts=power, playbooks={"reboot": Playbook(name="reboot", restart=rungs)})
+    stuck = Fault(kind="never_returns", hosts=("app-1", "db-1"))
+    late = Fault(kind="returns_late", hosts=("c-1",), by_s=22.0)
+    assert caught(monkeypatch, Case(inventory, [stuck, late]), Waits) == {4}

@@ -36,6 +36,7 @@ def judge_begin(record: Record, request: Request) -> None:
             judge_window(record, _name(request), host)
         if host not in record.begun_moves:
             _judge_gates(record, request, host)
+            _judge_canaries(record, request, host)
         record.begun_acts.add(host)
         record.begun_moves.add(host)
         _touch(record, host)
@@ -46,6 +47,7 @@ def judge_begin(record: Record, request: Request) -> None:
         _judge_closed(record, request, host)
         judge_window(record, _name(request), host)
         _judge_gates(record, request, host)
+        _judge_canaries(record, request, host)
         record.begun_moves.add(host)
         _touch(record, host)
 
@@ -196,6 +198,38 @@ def _is_off(record: Record, check: Check) -> bool:
     started = grounds.members[service] & grounds.moves.keys()
     outside = len(grounds.members[service]) - len(started)
     return outside + len(started & record.done) < opens_at(record.plan.inventory.services[service], None)
+
+
+def _judge_canaries(record: Record, request: Request, host: str) -> None:
+    """Rule 9 for canaries that are watched: nothing else of their kind begins before they have held for `canary_for`."""
+    inventory, grounds = record.plan.inventory, record.grounds
+    image = inventory.hosts[host].labels.get("image", "")
+    for name in grounds.services_of[host]:
+        service, policy = inventory.services[name], inventory.policy
+        for_s = policy.canary_for_s if service.canary_for_s is None else service.canary_for_s
+        stated = policy.canaries if service.canaries is None else service.canaries
+        canaries = (1 if record.plan.mode == "rolling" else 0) if stated is None else stated
+        alike = [
+            other
+            for other in grounds.members[name]
+            if other in grounds.moves and inventory.hosts[other].labels.get("image", "") == image
+        ]
+        if not for_s or len(alike) < 2 or grounds.let_go(f"canary.{name}/{image}".rstrip("/")):
+            continue
+        held = [other for other in alike if record.done_s.get(other, record.at_s) + for_s <= record.at_s + HAIR_S]
+        leading = [
+            other
+            for other in alike
+            if other in record.begun_moves
+            and other not in (host, *held)
+            and other not in record.failed
+            and (other in grounds.unfinished[name] or other in record.done)
+        ]
+        if len(held) < canaries <= len(held) + len(leading):
+            what = (
+                f"{_name(request)} starts before {', '.join(sorted(leading))} of {name}/{image} has held for {for_s:g}s"
+            )
+            record.call(9, what, host=host)
 
 
 def _repairs(record: Record, service: str, host: str, decided_s: float, *, ever_held: bool) -> bool:

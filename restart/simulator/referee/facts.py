@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import floor
 
 from restart.model.event import Fact
-from restart.simulator.referee.record import Closing, Record
+from restart.simulator.referee.record import Closing, Record, some
 from restart.simulator.referee.stopping import judge_off_done
 
 GIVEN_UP = frozenset({"quarantined", "untouched"})
@@ -42,6 +42,8 @@ def _of_move(record: Record, fact: Fact, host: str) -> None:
         _done(record, host, fact.at_s)
     elif fact.fact in ENDED:
         _ended(record, fact, host)
+    elif fact.fact == "rung_failed":
+        _late(record, fact, host)
     elif fact.fact == "in_doubt":
         record.reason(6, f"{host} is in doubt")
         record.doubtful.add(host)
@@ -54,6 +56,8 @@ def _done(record: Record, host: str, at_s: float) -> None:
     if host in record.done:
         record.call(5, f"the move of {host} was done twice", host=host)
     record.done.add(host)
+    record.done_s[host] = at_s
+    record.late.pop(host, None)
     record.ended(host, at_s)
     if record.grounds.stops:
         judge_off_done(record, host)
@@ -84,6 +88,24 @@ def _ended(record: Record, fact: Fact, host: str) -> None:
         record.aways.come_back(host, freed=True)
 
 
+def _late(record: Record, fact: Fact, host: str) -> None:
+    """A canary that misses its first rung counts at once; two that share a value of a label close the run."""
+    if not record.grounds.moves[host].canary or fact.data.get("number") != 1 or len(record.grounds.ladder[host]) < 2:
+        return
+    away = record.aways.get(host)
+    if away is None or not away.acted:
+        return
+    record.late[host] = None
+    inventory = record.plan.inventory
+    for label in inventory.policy.cluster_by:
+        value = inventory.hosts[host].labels.get(label)
+        alike = [other for other in record.late if value and inventory.hosts[other].labels.get(label) == value]
+        if len(alike) > 1:
+            why = f"the canaries {some(alike)} missed their first rungs and share {label}={value}"
+            record.closings.setdefault("canaries", Closing(record.seq + 1, why))
+            record.reason(5, why)
+
+
 def _judge_failures(record: Record) -> None:
     """From the failure on that a run does not bear, nothing new starts (design: Failure)."""
     policy = record.plan.inventory.policy
@@ -104,6 +126,7 @@ def _resolved(record: Record, word: str, host: str) -> None:
         return
     record.failed.pop(host, None)
     record.doubtful.discard(host)
+    record.late.pop(host, None)
     if word != "done":
         record.aways.come_back(host, freed=True)
         record.begun_moves.discard(host)

@@ -95,6 +95,10 @@ class Record:
     begun_acts: set[str] = field(default_factory=set)
     power: dict[str, str] = field(default_factory=dict)
     """What each host's power control said last: on, off or unknown."""
+    done_s: dict[str, float] = field(default_factory=dict)
+    """When the move of each host that is done was."""
+    late: dict[str, None] = field(default_factory=dict)
+    """Canaries that their first rung did not bring back."""
     leads: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Of each service that has one, the member that truly leads, and since when it was seen to."""
     doubtful: set[str] = field(default_factory=set)

@@ -164,7 +164,7 @@ class Referee:
         record.parted = None
         record.reasons.pop(6, None)
         record.reasons.pop(7, None)
-        for name in ("halt", "stop", "failures"):
+        for name in ("halt", "stop", "failures", "canaries"):
             record.closings.pop(name, None)
 
     def _word(self, word: Word) -> None:

@@ -1,0 +1,146 @@
+"""Canaries: watched for longer than others where it is stated, and counted at once when their first rung fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from restart.engine import facts
+from restart.model.check import Check, Verdict
+from restart.model.event import Word
+from restart.model.inventory import Amount, Policy, Service
+from restart.model.plan import Plan
+from restart.model.playbook import Playbook, Rung
+from tests.engine.toy import Toy, fleet, plan_of, play
+
+WEB = Service(name="web", hosts=("w1", "w2", "w3"), max_unavailable=Amount(number=2))
+LADDER = Playbook(
+    name="reboot",
+    restart=(Rung(kind="reboot", back_within_s=60.0), Rung(kind="power", reset="cycle", back_within_s=600.0)),
+)
+
+
+def watched(service: Service = WEB, **given: object) -> tuple[Toy, Plan]:
+    given.setdefault("canary_for_s", 300.0)
+    inventory = fleet(service, policy=Policy(pace="fixed", canaries=1, **given))  # type: ignore[arg-type]
+    return Toy(inventory), plan_of(inventory, "w1 w2 w3", canaries="w1")
+
+
+def starts(played: object) -> dict[str, float]:
+    return {fact.host: fact.at_s for fact in played.told(facts.MOVE_STARTED)}  # type: ignore[attr-defined]
+
+
+def test_nothing_else_of_the_stratum_starts_before_the_canary_has_held_for_its_time() -> None:
+    toy, plan = watched()
+    played = play(plan, toy)
+    assert played.exit_code == 0
+    done = next(fact.at_s for fact in played.told(facts.MOVE_DONE) if fact.host == "w1")
+    assert min(starts(played)[host] for host in ("w2", "w3")) >= done + 300.0
+    assert [fact.host for fact in played.told(facts.CANARY_HELD)] == ["w1"]
+
+
+def test_a_service_says_otherwise_than_the_policy() -> None:
+    toy, plan = watched(replace(WEB, canary_for_s=0.0))
+    played = play(plan, toy)
+    assert max(starts(played).values()) < 300.0
+    assert not played.told(facts.CANARY_WATCHED)
+
+
+def test_a_canary_that_falls_sick_while_it_is_watched_begins_its_time_anew() -> None:
+    toy, plan = watched()
+    toy.script = [
+        (200.0, lambda toy: setattr(toy.hosts["w1"], "sick", True)),
+        (220.0, lambda toy: setattr(toy.hosts["w1"], "sick", False)),
+    ]
+    played = play(plan, toy)
+    assert played.exit_code == 0
+    assert starts(played)["w2"] >= 215.0 + 300.0
+
+
+def test_a_canary_that_stays_sick_is_lost_and_stops_the_run() -> None:
+    toy, plan = watched()
+    toy.script = [(200.0, lambda toy: setattr(toy.hosts["w1"], "sick", True))]
+    played = play(plan, toy)
+    assert played.exit_code == 5
+    assert [fact.host for fact in played.told(facts.QUARANTINED)] == ["w1"]
+    assert "did not hold for 5m" in played.engine.outcome.why
+    assert list(starts(played)) == ["w1"]
+
+
+def test_a_gate_that_fails_while_a_canary_is_watched_begins_its_time_anew() -> None:
+    toy, plan = watched(replace(WEB, gate=(Check(kind="http", within_s=600.0, healthy_for_s=0.0),)))
+    toy.script = [
+        (200.0, lambda toy: toy.turn_gate("web", Verdict.FAIL)),
+        (260.0, lambda toy: toy.turn_gate("web", Verdict.PASS)),
+    ]
+    played = play(plan, toy)
+    assert played.exit_code == 0
+    assert starts(played)["w2"] >= 255.0 + 300.0
+
+
+def test_after_a_stop_nobody_waits_for_a_canary() -> None:
+    toy, plan = watched()
+    toy.words = [(100.0, Word(at_s=0.0, word="stop"))]
+    played = play(plan, toy)
+    assert played.exit_code == 6
+    assert played.engine.outcome is not None
+    assert played.facts[-1].at_s < 110.0
+
+
+@pytest.mark.parametrize("die_after", range(5, 60, 6))
+def test_after_a_crash_the_canary_is_watched_for_all_of_its_time(die_after: int) -> None:
+    toy, plan = watched()
+    played = play(plan, toy, die_after=die_after)
+    assert played.exit_code == 0
+    held_s = toy.hosts["w1"].uptime_from_s + 10.0
+    assert toy.hosts["w2"].lost_s >= held_s + 300.0
+
+
+# --- the brakes -------------------------------------------------------------------------------------------------------
+
+
+def two_strata(**given: object) -> tuple[Toy, Plan]:
+    web = replace(WEB, hosts=("w1", "w2"), max_unavailable=Amount(number=1))
+    app = Service(name="app", hosts=("a1", "a2"), max_unavailable=Amount(number=1))
+    labels = {host: {"image": "v7"} for host in ("w1", "w2", "a1", "a2")}
+    inventory = fleet(
+        web,
+        app,
+        hosts=labels,
+        playbooks={"reboot": LADDER},
+        policy=Policy(pace="fixed", canaries=1, max_failures=3, **given),  # type: ignore[arg-type]
+    )
+    return Toy(inventory), plan_of(inventory, "w1 a1", "w2 a2", canaries="w1 a1")
+
+
+def test_two_canaries_of_one_image_that_miss_their_first_rung_stop_the_run_while_later_rungs_still_try() -> None:
+    toy, plan = two_strata()
+    for host in ("w1", "a1"):
+        toy.hosts[host].fault = "dead"
+    played = play(plan, toy)
+    halted = played.told(facts.HALTED)[0]
+    assert halted.data["rule"] == "canaries"
+    assert halted.at_s < 70.0  # the power rung has ten minutes of its own
+    assert sorted(fact.host or "" for fact in played.told(facts.CANARY_LATE)) == ["a1", "w1"]
+    assert sorted(toy.hosts[host].switches for host in ("w1", "a1")) == [["cycle"], ["cycle"]]
+
+
+def test_a_canary_that_a_later_rung_brings_back_counts_no_longer() -> None:
+    toy, plan = two_strata()
+    toy.hosts["w1"].fault = "never_returns"
+    played = play(plan, toy)
+    assert [fact.host for fact in played.told(facts.CANARY_LATE)] == ["w1"]
+    assert played.exit_code == 0
+
+
+def test_a_lost_canary_that_is_borne_is_replaced_by_the_next_and_a_second_one_closes_the_stratum() -> None:
+    inventory = fleet(
+        replace(WEB, hosts=("w1", "w2", "w3", "w4"), max_unavailable=Amount(number=4)),
+        policy=Policy(pace="fixed", canaries=1, max_failures=3),
+    )
+    toy = Toy(inventory)
+    toy.hosts["w1"].fault = toy.hosts["w2"].fault = "never_returns"
+    played = play(plan_of(inventory, "w1 w2 w3 w4", canaries="w1"), toy)
+    assert list(starts(played)) == ["w1", "w2"]
+    assert played.exit_code == 5
