@@ -23,31 +23,30 @@ class Best:
 
 
 def best(rules: Rules, durations_s: list[float], hint: list[tuple[int, float]], *, solve_s: float = 20.0) -> Best:
-    """`hint`: the wave and the start of each host in a plan to begin from; `solve_s`: most CPU seconds spent on each question."""
+    """`hint`: the wave and the start of each host in a plan to begin from; `solve_s`: most (deterministic) seconds for each question.
+
+    Whether one wave less would do is asked again and again: that is settled far sooner than the least number itself.
+    """
     most = max(wave for wave, _ in hint)
-    model, wave = _waves(rules, most)
-    last = model.new_int_var(1, most, "last")
-    model.add_max_equality(last, wave)
-    model.minimize(last)
-    for at, (number, _) in enumerate(hint):
-        model.add_hint(wave[at], number)
-    solver = _solved(model, solve_s)
-    waves = round(solver.best_objective_bound)
-    model, wave = _waves(rules, round(solver.objective_value))
+    waves = most
+    while waves > 1 and _solved(_waves(rules, waves - 1)[0], solve_s) is not None:
+        waves -= 1
+    model, wave = _waves(rules, waves)
     ends = _times(model, rules, wave, durations_s)
-    horizon = round(sum(durations_s))
-    makespan = model.new_int_var(0, horizon, "makespan")
+    makespan = model.new_int_var(0, round(sum(durations_s)), "makespan")
     model.add_max_equality(makespan, ends)
     model.minimize(makespan)
-    if most == round(solver.objective_value):
+    if waves == most:
         for at, (number, start_s) in enumerate(hint):
             model.add_hint(wave[at], number)
             model.add_hint(ends[at], round(start_s + durations_s[at]))
     solver = _solved(model, solve_s)
+    assert solver is not None, "there is a plan with so many waves"
     return Best(waves=waves, at_least_s=solver.best_objective_bound, found_s=solver.objective_value)
 
 
-def _solved(model: cp_model.CpModel, solve_s: float) -> cp_model.CpSolver:
+def _solved(model: cp_model.CpModel, solve_s: float) -> cp_model.CpSolver | None:
+    """The solver, where it found an answer; None: there is none, or none was found in its time."""
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = 1
@@ -55,8 +54,7 @@ def _solved(model: cp_model.CpModel, solve_s: float) -> cp_model.CpSolver:
     solver.parameters.symmetry_level = 0
     solver.parameters.max_deterministic_time = solve_s
     status = solver.solve(model)
-    assert status in (cp_model.OPTIMAL, cp_model.FEASIBLE), solver.status_name(status)
-    return solver
+    return solver if status in (cp_model.OPTIMAL, cp_model.FEASIBLE) else None
 
 
 def _waves(rules: Rules, most: int) -> tuple[cp_model.CpModel, list[cp_model.IntVar]]:
