@@ -33,6 +33,10 @@ class Baselines:
         self._touched: set[str] = set()
         self._last: dict[tuple[Subject, int], Check] = {}
 
+    def take_over(self, before: Baselines) -> None:
+        """Go on from what the stage before knows."""
+        self._before, self._touched = before._before, before._touched
+
     def touched(self, services: Iterable[str]) -> None:
         """A move begins near these services: from now on, what their gates see is no longer from before the run."""
         self._touched.update(services)

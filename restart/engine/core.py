@@ -29,6 +29,7 @@ from restart.engine.claims import Claims
 from restart.engine.cold_starts import ColdStarts
 from restart.engine.flags import Flags
 from restart.engine.guards import Guards
+from restart.engine.hooks import Hooks
 from restart.engine.moving import Moving
 from restart.engine.offs import PowerTime
 from restart.engine.outbox import Outbox
@@ -96,7 +97,7 @@ class Engine:
         )  # fmt: skip
         self._available = Available(inventory, self._outbox, self._down_for_us, self._readiness.last_known)
         self._suspended = Suspended(inventory, self.states if self._cold else ())
-        self._baselines = Baselines(inventory, away=lambda: self._starts.away(), caused=tuple)
+        self._baselines = Baselines(inventory, away=lambda: self._starts.away(), caused=lambda: self._hooks.caused())
         self._guards = Guards(
             inventory, self._outbox, self._gate_failed, stirred=lambda service: stir(("gate", service)),
             baselines=self._baselines, suspended=self._suspended.is_off, waived=waived,
@@ -106,6 +107,7 @@ class Engine:
             baselines=self._baselines, away_in=lambda service: self._starts.away_in(service),
             suspended=self._suspended.is_off, waived=waived,
         )  # fmt: skip
+        self._hooks = Hooks(inventory, self._outbox, self._halt)
         services_of = {host: state.move.services for host, state in self.states.items()}
         self._slots = Slots(
             inventory, services_of, lambda slot: stir(("slot", slot)), lambda slot: stir(("slot taken", slot)),
@@ -185,6 +187,7 @@ class Engine:
         ]
         times += [self._moving.checking.deadline_s(), self._windows.deadline_s(), self._power_time.deadline_s()]
         times.append(self._canaries.deadline_s())
+        times += [self._hooks.deadline_s()]
         # What is due already has been looked at with this event; only the future is worth waking up for.
         now_s = self._outbox.now_s
         first_s = min((at_s for at_s in times if at_s is not None and at_s > now_s), default=inf)
@@ -210,6 +213,13 @@ class Engine:
         self._advance()
         self._tell_end()
         return self._outbox.take()
+
+    def take_over(self, before: Engine | None, *, last: bool) -> None:
+        """Go on under the hooks, and with what is known from before the run, of the engine of the stage before; `last`: none comes after."""
+        self._hooks.kept = not last
+        if before is not None:
+            self._hooks.take_over(before._hooks)
+            self._baselines.take_over(before._baselines)
 
     # --- events ------------------------------------------------------------------------------------------------------
 
@@ -264,6 +274,7 @@ class Engine:
         self._watches.forget()
         self._roles.forget()
         self._canaries.forget()
+        self._hooks.forget()
         self._parking.wake_all(len(self.states))
         if self._waves.reached_last():
             self._waves.last = None
@@ -299,6 +310,7 @@ class Engine:
             self._watches.look()
             self._guards.look_first()
             self._canaries.look()
+            self._hooks.look(may_set=self._closed_at_first() is None and not self._waves.finished())
         for host in sorted(self._moving.checking.due(), key=self._starts.begun):
             self._moving.checking.look(self.states[host])
         self._acting.carry_on(starting=self._starting(), closed=self._is_closed())
@@ -330,14 +342,18 @@ class Engine:
         """Whether anything new may start at all, but for watches and pauses."""
         return self._running and not (self._halted or self._words.stopping or self._claims.foreign)
 
-    def _closed(self) -> tuple[str, str] | None:
-        """The rule for which nothing may start now, while the run goes on, and why: a pause, a stop flag, a watch, or what comes before the first act."""
+    def _closed_at_first(self) -> tuple[str, str] | None:
+        """What comes before the hooks: a pause, a stop flag, a watch, the first look of a gate that compares."""
         if self._words.paused:
             return "paused", self._words.paused
         flagged = self._flags.closed()
         if flagged is not None:
             return "flag", flagged
         return self._watches.closed() or self._guards.first_looks()
+
+    def _closed(self) -> tuple[str, str] | None:
+        """The rule for which nothing may start now, while the run goes on, and why."""
+        return self._closed_at_first() or self._hooks.closed()
 
     def _is_closed(self) -> bool:
         return self._closed() is not None
@@ -385,6 +401,7 @@ class Engine:
         state.began_s = state.judged_s = self._outbox.now_s
         self._waves.begun(state)
         self._guards.touched(self._starts.near(state))
+        self._hooks.touched()
         self._slots.take(state.host)
         self._pace.begin(state.host)
         self._stall.over()
@@ -518,6 +535,8 @@ class Engine:
             return
         if any(self.states[host].approval is None for host in self._starts.in_flight):
             return
+        if self._hooks.busy or (self._hooks.undoing and not self._hooks.undone()):
+            return
         if self._claims.foreign is not None:
             self._release("held", Exit.HELD, self._claims.foreign)
         elif self._halted is not None:
@@ -527,13 +546,26 @@ class Engine:
         elif self._starts.in_flight or self._canaries.is_watching or self._outbox.now_s < self._listening_s:
             return
         elif self._waves.finished():
-            self._release(*verdict(self.states))
+            self._finish(*verdict(self.states))
         elif (no_room := self._windows.over(self.states.values())) is not None:
             self._release("stopped", stopped(self.states), no_room)
         elif self._waves.reached_last():
             self._release("stopped", stopped(self.states), f"stopped after wave {self._waves.last}, as asked")
         elif self._closed() is None and not self._waves.waits_for_time_or_gates():
             self._conclude_blocked()
+
+    def _finish(self, state: str, exit_code: Exit, why: str) -> None:
+        """Every wave is done: take the hooks back where all went well, then end. A fleet that is off needs what keeps rivals away."""
+        if exit_code is Exit.DONE and not self._hooks.kept and self.plan.mode != "shutdown":
+            if not self._hooks.undone():
+                return
+            if left := self._hooks.left():
+                state, exit_code, why = (
+                    "ended",
+                    Exit.HALTED,
+                    f"{why}; hooks that could not be undone: {', '.join(left)}",
+                )
+        self._release(state, exit_code, why)
 
     def _conclude_blocked(self) -> None:
         """Nothing is in flight: end the run, unless something but an operator's word may lead on."""
@@ -570,6 +602,8 @@ class Engine:
         outcome = self.outcome
         if outcome is None:
             return
+        if not (self._hooks.kept and outcome.state == "done"):
+            self._hooks.tell_left()
         phases = [state.phase for state in self.states.values()]
         self._outbox.tell(
             facts.RUN_ENDED, why=outcome.why, state=outcome.state, exit_code=outcome.exit_code,

@@ -145,7 +145,9 @@ class Stages:
         return fact.fact != facts.RUN_ENDED
 
     def _open(self, stage: Stage) -> None:
+        before = self._last_engine()
         stage.engine = self._make(stage.plan)
+        stage.engine.take_over(before, last=stage is self._stages[-1])
 
     # --- from stage to stage -----------------------------------------------------------------------------------------
 

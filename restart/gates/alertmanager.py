@@ -23,8 +23,8 @@ from restart.model.question import HttpGet, HttpReply, Question, Reply
 from restart.model.world import Gate
 from restart.probes.output import one_line
 from restart.rules.fill import fill, for_url
+from restart.rules.matchers import MATCHER, parted
 
-MATCHER = r'^[a-zA-Z_:][a-zA-Z0-9_:]*\s*(=~|!~|!=|=)\s*("[^"\\]*"|[^"\\\s][^"\\]*|)$'
 _MATCHER: Mapping[str, Any] = {
     "type": "string",
     "pattern": MATCHER,
@@ -107,14 +107,6 @@ def _quoted(matcher: str) -> str:
     """The matcher with its value in quotes, as every version of Alertmanager reads it."""
     name, sign, value = parted(matcher)
     return f'{name}{sign}"{value}"'
-
-
-def parted(matcher: str) -> tuple[str, str, str]:
-    """Label, sign and value of a matcher. Raises `ValueError` where it is none."""
-    match = re.match(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!~|!=|=)\s*(.*)$", matcher)
-    if match is None:
-        raise ValueError(f"{matcher!r} is no matcher")
-    return match[1], match[2], match[3].removeprefix('"').removesuffix('"')
 
 
 def _for_matcher(value: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from restart.errors import InventoryInvalid, Problem, must
 from restart.inventory.checks import CheckReader, Subject
 from restart.inventory.files import playbook_folders, sources
+from restart.inventory.hooks import hooks_of
 from restart.inventory.hosts import HostTable
 from restart.inventory.leaves import Report
 from restart.inventory.limits import limits_of, policy_of
@@ -158,6 +159,7 @@ class _Reading:
             services=self._services.services,
             limits=limits,
             watch=watch,
+            hooks=hooks_of(self._sources, self._services, self._hosts.hosts, self._problems),
             policy=policy_of(*self._once("policy"), self._problems),
             playbooks=dict(sorted(shelf.playbooks.items())),
             ssh=ssh,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from restart.inventory import hooks
 from restart.inventory.schema_check import check, checks
 from restart.inventory.schema_parts import (
     DURATION_BODY,
@@ -99,6 +100,7 @@ def _inventory() -> dict[str, Any]:
                 "additionalProperties": {"$ref": "#/$defs/limit"},
             },
             "watch": empty_too(checks("Asked all through a run; a FAIL or a lasting UNKNOWN holds it.")),
+            "hooks": empty_too(hooks.schema()),
             "policy": {"$ref": "#/$defs/policy"},
         },
     )

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from restart.model.check import Check
+from restart.model.hook import Hook
 from restart.model.playbook import Playbook, PowerControl
 
 
@@ -239,6 +240,7 @@ class Inventory:
     services: Mapping[str, Service]
     limits: Mapping[str, Limit] = field(default_factory=dict)
     watch: tuple[Check, ...] = ()
+    hooks: tuple[Hook, ...] = ()
     policy: Policy = field(default_factory=Policy)
     playbooks: Mapping[str, Playbook] = field(default_factory=dict)
     ssh: Ssh = field(default_factory=Ssh)

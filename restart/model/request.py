@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from restart.model.check import Check
+from restart.model.hook import Silence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,11 +163,28 @@ class SwitchPower:
     within_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHook:
+    """Set the hook of this name, or take it back (`undo`): `StepRan`. Idempotent by contract.
+
+    It is `command` on `host` (None: on the controller), or `silence`: one of this run and hook is made, renewed, or ended.
+    """
+
+    id: str
+    hook: str
+    command: str
+    timeout_s: float
+    host: str | None = None
+    silence: Silence | None = None
+    undo: bool = False
+
+
 Request = (
     Ask
     | Claim
     | Release
     | RunStep
+    | RunHook
     | Reboot
     | AwaitBoot
     | ReadUnits

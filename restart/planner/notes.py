@@ -12,6 +12,7 @@ from restart.planner.tightest import sharing, tightest
 from restart.planner.timeline import Pieces, Timeline
 from restart.rules.budgets import budget
 from restart.rules.durations import spoken
+from restart.rules.hooks import does
 from restart.rules.path import path_alone
 
 NO_BUDGET_NOTES_MAX = 10
@@ -28,6 +29,7 @@ def notes(
     found += _no_budget(fleet, pieces)
     found += _approvals(fleet)
     found += _soaks(fleet)
+    found += _hooks(fleet)
     found += _path(fleet)
     found += _roles(fleet)
     found += tightest(pieces, timeline)
@@ -131,6 +133,17 @@ def _soaks(fleet: Fleet) -> list[str]:
         f"({service.soak.why})"
         for name, service in services.items()
         if service.soak is not None and name in touched
+    ]
+
+
+def _hooks(fleet: Fleet) -> list[str]:
+    """What is set before anything is touched."""
+    hooks = fleet.scope.inventory.hooks
+    if not hooks:
+        return []
+    told = "; ".join(f"{hook.name}: {does(hook)}" + (f" ({hook.why})" if hook.why else "") for hook in hooks)
+    return [
+        f"before anything is touched, in this order: {told}. Undone in reverse once all is done, and named where it stays"
     ]
 
 

@@ -33,6 +33,7 @@ NEVER = {
     "controller": ("the run would take itself down", "say --include-controller"),
     "cycle": ("no order keeps it", "make one edge `after`, or declare a stand-in for it with `break`"),
     "first-look": ("a gate would compare with what the run has changed already", "nothing: each gate is asked once, before anything is touched"),
+    "hooks": ("rivals would act beside the run", "mend the hook, or take it out of the inventory"),
     "flag": ("somebody set a stop flag, and says why", "lift it: restart go"),
     "drain": ("the drain would fail, or worse its undo", "nothing: the hosts go one after the other"),
     "lease": ("two controllers would act at once", "wait until the lease is over"),

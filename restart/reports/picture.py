@@ -141,6 +141,8 @@ class Picture:
         self.gates: list[GatePicture] = []
         self.approvals: dict[str, str] = {}
         self.contained: dict[str, str] = {}
+        self.hooks: dict[str, str] = {}
+        """The hooks that may be in place: how each is undone by hand."""
         self.let_go: dict[str, list[str]] = {override.rule: [] for override in plan.overrides}
         """The rules overridden by name, and the hosts that each of them would have held."""
         self._open_holds: dict[str, int] = {}
@@ -165,6 +167,10 @@ class Picture:
             self._overridden(fact)
         elif fact.fact == names.CONTAINED and fact.service is not None:
             self.contained[fact.service] = fact.why or ""
+        elif fact.fact in (names.HOOK_SET, names.HOOK_FAILED, names.HOOK_LEFT):
+            self.hooks[str(fact.data.get("name"))] = str(fact.data.get("by_hand", ""))
+        elif fact.fact == names.HOOK_UNDONE:
+            self.hooks.pop(str(fact.data.get("name")), None)
         elif fact.fact == names.APPROVAL_WANTED:
             self.approvals[str(fact.data.get("target", ""))] = fact.evidence or ""
         elif fact.fact == names.APPROVED:

@@ -39,11 +39,21 @@ _BAD = frozenset(
         names.HALTED,
         names.RUNG_FAILED,
         names.CONTAINED,
+        names.HOOK_FAILED,
     }
 )
 _GOOD = frozenset({names.MOVE_DONE, names.WAVE_DONE})
 _WAITS = frozenset(
-    {names.HELD, names.FLAGGED, names.PAUSED, names.STOPPING, names.APPROVAL_WANTED, names.SKIPPED, names.OVERRIDDEN}
+    {
+        names.HELD,
+        names.FLAGGED,
+        names.HOOK_LEFT,
+        names.PAUSED,
+        names.STOPPING,
+        names.APPROVAL_WANTED,
+        names.SKIPPED,
+        names.OVERRIDDEN,
+    }
 )
 _NAMES_ITSELF = frozenset({names.FLAGGED, names.UNFLAGGED, names.GATE, names.AVAILABLE, names.CONTAINED})
 
@@ -214,6 +224,14 @@ _TOLD: dict[str, Callable[[Fact], str]] = {
     names.OVERRIDDEN: _overridden,
     names.APPROVAL_WANTED: _approval,
     names.APPROVED: lambda fact: f"approved{_why(fact)}",
+    names.HOOK_SET: lambda fact: f"hook {fact.data.get('name', '')} is set{_evidence(fact)}",
+    names.HOOK_UNDONE: lambda fact: f"hook {fact.data.get('name', '')} is undone{_evidence(fact)}",
+    names.HOOK_FAILED: lambda fact: (
+        f"hook {fact.data.get('name', '')} could not be {'undone' if fact.data.get('undo') else 'set'}{_why(fact)}"
+    ),
+    names.HOOK_LEFT: lambda fact: (
+        f"hook {fact.data.get('name', '')} stays in place{_why(fact)}; to undo it: {fact.data.get('by_hand', '')}"
+    ),
     names.PAUSED: lambda fact: f"paused{_why(fact)}",
     names.GOING: lambda fact: f"going on{_why(fact)}",
     names.CLOCK_STEPPED: lambda fact: fact.why or "the clock was stepped",

@@ -174,6 +174,7 @@ def summary_json(told: Summary, rows: Sequence[Row]) -> dict[str, Any]:
             {"service": gate.service, "verdict": gate.verdict.value, "evidence": gate.evidence, "at_s": gate.at_s}
             for gate in told.gates
         ],
+        "hooks_left": [{"hook": name, "by_hand": said} for name, said in told.picture.hooks.items()],
         "approvals_wanted": [{"target": target, "text": text} for target, text in told.approvals],
         "next": [{"what": step.what, "commands": list(step.commands)} for step in told.next_steps],
         "journal": [dict(row) for row in rows],
@@ -236,6 +237,12 @@ def _next_steps(plan: Plan, picture: Picture, card: RunCard, state: str) -> tupl
             "drift": "look at what changed, then go on with it",
         }.get(state, "go on with it")
         steps.append(NextStep(what=when, commands=(f"{call} resume {run}",)))
+    standing = {name: said for name, said in picture.hooks.items() if said != "nothing to undo"}
+    if standing and not card.led:
+        what = (
+            f"what it set stays in place: {', '.join(standing)}. A resume goes on under it; otherwise undo it by hand"
+        )
+        steps.append(NextStep(what=what, commands=tuple(reversed(standing.values()))))
     return tuple(step for step in steps if step.what)
 
 

@@ -69,6 +69,11 @@ def warm_up_rule(service: str) -> str:
     return f"warm_up.{service}"
 
 
+def hook_rule(name: str) -> str:
+    """`hooks.noout`: what is set before anything is touched."""
+    return f"hooks.{name}"
+
+
 def covers(override: str, rule: str) -> bool:
     """Whether naming `override` lets `rule` go: it is that rule, `pace` is the pace of all strata, `canary.chat` that of all of chat's."""
     if rule == override or (override == "pace" and rule.startswith("pace.")):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from restart.errors import Held
 from restart.model.event import Word
 from restart.model.inventory import Inventory
-from restart.model.request import PowerOff, Reboot, Request, RestartUnits, RunStep, SwitchPower
+from restart.model.request import PowerOff, Reboot, Request, RestartUnits, RunHook, RunStep, SwitchPower
 from restart.runner.store import Store, utc_now
 
 EVERYTHING, FLEET, SERVICE = "everything", "fleet", "service"
@@ -123,15 +123,15 @@ class FlagGuard:
                 self._services.setdefault(host, set()).add(service.name)
 
     def __call__(self, request: Request) -> str | None:
-        if not isinstance(request, Reboot | RestartUnits | PowerOff | SwitchPower | RunStep):
+        if not isinstance(request, Reboot | RestartUnits | PowerOff | SwitchPower | RunStep | RunHook):
             return None
         on = request.host
+        if isinstance(request, RunStep | RunHook) and request.undo:
+            # What takes back what was begun is never withheld.
+            return None
         if isinstance(request, RunStep):
-            if request.undo:
-                # What takes back what was begun is never withheld.
-                return None
             on = request.on
-        touched = self._services.get(request.host, set()) | self._services.get(on, set())
+        touched = self._services.get(request.host or "", set()) | self._services.get(on or "", set())
         try:
             found = standing(self._store, self._fleet)
         except Held as error:

@@ -37,6 +37,7 @@ from restart.model.request import (
     Release,
     Request,
     RestartUnits,
+    RunHook,
     RunStep,
     SwitchPower,
 )
@@ -48,6 +49,7 @@ from restart.runner import power
 from restart.runner.off import SILENT_S, OffWait
 from restart.runner.power import PowerControls
 from restart.runner.store import utc_now
+from restart.transports import local, silences
 from restart.transports.asking import Asking
 
 COMMAND_S = 30.0
@@ -101,6 +103,9 @@ def deadline_s(request: Request) -> float:
             return OPENING_S + sum(2 * check.timeout_s for check in request.checks)
         case RunStep() | Read():
             return OPENING_S + request.timeout_s
+        case RunHook():
+            # A silence is looked for, then made or ended.
+            return OPENING_S + 3 * request.timeout_s
         case AwaitBoot():
             return OPENING_S + COMMAND_S + request.back_within_s
         case RestartUnits():
@@ -145,6 +150,8 @@ class Hosts:
                 )
             case RunStep():
                 return self._step(request)
+            case RunHook():
+                return self._hook(request)
             case Reboot() | PowerOff():
                 return self._reboot(request)
             case AwaitBoot():
@@ -187,6 +194,18 @@ class Hosts:
     def _step(self, request: RunStep) -> StepRan | NoAnswer:
         reply = self._run(request.on, request.command, request.timeout_s)
         return _or_nothing(reply, _ran)
+
+    def _hook(self, request: RunHook) -> StepRan | NoAnswer:
+        if request.silence is not None:
+            by = f"staged-restart/{self._identity.run}/{request.hook}"
+            say = silences.end_silence if request.undo else silences.set_silence
+            return say(request.silence, by, request.timeout_s)
+        shell = Shell(host=request.host, command=request.command, timeout_s=request.timeout_s)
+        reply = local.run(shell) if request.host is None else self._ssh.run(shell)
+        return _or_nothing(
+            reply,
+            lambda ended: StepRan(exit_status=ended.exit_status, output=last_lines(f"{ended.stdout}\n{ended.stderr}")),
+        )
 
     def _reboot(self, request: Reboot | PowerOff) -> RebootTaken | RebootDeclined | NoAnswer:
         reply = self._run(request.host, reboot.text(request, run=self._identity.run))

@@ -29,6 +29,7 @@ from restart.model.request import (
     Release,
     Request,
     RestartUnits,
+    RunHook,
     RunStep,
     SwitchPower,
 )
@@ -52,7 +53,7 @@ QUEUED_S = 120.0
 
 LISTEN_EVERY_S = 1.0
 
-_LONG = AwaitBoot | AwaitOff | RunStep | RestartUnits | SwitchPower
+_LONG = AwaitBoot | AwaitOff | RunStep | RunHook | RestartUnits | SwitchPower
 _HARMLESS = Ask | AwaitBoot | AwaitOff | Read | ReadPower | ReadUnits | Release
 """Requests that change no host: carried out also when the lease is lost."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs, urlsplit
 
 from restart.model.question import HttpReply
@@ -16,11 +16,17 @@ _MATCHER = re.compile(r'^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!~|!=|=)\s*"?(.*?)"
 
 
 class Alerts:
-    """What fires. `silenced` gives the matchers of the silences that stand now."""
+    """What fires, and the silences that stand."""
 
-    def __init__(self, silenced: Callable[[], Sequence[Sequence[str]]] = tuple) -> None:
+    def __init__(self) -> None:
         self._firing: dict[tuple[tuple[str, str], ...], Labels] = {}
-        self.silenced = silenced
+        self._silences: dict[str, Sequence[str]] = {}
+
+    def silence(self, hook: str, matchers: Sequence[str]) -> None:
+        """The silence of `hook` stands for alerts that match; without matchers it is ended."""
+        self._silences.pop(hook, None)
+        if matchers:
+            self._silences[hook] = matchers
 
     def fire(self, name: str, hosts: Sequence[str]) -> None:
         """An alert begins to fire: of each host, or of the fleet where none is named."""
@@ -37,7 +43,7 @@ class Alerts:
         asked = parse_qs(urlsplit(url).query)
         found = [WATCHDOG, *self._firing.values()]
         if asked.get("silenced") == ["false"]:
-            found = [labels for labels in found if not any(_match(labels, one) for one in self.silenced())]
+            found = [labels for labels in found if not any(_match(labels, one) for one in self._silences.values())]
         found = [labels for labels in found if _match(labels, asked.get("filter", ()))]
         body = [{"labels": dict(labels), "status": {"state": "active"}} for labels in found]
         return HttpReply(status=200, body=json.dumps(body).encode(), took_s=0.001)

@@ -177,6 +177,11 @@ class Faults:
         self._world.network.steps_fail.update(fault.hosts)
         self._end(fault, lambda: self._world.network.steps_fail.difference_update(fault.hosts))
 
+    def _hook_fails(self, fault: Fault) -> None:
+        name = fault.target or ""
+        self._world.network.hooks_fail.add(name)
+        self._end(fault, lambda: self._world.network.hooks_fail.discard(name))
+
     # --- the controller ----------------------------------------------------------------------------------------------
 
     def _foreign_claim(self, fault: Fault) -> None:
@@ -228,6 +233,7 @@ KINDS: dict[str, Callable[[Faults, Fault], None]] = {
     "answers_lost": Faults._answers_lost,
     "power_unknown": Faults._power_unknown,
     "step_fails": Faults._step_fails,
+    "hook_fails": Faults._hook_fails,
     "foreign_claim": Faults._foreign_claim,
     "lease_lost": Faults._lease_lost,
     "says": Faults._says,

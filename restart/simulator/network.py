@@ -35,6 +35,8 @@ class Network:
         self.claims: dict[str, Foreign] = {}
         self.no_reboot: set[str] = set()
         self.steps_fail: set[str] = set()
+        self.hooks_fail: set[str] = set()
+        """Names of hooks that fail; an empty one: all."""
         self._asked = 0
 
     def answers(self, host: str) -> NoAnswer | None:
@@ -94,6 +96,10 @@ class Network:
     def step_fails(self, host: str) -> bool:
         """Whether the playbook's steps for this host fail."""
         return host in self.steps_fail
+
+    def hook_fails(self, hook: str) -> bool:
+        """Whether this hook's commands fail."""
+        return not self.hooks_fail.isdisjoint((hook, ""))
 
     def ignores_reboot(self, host: str) -> bool:
         """Whether a reboot that the host has taken comes to nothing."""

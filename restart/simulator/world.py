@@ -37,6 +37,7 @@ from restart.model.request import (
     Release,
     Request,
     RestartUnits,
+    RunHook,
     RunStep,
     SwitchPower,
 )
@@ -228,6 +229,8 @@ class SimulatedWorld:
         if isinstance(request, Ask):
             self._act("ask", request, request.host, accepted=True, detail=request.subject)
             return Checked(findings=self.replies.findings(request)), self.network.patience_s(request)
+        if isinstance(request, RunHook):
+            return self._hook(request)
         on = request.on if isinstance(request, RunStep) else request.host
         kind = _KINDS[type(request)]
         silent = self.network.answers(on)
@@ -274,6 +277,21 @@ class SimulatedWorld:
             at_s=self.now_s, kind=kind, host=request.host, on=on, request=request.id, accepted=accepted, detail=detail
         )
         self._acts.append(act)
+
+    def _hook(self, request: RunHook) -> tuple[Answer, float]:
+        """A hook's command, or its silence; what it says, and how long that takes."""
+        told = f"{'undo' if request.undo else 'set'} {request.hook}"
+        silent = None if request.host is None else self.network.answers(request.host)
+        if silent is not None:
+            self._act("hook", request, request.host, accepted=False, detail=told)
+            return silent, self._physics.silence_s
+        fails = self.network.hook_fails(request.hook)
+        self._act("hook", request, request.host, accepted=not fails, detail=told)
+        if fails:
+            return StepRan(exit_status=1, output="the hook failed"), 0.0
+        if request.silence is not None:
+            self.alerts.silence(request.hook, () if request.undo else request.silence.matchers)
+        return StepRan(exit_status=0), 0.0
 
     def _claim(self, request: Claim) -> Answer:
         truth = self._fleet.truth[request.host]

@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 import time
+from dataclasses import dataclass
 from functools import lru_cache
 from http import client as http_client
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -29,8 +30,12 @@ def tcp(question: TcpConnect) -> Connected | NoAnswer:
     return Connected(took_s=time.monotonic() - start_s)
 
 
-def http(question: HttpGet) -> HttpReply | NoAnswer:
-    """Fetch the URL; `timeout_s` bounds all of it, a body that drips included. Details never hold the URL or a header."""
+def http(
+    question: HttpGet, *, method: str = "GET", body: bytes = b"", bytes_max: int = BODY_BYTES_MAX
+) -> HttpReply | NoAnswer:
+    """Fetch the URL, or send `body` to it by another `method`; at most `bytes_max` of the answer are read.
+
+    `timeout_s` bounds all of it, a body that drips included. Details never hold the URL or a header."""
     start_s = time.monotonic()
     end_s = start_s + question.timeout_s
     try:
@@ -41,7 +46,8 @@ def http(question: HttpGet) -> HttpReply | NoAnswer:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         sock = connect(parts.hostname, port, question.timeout_s)
         try:
-            return _fetched(_encrypted(sock, parts, question, end_s), parts, headers, start_s, end_s)
+            sent = _Sent(method, body, bytes_max)
+            return _fetched(_encrypted(sock, parts, question, end_s), parts, headers, sent, start_s, end_s)
         finally:
             sock.close()
     except Unanswered as nothing:
@@ -80,8 +86,17 @@ def _context(ca_file: str | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_file)
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What is sent, and how much of the answer is read."""
+
+    method: str
+    body: bytes
+    bytes_max: int
+
+
 def _fetched(
-    sock: socket.socket, parts: SplitResult, headers: dict[str, str], start_s: float, end_s: float
+    sock: socket.socket, parts: SplitResult, headers: dict[str, str], sent: _Sent, start_s: float, end_s: float
 ) -> HttpReply:
     connection = http_client.HTTPConnection(parts.hostname or "", parts.port)
     connection.sock = _TimedSocket(sock, end_s)
@@ -91,15 +106,17 @@ def _fetched(
         headers.setdefault("Authorization", "Basic " + base64.b64encode(pair.encode()).decode())
     host = parts.netloc.rpartition("@")[2]
     try:
-        connection.putrequest("GET", target, skip_host=True, skip_accept_encoding=True)
+        connection.putrequest(sent.method, target, skip_host=True, skip_accept_encoding=True)
         connection.putheader("Host", host)
         for header, value in headers.items():
             connection.putheader(header, value)
-        connection.endheaders()
+        if sent.body:
+            connection.putheader("Content-Length", str(len(sent.body)))
+        connection.endheaders(sent.body or None)
         response = connection.getresponse()
         try:
-            body = response.read(BODY_BYTES_MAX)
-            if response.length and len(body) < BODY_BYTES_MAX:
+            body = response.read(sent.bytes_max)
+            if response.length and len(body) < sent.bytes_max:
                 raise Unanswered("dropped", f"the answer broke off after {len(body)} bytes")
         finally:
             response.close()

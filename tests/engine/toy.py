@@ -47,6 +47,7 @@ from restart.model.request import (
     Release,
     Request,
     RestartUnits,
+    RunHook,
     RunStep,
     SwitchPower,
 )
@@ -256,6 +257,10 @@ class Toy:
                 self.ran.append(request.command)
                 self.hosts[request.host].drained = not request.undo
                 return self.latency_s, StepRan(exit_status=self.steps.get(request.command, 0))
+            case RunHook():
+                self.ran.append(f"{'undo' if request.undo else 'set'} {request.hook}")
+                failed = self.steps.get(f"{'undo' if request.undo else 'set'} {request.hook}", 0)
+                return self.latency_s, StepRan(exit_status=failed, output="hook")
             case ReadUnits():
                 return self.latency_s, self.units(request)
             case RestartUnits():

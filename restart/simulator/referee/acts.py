@@ -25,6 +25,10 @@ ASKING_S = 10.0
 def judge_act(record: Record, act: Act) -> None:
     """Judge one act that the world took, and write down what it did."""
     host = act.host
+    if act.kind == "hook" and act.accepted:
+        said, _, name = act.detail.partition(" ")
+        record.hooks[name] = said == "set"
+        return
     if host is None or not act.accepted:
         return
     if record.grounds.stops and act.kind in ("off", "power"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from restart.model.check import Check, Verdict
-from restart.model.request import Ask, Claim, PowerOff, Reboot, Request, RestartUnits, RunStep, SwitchPower
+from restart.model.request import Ask, Claim, PowerOff, Reboot, Request, RestartUnits, RunHook, RunStep, SwitchPower
 from restart.simulator.referee.cold import opens_at
 from restart.simulator.referee.record import Begun, Record
 from restart.simulator.referee.restated import gate_checks
@@ -89,6 +89,12 @@ def _judge_named(record: Record, request: Request) -> bool:
         elif (wrong := record.compared.wrong(record.plan, request, record.seq)) is not None:
             record.call(9, f"{_name(request)}: {wrong}", host=request.host)
         return True
+    if isinstance(request, RunHook):
+        if not grounds.named_hook(request):
+            where = request.host or "the controller"
+            what = f"{_name(request)}: the plan names no such hook on {where}: {request.hook}: {request.command}"
+            record.call(7, what, host=request.host)
+        return True
     if request.host not in grounds.moves:
         record.call(7, f"{_name(request)}: the plan has no move for this host", host=request.host)
         return False
@@ -105,6 +111,9 @@ def _judge_closed(record: Record, request: Request, host: str) -> None:
 
     The first command of a drain is a start, and so is the first restart after a drain: until then nothing is lost by going back.
     """
+    for hook in record.plan.inventory.hooks:
+        if not record.hooks.get(hook.name):
+            record.call(4, f"{_name(request)} starts before the hook {hook.name} is set", host=host)
     for closing in record.closings.values():
         if record.seq >= closing.seq:
             record.call(4, f"{_name(request)} starts after {closing.why} (event {closing.seq})", host=host)

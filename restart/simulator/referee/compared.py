@@ -59,7 +59,7 @@ class Compared:
             strangers = set(known.get("away", ())) - self._names(inventory, seq)
             if strangers:
                 return f"{check.kind} takes {', '.join(sorted(strangers)[:5])} for the run's own doing"
-            caused = {text for hook in getattr(inventory, "hooks", ()) for text in hook.causes}
+            caused = {text for hook in inventory.hooks for text in hook.causes}
             if set(known.get("caused", ())) - caused:
                 return f"{check.kind} takes for caused what no hook of the plan causes"
         return None

@@ -51,6 +51,13 @@ def _judge_done(record: Record) -> None:
         if up:
             record.call(10, f"the run says that it is done, and {len(up)} hosts are up: {some(up)}")
         return
+    standing = [
+        hook.name
+        for hook in record.plan.inventory.hooks
+        if record.hooks.get(hook.name) and (hook.undo is not None or hook.silence is not None)
+    ]
+    if standing:
+        record.call(10, f"the run says that it is done, and hooks that it set still stand: {some(standing)}")
     cold = record.grounds.cold
     left = [
         host for host in record.grounds.moves if not (record.truth.hosts[host].up if cold else restarted(record, host))

@@ -9,7 +9,7 @@ from restart.model.check import SSH_CHECK, Check
 from restart.model.inventory import Dependency
 from restart.model.plan import Plan
 from restart.model.playbook import Rung
-from restart.model.request import Ask, RunStep, SwitchPower
+from restart.model.request import Ask, RunHook, RunStep, SwitchPower
 from restart.simulator.referee.cold import before_the_path, edges_at_boot, opens_at
 from restart.simulator.referee.compared import plain
 from restart.simulator.referee.restated import (
@@ -126,6 +126,15 @@ class Grounds:
             request.on == (on or request.host) and text.fullmatch(request.command)
             for on, text in self._steps.get(playbook, ())
         )
+
+    def named_hook(self, request: RunHook) -> bool:
+        """Whether the plan names this hook, with that command or silence, on that host."""
+        for hook in self.inventory.hooks:
+            stated = "" if hook.silence is not None else (hook.undo or "") if request.undo else hook.run
+            same = (hook.name, hook.on, hook.silence) == (request.hook, request.host, request.silence)
+            if same and filled(stated).fullmatch(request.command):
+                return True
+        return False
 
     def named_reset(self, request: SwitchPower) -> bool:
         """Whether the ladder has a rung that switches power this way, or any: power that is found off is switched on."""

@@ -90,6 +90,8 @@ class Record:
     """Stop flags that stand, by what the word that set them was about."""
     wanted: dict[str, str] = field(default_factory=dict)
     """What a person is waited for: target -> text."""
+    hooks: dict[str, bool] = field(default_factory=dict)
+    """Which hooks stand, by what reached the world."""
     compared: Compared = field(default_factory=Compared)
     begun_moves: set[str] = field(default_factory=set)
     begun_acts: set[str] = field(default_factory=set)
