@@ -17,7 +17,7 @@ CAPABILITIES: Mapping[str, bool] = {
     "cold-start": True,
     "co-start": True,
     "carries-load": False,
-    "recover": False,
+    "recover": True,
     "shutdown": True,
     "break": False,
     "seed": False,

@@ -19,6 +19,7 @@ from restart.model.simulation import Result, Score
 from restart.model.world import Gate
 from restart.planner import in_windows, make_plan
 from restart.rules.moves import ready_checks
+from restart.simulator.blip import sorted_out
 from restart.simulator.faults import Fault
 from restart.simulator.journal import DAWN
 from restart.simulator.physics.figures import Physics
@@ -94,11 +95,16 @@ def plan_of(scenario: Scenario, seed: int, gates: Mapping[str, Gate]) -> Plan:
     made = make_plan(
         _with_power(scenario.inventory) if scenario.mode != "rolling" else scenario.inventory,
         selection=scenario.selection,
-        observation=observe(scenario.inventory, scenario.physics, seed, gates),
+        observation=_seen_by_survey(scenario, seed, gates),
         made_at=scenario.start or MADE_AT,
         mode=scenario.mode,
     )
     return in_windows(made, spans(scenario.inventory.policy, made.made_at))
+
+
+def _seen_by_survey(scenario: Scenario, seed: int, gates: Mapping[str, Gate]) -> Observation:
+    seen = observe(scenario.inventory, scenario.physics, seed, gates)
+    return sorted_out(seen, scenario.faults) if scenario.mode == "recover" else seen
 
 
 def _with_power(inventory: Inventory) -> Inventory:

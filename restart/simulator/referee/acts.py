@@ -13,6 +13,7 @@ from restart.model.request import RunStep
 from restart.simulator.referee.away import Away, Place
 from restart.simulator.referee.grounds import REBOOTING_RUNGS
 from restart.simulator.referee.record import Begun, Record, some
+from restart.simulator.referee.recovery import judge_recovery
 from restart.simulator.referee.restated import Cap
 from restart.simulator.referee.stopping import judge_off
 from restart.simulator.referee.told import HAIR_S
@@ -84,6 +85,7 @@ def _judge_restart(record: Record, act: Act, host: str) -> None:
         else:
             _judge_leader(record, act, host, begun)
             _judge_budgets(record, act, host, begun)
+        judge_recovery(record, act, host, record.decided_s(host, begun))
     if away is None:
         _judge_limits(record, act, host)
         away = _away(record, host, begun)

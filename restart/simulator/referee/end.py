@@ -7,6 +7,7 @@ from restart.model.check import Verdict
 from restart.model.event import Outcome
 from restart.simulator.referee.begins import fresh_of_watch
 from restart.simulator.referee.record import Record, some
+from restart.simulator.referee.recovery import is_well
 from restart.simulator.referee.spans import no_room
 
 
@@ -60,7 +61,9 @@ def _judge_done(record: Record) -> None:
         record.call(10, f"the run says that it is done, and hooks that it set still stand: {some(standing)}")
     cold = record.grounds.cold
     left = [
-        host for host in record.grounds.moves if not (record.truth.hosts[host].up if cold else restarted(record, host))
+        host
+        for host in record.grounds.moves
+        if not (record.truth.hosts[host].up if cold else restarted(record, host)) and not is_well(record, host)
     ]
     if left:
         record.call(10, f"the run says that it is done, and {len(left)} hosts were not restarted: {some(left)}")

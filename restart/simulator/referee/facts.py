@@ -7,6 +7,7 @@ from math import floor
 
 from restart.model.event import Fact
 from restart.simulator.referee.record import Closing, Record, some
+from restart.simulator.referee.recovery import is_well
 from restart.simulator.referee.stopping import judge_off_done
 
 GIVEN_UP = frozenset({"quarantined", "untouched"})
@@ -61,6 +62,9 @@ def _done(record: Record, host: str, at_s: float) -> None:
     record.ended(host, at_s)
     if record.grounds.stops:
         judge_off_done(record, host)
+    if is_well(record, host) and record.aways.get(host) is None:
+        # It came back by itself, and nobody took it away: there is no restart whose checks could have held.
+        record.grounds.finished(host)
     if record.aways.get(host) is not None:
         record.call(5, f"the move of {host} is called done before its checks have held", host=host)
 

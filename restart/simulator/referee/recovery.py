@@ -1,0 +1,38 @@
+"""What a recovery may not do, whatever else holds: restart a host that is well, or one that may still come back by itself (rule 17).
+
+These are called as rule 2: in a recovery what is up loses nothing by our doing.
+"""
+
+from __future__ import annotations
+
+from restart.simulator.referee.record import Record
+from restart.simulator.truth import Act
+
+
+def judge_recovery(record: Record, act: Act, host: str, decided_s: float) -> None:
+    """Judge one restart or switch of power in a recovery."""
+    if record.plan.mode != "recover":
+        return
+    move = record.grounds.moves[host]
+    until_s = move.returning_until_s
+    if move.conditional and until_s is not None and act.at_s < until_s:
+        what = f"{act.kind} on {host}, which may come back by itself until {until_s:g}s"
+        record.call(2, what, host=host, at_s=act.at_s)
+    services = record.grounds.services_of[host]
+    if not services:
+        return
+    fresh_s = record.plan.inventory.policy.ready_fresh_s
+    # As it was when it was last looked at: by now the act may have struck.
+    if all(
+        host not in record.not_ready[name] and record.told.passed(name, host, by_s=decided_s, fresh_s=fresh_s)
+        for name in services
+    ):
+        record.call(
+            2, f"{act.kind} on {host}, which is up and well: a recovery leaves it alone", host=host, at_s=act.at_s
+        )
+
+
+def is_well(record: Record, host: str) -> bool:
+    """Whether a host that was not restarted need not be: in a recovery one that is up and ready is where it should be."""
+    truth = record.truth.hosts[host]
+    return record.plan.mode == "recover" and truth.up and all(truth.ready.values())
