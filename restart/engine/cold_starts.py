@@ -43,7 +43,7 @@ class ColdStarts(Starts):
     def entered(self, state: MoveState) -> None:
         """Beside the usual: a host that has booted, which `after` waits for."""
         super().entered(state)
-        if state.phase is Phase.CHECKING or state.phase in ONLY_AN_OPERATOR:
+        if state.phase in (Phase.CHECKING, Phase.BRIDGING) or state.phase in ONLY_AN_OPERATOR:
             for service in state.move.services:
                 self._stir(("booted", service))
 

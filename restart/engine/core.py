@@ -24,6 +24,7 @@ from restart.engine.acting import Acting
 from restart.engine.available import Available
 from restart.engine.baselines import Baselines
 from restart.engine.brakes import Brakes
+from restart.engine.bridges import bridges
 from restart.engine.canaries import Canaries
 from restart.engine.claims import Claims
 from restart.engine.cold_starts import ColdStarts
@@ -43,7 +44,7 @@ from restart.engine.silent import Silent
 from restart.engine.slots import Slots
 from restart.engine.stall import STALL_S, Stall
 from restart.engine.starts import Starts
-from restart.engine.state import MoveState
+from restart.engine.state import MoveState, state_of
 from restart.engine.suspended import Suspended
 from restart.engine.table import COUNTS_AS_DOWN, FINISHED, IN_FLIGHT, NOT_UP, Phase, Sign
 from restart.engine.turns import Turns
@@ -57,7 +58,6 @@ from restart.model.answer import NoAnswer, Withheld
 from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resumed, Started, Word
 from restart.model.plan import Plan
 from restart.model.request import Request
-from restart.rules.ladders import playbook_of
 from restart.rules.named import gate_rule
 from restart.rules.stops import as_stopping, gone
 
@@ -83,10 +83,11 @@ class Engine:
             off = gone((move.host for move in plan.moves()), plan.observation)
             inventory = as_stopping(inventory, off, in_turn=False)
         waived = waived_by(plan)
+        bridged = bridges(inventory, [move.host for move in plan.moves()]) if self._cold else {}
         for wave in plan.waves:
             for move in wave.moves:
                 must(move.host not in self.states, f"the plan moves {move.host} twice")
-                self.states[move.host] = MoveState(move, wave.number, playbook_of(inventory, move))
+                self.states[move.host] = state_of(inventory, move, wave.number, bridged.get(move.host, ()))
         self._outbox = Outbox()
         self._overrides = Overrides(plan, self._outbox)
         self._parking = Parking(list(self.states))
@@ -442,7 +443,7 @@ class Engine:
             self._available.count(service, state.host)
         if phase is Phase.AWAITING and state.taken:
             self._slots.acted(state.host, self._outbox.now_s)
-        if phase is Phase.CHECKING and state.booted_s == self._outbox.now_s:
+        if phase in (Phase.CHECKING, Phase.BRIDGING) and state.booted_s == self._outbox.now_s:
             self._slots.free(state.host, "booted", self._outbox.now_s)
         if phase in FINISHED or phase in (Phase.WAITING, Phase.IN_DOUBT):
             self._ended(state, phase)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from math import inf
 
 from restart.engine import facts
+from restart.engine.bridging import Bridging
 from restart.engine.checking import Checking
 from restart.engine.claims import Claims
 from restart.engine.drains import Drains
@@ -80,6 +81,7 @@ class Moving:
         )  # fmt: skip
         self.checking = Checking(inventory, states, outbox, self.ladder, noted)
         reboots, units = Reboots(outbox, self.ladder), UnitRestarts(outbox, self.ladder)
+        self._bridging = Bridging(inventory, outbox, claims, self.sign)
         self._powering = Powering(outbox, self.ladder)
         self._enter: dict[Phase, Callable[[MoveState], None]] = {
             Phase.CLAIMING: self._first_look,
@@ -94,6 +96,7 @@ class Moving:
             Phase.READING: units.read,
             Phase.RESTARTING: units.restart,
             Phase.APPROVING: self._want_approval,
+            Phase.BRIDGING: self._bridging.begin,
             Phase.CHECKING: self.checking.check,
             Phase.CONFIRMING: self._claim,
             Phase.UNDRAINING: self._drains.undrain,
@@ -104,6 +107,8 @@ class Moving:
         """Move on by the table, and do what the new phase does on entry."""
         must((state.phase, sign) in TABLE, f"{state.host}: {sign} in phase {state.phase}")
         after = TABLE[state.phase, sign]
+        if sign is Sign.DRAINED:
+            self._bridging.told(state)
         state.phase = after
         self._reached(state, after)
         enter = self._enter.get(state.phase)

@@ -34,11 +34,6 @@ def _of_service(service: Service) -> Iterator[Refusal]:
     ):
         if stated:
             yield _refusal(f"services.{service.name}.{key}", "leave it out, or restart this service by hand")
-    for edge in service.depends_on:
-        if edge.stand_in is not None:
-            yield _refusal(
-                f"services.{service.name}.depends_on.{edge.provider}.break", "leave this service out with --limit"
-            )
     for check in (*service.ready, *service.gate):
         if check.kind not in CHECKS:
             yield _refusal(f"services.{service.name}: check {check.kind}", "use one of the checks the README lists")

@@ -17,6 +17,8 @@ contract (`restart.engine.core`) holds for the whole:
   one `run_ended`. `pause`, `go` and flags said between two stages are handed to the next.
 * A resume goes on with the stage at hand. After a run that ended with hosts failed it goes back to the first stage that has any, so
   that `resolve` reaches them; stages that are done are not carried out again.
+* A rolling stage after a cold start is its second pass (`restart.engine.second_pass`): each host gives up the stand-ins that it was started with.
+  `stand_in_removed` tells of each that is gone, and where the run ends before, `stand_in_left` names those that are still there.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from dataclasses import dataclass, replace
 
 from restart.engine import facts
 from restart.engine.core import Engine
+from restart.engine.second_pass import second_pass
 from restart.engine.state import MoveState
 from restart.engine.table import FINISHED, Phase
 from restart.engine.words import said_by
@@ -36,6 +39,7 @@ from restart.model.request import Request
 
 GOING_ON = frozenset({"done", "ended"})
 """Outcomes of a stage after which the next one begins."""
+NAMES_MAX = 10
 KEPT = frozenset({"pause", "go", "flag", "unflag"})
 """Words that hold for whatever stage comes."""
 
@@ -71,6 +75,7 @@ class Stages:
         self._started: Started | None = None
         self._until_wave: int | None = None
         self._kept: list[Word] = []
+        self._stand_ins: dict[str, tuple[Fact, ...]] = {}
 
     @property
     def states(self) -> Mapping[str, MoveState]:
@@ -134,7 +139,10 @@ class Stages:
         if engine is None:
             return ()
         requests = engine.handle(event)
-        self._facts += [fact for fact in engine.facts if self._is_ours(stage, fact)]
+        for fact in engine.facts:
+            if self._is_ours(stage, fact):
+                self._facts.append(fact)
+                self._keep_stand_ins(stage, fact)
         prefix = _prefix(stage)
         return tuple(replace(request, id=f"{prefix}{request.id}") for request in requests) if prefix else requests
 
@@ -146,8 +154,24 @@ class Stages:
 
     def _open(self, stage: Stage) -> None:
         before = self._last_engine()
-        stage.engine = self._make(stage.plan)
+        stage.engine = self._make(second_pass(stage.plan, self._stand_ins) if self._stand_ins else stage.plan)
         stage.engine.take_over(before, last=stage is self._stages[-1])
+
+    def _keep_stand_ins(self, stage: Stage, fact: Fact) -> None:
+        """What was put up, and what is gone again: its host has been restarted without it."""
+        host = fact.host or ""
+        if fact.fact == facts.STAND_IN:
+            others = tuple(held for held in self._stand_ins.get(host, ()) if _edge(held) != _edge(fact))
+            self._stand_ins[host] = (*others, fact)
+        elif fact.fact == facts.MOVE_DONE and stage.plan.mode == "rolling":
+            for held in self._stand_ins.pop(host, ()):
+                data = {"provider": held.data["provider"]}
+                self._facts.append(
+                    Fact(
+                        at_s=self._now_s, fact=facts.STAND_IN_REMOVED, host=host, service=held.service,
+                        evidence=str(held.data["undo"]), data=data,
+                    )
+                )  # fmt: skip
 
     # --- from stage to stage -----------------------------------------------------------------------------------------
 
@@ -163,7 +187,7 @@ class Stages:
                 self._end(ended)
                 return found
             self._tell(facts.STAGE_DONE, stage, why=ended.why)
-            following = next((at for at in range(self._at + 1, len(self._stages)) if self._is_open(at)), None)
+            following = next((at for at in range(self._at + 1, len(self._stages)) if self._is_to_come(at)), None)
             if following is None:
                 self._end(self._sum())
                 return found
@@ -171,9 +195,13 @@ class Stages:
             found = (*found, *self._enter())
         return found
 
-    def _is_open(self, at: int) -> bool:
-        engine = self._stages[at].engine
-        return engine is None or engine.outcome is None
+    def _is_to_come(self, at: int) -> bool:
+        """Whether a later stage is still to be carried out; a second pass only where there is a stand-in to take out."""
+        stage = self._stages[at]
+        if stage.engine is not None:
+            return stage.engine.outcome is None
+        second = stage.plan.mode == "rolling" and self._stages[at - 1].plan.mode == "cold-start"
+        return not second or any(self._stand_ins.get(move.host) for move in stage.plan.moves())
 
     def _enter(self) -> tuple[Request, ...]:
         """Begin the stage at hand, unless it lies beyond where the run is to stop, or a person must agree first."""
@@ -248,6 +276,15 @@ class Stages:
         return Outcome(state="stopped", exit_code=int(code), why=why)
 
     def _end(self, outcome: Outcome) -> None:
+        left = [held for found in self._stand_ins.values() for held in found]
+        for held in left:
+            why = f"still there on {held.data['on']}: take it out with `{held.data['undo']}`"
+            self._facts.append(
+                replace(held, at_s=self._now_s, fact=facts.STAND_IN_LEFT, evidence=held.evidence, why=why)
+            )
+        if left:
+            named = ", ".join(f"{held.host} (for {held.data['provider']})" for held in left[:NAMES_MAX])
+            outcome = replace(outcome, why=f"{outcome.why}; stand-ins left in place: {named}")
         self.outcome = outcome
         begun = [stage.engine for stage in self._stages if stage.engine is not None]
         states = [state for engine in begun for state in engine.states.values()]
@@ -276,6 +313,10 @@ class Stages:
 def target_of(stage: int) -> str:
     """What `restart approve` takes for the beginning of a stage."""
     return f"stage-{stage}"
+
+
+def _edge(fact: Fact) -> tuple[str | None, object]:
+    return fact.service, fact.data["provider"]
 
 
 def _prefix(stage: Stage) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from math import inf
 
+from restart.engine.bridges import Bridge, before
 from restart.engine.guards import Streaks
 from restart.engine.table import Phase
+from restart.model.inventory import Inventory
 from restart.model.plan import Move
 from restart.model.playbook import Playbook
+from restart.rules.ladders import playbook_of
 
 
 @dataclass(slots=True)
@@ -18,7 +21,7 @@ class MoveState:
     `taken`: the host has accepted this rung's command; `touched`: some rung's; `rebooted`: an earlier rung brought it into a new boot. `same_rung`: the next climb repeats the rung.
     `stepping`: the drain's step at hand may have been carried out. `held_since_s`: since when it waits to be judged well.
     `look_s`: when its checks are next to be looked at. `switched`: the reset that this rung sends, or has sent, to its power control; `answers`: it let us in just before.
-    `by_itself`: it came back without us, and only its checks are asked. Of a start: `up_already`: the host was found up, and is not touched; `silent_s`: when it was last found silent.
+    `by_itself`: it came back without us, and only its checks are asked. Of a start: `up_already`: the host was found up, and is not touched; `silent_s`: when it was last found silent; `bridges`: its stand-ins.
     """
 
     move: Move
@@ -59,10 +62,11 @@ class MoveState:
     up_already: bool = False
     by_itself: bool = False
     silent_s: float | None = None
+    bridges: tuple[Bridge, ...] = ()
 
     def reset(self) -> None:
         """As if the move had never begun; its place in the plan stays."""
-        fresh = MoveState(self.move, self.wave, self.playbook, phase=self.phase)
+        fresh = MoveState(self.move, self.wave, self.playbook, phase=self.phase, bridges=self.bridges)
         for known in fields(MoveState):
             setattr(self, known.name, getattr(fresh, known.name))
 
@@ -70,3 +74,12 @@ class MoveState:
     def host(self) -> str:
         """The host that moves."""
         return self.move.host
+
+
+def state_of(inventory: Inventory, move: Move, wave: int, mine: tuple[Bridge, ...]) -> MoveState:
+    """The state in which `move` begins, `mine` being its stand-ins."""
+    playbook = playbook_of(inventory, move)
+    if move.act == "start":
+        # What drains a host makes sense of one that is up; before a start only stand-ins are put up, where they are elsewhere.
+        playbook = replace(playbook, drain=before(mine))
+    return MoveState(move, wave, playbook, bridges=mine)

@@ -34,6 +34,7 @@ class Phase(StrEnum):
     READING = "reading"
     RESTARTING = "restarting"
     APPROVING = "approving"
+    BRIDGING = "bridging"
     CHECKING = "checking"
     CONFIRMING = "confirming"
     UNDRAINING = "undraining"
@@ -79,12 +80,14 @@ class Sign(StrEnum):
     UNSURE = "unsure"
     SENT = "sent"
     BOOTED = "booted"
+    BOOTED_BARE = "booted_bare"
     AGAIN = "again"
     RUNG_FAILED = "rung_failed"
     LOST = "lost"
     READ = "read"
     RESTARTED = "restarted"
     APPROVED = "approved"
+    BRIDGED = "bridged"
     HELD = "held"
     SHAKEN = "shaken"
     SAME_BOOT = "same_boot"
@@ -107,7 +110,7 @@ TABLE: dict[tuple[Phase, Sign], Phase] = {
     (P.CLAIMING, S.CLAIMED): P.DRAINING,
     (P.CLAIMING, S.FOREIGN): P.WAITING,
     (P.CLAIMING, S.UNREACHED): P.QUARANTINED,
-    (P.CLAIMING, S.SILENT): P.JUDGING,
+    (P.CLAIMING, S.SILENT): P.DRAINING,
     (P.CLAIMING, S.UP_ALREADY): P.CHECKING,
     (P.CLAIMING, S.TRY_LATER): P.WAITING,
     (P.CLAIMING, S.RETURNED): P.CHECKING,
@@ -172,6 +175,12 @@ TABLE: dict[tuple[Phase, Sign], Phase] = {
     (P.RESTARTING, S.RUNG_FAILED): P.CLIMBING,
     (P.APPROVING, S.APPROVED): P.AWAITING,
     (P.APPROVING, S.BOOTED): P.CHECKING,
+    (P.APPROVING, S.BOOTED_BARE): P.BRIDGING,
+    (P.AWAITING, S.BOOTED_BARE): P.BRIDGING,
+    (P.PROBING, S.BOOTED_BARE): P.BRIDGING,
+    (P.MEASURING, S.BOOTED_BARE): P.BRIDGING,
+    (P.BRIDGING, S.BRIDGED): P.CHECKING,
+    (P.BRIDGING, S.STEP_FAILED): P.QUARANTINED,
     (P.CHECKING, S.HELD): P.CONFIRMING,
     (P.CHECKING, S.NOT_WELL): P.DRAINING,
     (P.CHECKING, S.RUNG_FAILED): P.CLIMBING,

@@ -32,6 +32,7 @@ from restart.planner.overridden import overridden
 from restart.planner.powerless import powerless
 from restart.planner.reasons import Reasons
 from restart.planner.scope import Scope, chosen_hosts, draw_scope
+from restart.planner.second_pass import with_second_pass
 from restart.planner.shutdown import shutdown_plan
 from restart.planner.timeline import Pieces, Timeline
 from restart.planner.timing import time_plan
@@ -70,10 +71,12 @@ def make_plan(
         if mode == "auto":
             mode, chosen = choose_mode(chosen_hosts(inventory, selection), observation)
         if mode == "cold-start":
-            return _said(chosen, cold_plan(
+            first = cold_plan(
                 inventory, selection=selection, observation=observation, made_at=made_at, durations=durations or {},
                 include_controller=include_controller, overrides=overrides,
-            ))  # fmt: skip
+            )  # fmt: skip
+            both = with_second_pass(first, lambda hosts: _rolling(inventory, hosts, durations or {}, overrides))
+            return _said(chosen, both)
         if mode == "shutdown":
             return shutdown_plan(
                 inventory, selection=selection, observation=observation, made_at=made_at,
@@ -98,6 +101,14 @@ def make_plan(
 def _said(chosen: str | None, plan: Plan) -> Plan:
     """`plan` with why its mode was chosen, where somebody else than the operator chose it."""
     return plan if chosen is None else sealed(replace(plan, notes=(chosen, *plan.notes)))
+
+
+def _rolling(
+    inventory: Inventory, hosts: tuple[str, ...], durations: Mapping[str, Duration], overrides: Sequence[Override]
+) -> Plan:
+    """The rolling plan of just these hosts."""
+    scope = _checked_scope(inventory, hosts, None, True, overrides, "rolling")
+    return _planned(scope, hosts, None, durations, tuple(overrides), True, "")
 
 
 @contextmanager

@@ -19,6 +19,12 @@ def powerless(scope: Scope, act: str = "restart") -> tuple[Refusal, ...]:
         users.setdefault(playbook_name(inventory, books, host, scope.services_of[host]), []).append(host)
     found = []
     for name, hosts in users.items():
+        if act == "restart" and name in inventory.playbooks and not inventory.playbooks[name].restart:
+            what = (
+                f"playbook {name} has no `restart:` ladder, and {len(hosts)} hosts are restarted by it ({some(hosts)})"
+            )
+            way_out = "write `restart:` into it, or give these hosts another playbook"
+            found.append(Refusal(rule=f"playbook {name}", what=what, way_out=way_out))
         for number, rung in enumerate(_ladder(inventory.playbooks.get(name, Playbook(name=name)), act), 1):
             if rung.kind == "power":
                 found += _rung(inventory, name, act, number, rung, hosts)

@@ -90,7 +90,7 @@ def outages(plan: Plan, hosts: set[str]) -> tuple[str, ...]:
 def _head(plan: Plan, width: int) -> Iterator[str]:
     moves = plan.moves()
     yield (
-        f"{plan.fleet}: {_said(plan.mode)} of {len(moves)} of {count(len(plan.inventory.hosts), 'host')} "
+        f"{plan.fleet}: {_said(plan.mode)} of {len({move.host for move in moves})} of {count(len(plan.inventory.hosts), 'host')} "
         f"in {count(len(plan.waves), 'wave')}, about {spoken(plan.estimate.makespan_s)}"
     )
     if not any(note.startswith("no schedule takes less") for note in plan.notes):

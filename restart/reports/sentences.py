@@ -71,6 +71,10 @@ def _stage(fact: Fact) -> str:
     return f"stage {fact.data['stage']}{of}" if "stage" in fact.data else "a stage"
 
 
+def _for(fact: Fact) -> str:
+    return f" for {fact.data['provider']}" if "provider" in fact.data else ""
+
+
 def _mode(fact: Fact) -> str:
     return f": {fact.data['mode']}" if "mode" in fact.data else ""
 
@@ -200,6 +204,9 @@ _TOLD: dict[str, Callable[[Fact], str]] = {
     names.BOOTED: _booted,
     names.OFF: lambda fact: f"is off{_evidence(fact)}",
     names.TIME_OVER: lambda fact: f"TIME IS OVER{_why(fact)}",
+    names.STAND_IN: lambda fact: f"has a stand-in{_for(fact)}{_evidence(fact)}",
+    names.STAND_IN_REMOVED: lambda fact: f"its stand-in{_for(fact)} is removed{_evidence(fact)}",
+    names.STAND_IN_LEFT: lambda fact: f"its stand-in{_for(fact)} is LEFT IN PLACE{_why(fact)}",
     names.READY: _ready,
     names.SOAKING: _soaking,
     names.UNDRAINING: lambda fact: f"undraining{_evidence(fact)}",

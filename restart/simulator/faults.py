@@ -194,6 +194,10 @@ class Faults:
     def _says(self, fault: Fault) -> None:
         self._world.say(Word(at_s=0.0, word=fault.word, by="script", target=fault.target))
 
+    def _unseals(self, fault: Fault) -> None:
+        for service in fault.services:
+            self._site.unseal(service)
+
     def _clock_steps(self, fault: Fault) -> None:
         self._journal.stepped_s += fault.by_s
 
@@ -237,6 +241,7 @@ KINDS: dict[str, Callable[[Faults, Fault], None]] = {
     "foreign_claim": Faults._foreign_claim,
     "lease_lost": Faults._lease_lost,
     "says": Faults._says,
+    "unseals": Faults._unseals,
     "clock_steps": Faults._clock_steps,
     "controller_dies": Faults._controller_dies,
     "disk_full": Faults._disk_full,

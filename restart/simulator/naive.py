@@ -13,6 +13,9 @@ from restart.simulator.scenario import Naive, Scenario
 from restart.simulator.score import availability, score
 from restart.simulator.world import SimulatedWorld
 
+BY_PEOPLE = frozenset({"says", "unseals"})
+"""What people do beside a planned run; here there is none that they could follow."""
+
 _DONE = {"reboot": "restarted", "start": "started", "stop": "stopped"}
 _SHOWN = {"port": "a port is open", "ready": "a check passes"}
 
@@ -32,7 +35,7 @@ def naive(scenario: Scenario, seed: int | None = None) -> Result:
     must_be = scenario.naive or Naive(act="reboot", hosts=tuple(scenario.inventory.hosts))
     seed = scenario.seed if seed is None else seed
     world = SimulatedWorld(scenario.inventory, scenario.physics, gates={}, seed=seed)
-    Faults(world, MemoryJournal(), scenario.faults, seed)
+    Faults(world, MemoryJournal(), [fault for fault in scenario.faults if fault.kind not in BY_PEOPLE], seed)
     site = world.site
     _Rollout(site, must_be).begin()
     horizon_us = micros(scenario.horizon_s)

@@ -19,7 +19,7 @@ CAPABILITIES: Mapping[str, bool] = {
     "carries-load": False,
     "recover": True,
     "shutdown": True,
-    "break": False,
+    "break": True,
     "seed": False,
     "power-rungs": True,
     "max-rate": True,

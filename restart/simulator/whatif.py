@@ -114,6 +114,7 @@ SENTENCES = (
     Sentence(
         words="gate|gates of SERVICES is|are unknown", kind="unknown", takes=_AT_FOR, means="nobody can say how it is"
     ),
+    Sentence(words="someone unseals SERVICES", kind="unseals", takes=("at",), means="a person unseals their members"),
     Sentence(words="watch|watches is|are unknown", kind="unknown", takes=_AT_FOR, means="monitoring is gone"),
     Sentence(words="an alert on HOSTS fires|fire", kind="alert", takes=_AT_FOR, means="monitoring pages about it"),
     Sentence(words="an alert fires", kind="alert", takes=_AT_FOR, means="monitoring pages about something else"),

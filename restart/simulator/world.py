@@ -52,6 +52,7 @@ from restart.simulator.physics.site import Site
 from restart.simulator.powers import PowerControls
 from restart.simulator.replies import Replies
 from restart.simulator.spoken import Spoken
+from restart.simulator.stand_ins import StandIns
 from restart.simulator.truth import Act, HostTruth
 
 HORIZON_S = 30 * 86400.0
@@ -90,6 +91,7 @@ class SimulatedWorld:
         self.powers = PowerControls(self.site)
         self.offs = Offs(self.site, self.network, self.powers)
         self.alerts = Alerts()
+        self._stand_ins = StandIns(inventory, self.site.members)
         self._inventory = inventory
         self._physics = physics
         self._run = run
@@ -312,6 +314,8 @@ class SimulatedWorld:
     def _step(self, request: RunStep) -> Answer:
         if self.network.step_fails(request.host):
             return StepRan(exit_status=1, output="the step failed")
+        if self._stand_ins.run(request.host, request.command):
+            return StepRan(exit_status=0)
         self._fleet.truth[request.host].drained = not request.undo
         self._fleet.changed.add(request.host)
         return StepRan(exit_status=0)

@@ -18,12 +18,16 @@ from tests.engine.toy import Played, Toy, fixed, fleet, play
 QUORUM = Amount(quorum=True)
 QUEUE = Service(name="queue", hosts=("q1", "q2", "q3"), min_available=QUORUM, ready_when=QUORUM)
 APP = Service(name="app", hosts=("a1", "a2"), depends_on=(Dependency(provider="queue"),))
-ON = Playbook(name="reboot", start=(Rung(kind="power", reset="on", back_within_s=60.0),))
+ON = Playbook(
+    name="reboot", restart=(Rung(kind="reboot"),), start=(Rung(kind="power", reset="on", back_within_s=60.0),)
+)
 
 
 def cold(*services: Service, by_hand: bool = False, up: str = "", **given: object) -> tuple[Inventory, Toy]:
     """These services, all hosts off but those in `up`; switched on by their power controls, or `by_hand`."""
-    given.setdefault("playbooks", {"reboot": Playbook(name="reboot") if by_hand else ON})
+    given.setdefault(
+        "playbooks", {"reboot": Playbook(name="reboot", restart=(Rung(kind="reboot"),)) if by_hand else ON}
+    )
     given.setdefault("policy", fixed(barrier="service"))
     inventory = fleet(*services, **given)
     if not by_hand:

@@ -135,6 +135,30 @@ def test_without_the_cap_the_room_alone_sets_the_batches_and_its_headroom_is_kep
     assert (result.score.trips, result.score.reached) == (0, True)
 
 
+def test_the_ring_is_printed_and_refused_until_a_break_is_declared() -> None:
+    scenario = card(FOLDER / "card-08-bootstrap-ring.yml")
+    services = dict(scenario.inventory.services)
+    whole = tuple(replace(edge, stand_in=None) for edge in services["ldap"].depends_on)
+    services["ldap"] = replace(services["ldap"], depends_on=whole)
+    result = staged(replace(scenario, inventory=replace(scenario.inventory, services=services)), gates=GATES)
+    assert len(result.refused) == 1
+    assert "ldap -> dns -> hyp -> nfs -> ldap" in result.refused[0]
+    assert "declare a stand-in" in result.refused[0]
+
+
+def test_the_ring_is_closed_again_and_a_person_who_unseals_is_waited_for() -> None:
+    result = judged(FOLDER / "card-08-bootstrap-ring.yml")
+    told = [(row["event"], row.get("host")) for row in result.rows if row["event"].startswith("stand_in")]
+    assert told == [
+        ("stand_in", "ldap-1"),
+        ("stand_in", "ldap-2"),
+        ("stand_in_removed", "ldap-1"),
+        ("stand_in_removed", "ldap-2"),
+    ]
+    assert times(result, "approval_wanted") == [300.0]
+    assert times(result, "stage_started") == [300.001]
+
+
 def times(result: Result, fact: str) -> list[float]:
     return [row["at_s"] for row in result.rows if row["event"] == fact]
 

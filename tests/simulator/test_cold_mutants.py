@@ -8,11 +8,13 @@ from functools import partial
 
 import pytest
 
-from restart.engine import Engine
+from restart.engine import Engine, stages
 from restart.model.check import Check
-from restart.model.inventory import Amount, Dependency, Inventory, Limit, Service
+from restart.model.event import Event, Outcome
+from restart.model.inventory import Amount, Break, Dependency, Inventory, Limit, Service
 from restart.model.plan import Plan
 from restart.model.playbook import PowerControl
+from restart.model.request import Request
 from restart.model.simulation import Result
 from restart.planner import make_plan
 from restart.simulator import play as stage
@@ -152,3 +154,58 @@ def test_the_referee_catches_a_gate_of_a_provider_that_is_not_asked(monkeypatch:
     gated = replace(QUEUE, gate=(ask("group", "controller"),))
     case = Cold(fleet(gated, APP, policy=fixed()))
     assert 9 in caught(monkeypatch, case, mutants.blind_to(mutants.without_gates))
+
+
+# --- stand-ins ----------------------------------------------------------------------------------------------------------
+
+RING = (
+    Service(
+        name="ldap",
+        hosts=("l1", "l2"),
+        depends_on=(Dependency(provider="dns", stand_in=Break(with_run="static", undo="dynamic")),),
+        ready=(ask(),),
+    ),
+    Service(name="dns", hosts=("d1",), depends_on=(Dependency(provider="ldap"),), ready=(ask(),)),
+)
+
+
+def test_the_referee_catches_a_stand_in_that_is_never_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Cold(fleet(*RING, policy=fixed()))
+    whole = case.plan()
+    assert {wave.stage for wave in whole.waves} == {1, 2}
+    careless = replace(whole, waves=tuple(wave for wave in whole.waves if wave.stage == 1))
+    assert caught(monkeypatch, case, Engine, plan=careless) == {10}
+
+
+def test_the_referee_catches_a_second_pass_that_restarts_and_leaves_the_stand_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stages, "second_pass", lambda plan, stand_ins: plan)
+    case = Cold(fleet(*RING, policy=fixed()))
+    assert 10 in {found.rule for found in case.play().violations}
+
+
+def test_the_referee_catches_a_second_pass_that_begins_before_the_first_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class TooSoon(Engine):
+        def handle(self, event: Event) -> tuple[Request, ...]:
+            requests = super().handle(event)
+            done = [state for state in self.states.values() if state.phase.value == "done"]
+            if done and self.outcome is None:
+                self.outcome = Outcome(state="done", exit_code=0, why="enough")
+            return requests
+
+    case = Cold(fleet(*RING, policy=fixed()))
+    assert caught(monkeypatch, case, TooSoon) & {1, 5, 10}
+
+
+@pytest.mark.parametrize("event", [5, 15, 25, 40, 60, 90, 120])
+@pytest.mark.parametrize("moment", ["appending", "appended", "begun"])
+def test_no_stand_in_is_left_behind_wherever_the_controller_dies(event: int, moment: str) -> None:
+    case = Cold(fleet(*RING, policy=fixed()), [Fault(kind="controller_dies", event=event, moment=moment)])
+    result = case.play()
+    assert result.violations == (), [str(found) for found in result.violations]
+    assert result.outcome is not None
+    assert result.outcome.exit_code == 0
+    assert result.resumes <= 1

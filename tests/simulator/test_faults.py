@@ -63,6 +63,7 @@ FAULTS = {
     "foreign_claim": (Fault(kind="foreign_claim", hosts=("web-4",)), 7),
     "lease_lost": (Fault(kind="lease_lost", at_s=100.0), 7),
     "says": (Fault(kind="says", word="stop", at_s=100.0), 6),
+    "unseals": (Fault(kind="unseals", services=("db",), at_s=30.0), 0),
     "clock_steps": (Fault(kind="clock_steps", by_s=-3600.0, at_s=50.0), 0),
     "controller_dies": (Fault(kind="controller_dies", at_s=77.0), 0),
     "disk_full": (Fault(kind="disk_full", at_s=50.0, for_s=30.0), 0),

@@ -90,6 +90,14 @@ class Members(Rule):
         else:
             self._wait_softly(member)
 
+    def bridge(self, host: str, provider: str) -> None:
+        """From now on members on `host` start without `provider`; one that waits for it goes on."""
+        self.no_boot_edges.add((host, provider))
+        for service in self._fleet.services_of[host]:
+            member = self.of[service, host]
+            member.waits_for = [waited for waited in member.waits_for if waited[0] != provider]
+        self.counted(provider)
+
     def stop(self, member: Member) -> None:
         """The member's process ends, and all that it was about."""
         member.life += 1

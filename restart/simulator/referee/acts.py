@@ -15,6 +15,7 @@ from restart.simulator.referee.grounds import REBOOTING_RUNGS
 from restart.simulator.referee.record import Begun, Record, some
 from restart.simulator.referee.recovery import judge_recovery
 from restart.simulator.referee.restated import Cap
+from restart.simulator.referee.stages import heard_stand_in
 from restart.simulator.referee.stopping import judge_off
 from restart.simulator.referee.told import HAIR_S
 from restart.simulator.truth import Act
@@ -52,7 +53,12 @@ def _judge_step(record: Record, act: Act, host: str) -> None:
     begun = record.begun.get(act.request)
     if begun is None or not isinstance(begun.request, RunStep) or host not in record.grounds.moves:
         return
+    heard_stand_in(record, begun.request)
     away = record.aways.get(host)
+    if record.grounds.cold and record.grounds.is_stand_in(begun.request):
+        if begun.request.on == host:
+            _judge_claim(record, act, host)
+        return
     if begun.request.undo:
         if away is not None and not away.acted:
             record.aways.come_back(host, freed=True)

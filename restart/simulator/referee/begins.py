@@ -40,6 +40,8 @@ def judge_begin(record: Record, request: Request) -> None:
         record.begun_acts.add(host)
         record.begun_moves.add(host)
         _touch(record, host)
+    elif isinstance(request, RunStep) and record.grounds.cold and record.grounds.is_stand_in(request):
+        return  # part of a start that was judged when it began
     elif isinstance(request, RunStep) and not request.undo and host not in record.begun_moves:
         if record.started_seq.get(host, record.resumed_seq) < record.resumed_seq:
             # A drain under way when the controller died is repeated (contract 5); the restart after it is judged as a first act.

@@ -9,6 +9,7 @@ from restart.simulator.referee.begins import fresh_of_watch
 from restart.simulator.referee.record import Record, some
 from restart.simulator.referee.recovery import is_well
 from restart.simulator.referee.spans import no_room
+from restart.simulator.referee.stages import judge_stand_ins
 
 
 def judge_end(record: Record, outcome: Outcome | None, why: str = "") -> None:
@@ -28,6 +29,7 @@ def judge_end(record: Record, outcome: Outcome | None, why: str = "") -> None:
     outside = no_room(record)
     if outside is not None:
         record.reason(Exit.STOPPED, outside)
+    judge_stand_ins(record, outcome)
     if outcome.exit_code == Exit.DONE:
         _judge_done(record)
     elif outcome.exit_code not in record.reasons:

@@ -8,6 +8,7 @@ from math import floor
 from restart.model.event import Fact
 from restart.simulator.referee.record import Closing, Record, some
 from restart.simulator.referee.recovery import is_well
+from restart.simulator.referee.stages import next_stage
 from restart.simulator.referee.stopping import judge_off_done
 
 GIVEN_UP = frozenset({"quarantined", "untouched"})
@@ -26,6 +27,9 @@ def hear_facts(record: Record, facts: Sequence[Fact]) -> bool:
             record.reason(6, f"a person is waited for: {fact.evidence}")
         elif fact.fact == "approved":
             record.wanted.pop(str(fact.data.get("target")), None)
+            record.approved.add(str(fact.data.get("target")))
+        elif fact.fact == "stage_started":
+            next_stage(record, fact)
         elif fact.host in record.grounds.moves:
             _of_move(record, fact, fact.host or "")
     return wave_done

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from restart.model.check import SSH_CHECK, Check
-from restart.model.inventory import Dependency
+from restart.model.inventory import Dependency, Inventory
 from restart.model.plan import Plan
 from restart.model.playbook import Rung
 from restart.model.request import Ask, RunHook, RunStep, SwitchPower
@@ -31,8 +31,10 @@ REBOOTING_RUNGS = frozenset({"reboot", "power", "poweroff"})
 class Grounds:
     """Read-only, but for `unfinished`, which the referee keeps."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, stated: Inventory | None = None) -> None:
+        """`stated`: the inventory as the whole plan states it, where `plan` is one stage of it."""
         inventory = plan.inventory
+        self._stand_ins = _stand_ins(inventory if stated is None else stated)
         self.inventory = inventory
         self._overridden = tuple(override.rule for override in plan.overrides)
         self.moves = {move.host: move for move in plan.moves()}
@@ -119,8 +121,30 @@ class Grounds:
         enough = len(members) - unfinished >= edge.needs or outside - len(left) >= min(edge.needs, outside)
         return [] if enough else left
 
+    def stand_ins_of(self, host: str) -> list[tuple[str, str]]:
+        """The declared breaks of the services of `host`: the provider, and each of the words `with` and `undo`."""
+        return [(edge, word) for service, edge, word in self._stand_ins if service in self.services_of.get(host, ())]
+
+    def is_command(self, request: RunStep, provider: str, word: str) -> bool:
+        """Whether `request` is that command of a declared break, where the break says."""
+        return any(
+            (on or request.host) == request.on and text.fullmatch(request.command)
+            for (service, edge, said), (on, text) in self._stand_ins.items()
+            if service in self.services_of[request.host] and edge == provider and said == word
+        )
+
+    def is_stand_in(self, request: RunStep) -> bool:
+        """Whether `request` puts up a stand-in, as only a cold start does, or takes one out, as only another stage does."""
+        word = "with" if self.cold else "undo"
+        return any(
+            said == word and self.is_command(request, provider, said)
+            for provider, said in self.stand_ins_of(request.host)
+        )
+
     def named_step(self, request: RunStep) -> bool:
         """Whether the plan names this command, on that host."""
+        if self.is_stand_in(request):
+            return True
         playbook = self.moves[request.host].playbook
         return any(
             request.on == (on or request.host) and text.fullmatch(request.command)
@@ -147,6 +171,17 @@ class Grounds:
             id(check) in self._checks or check.kind == "boot" or any(check == own for own in self._checks.values())
             for check in map(plain, ask.checks)
         )
+
+
+def _stand_ins(inventory: Inventory) -> dict[tuple[str, str, str], tuple[str | None, re.Pattern[str]]]:
+    """By consumer, provider and word: where a command of a declared break runs (None: on the consumer's host), and what it looks like."""
+    return {
+        (service.name, edge.provider, word): (edge.stand_in.on, filled(text))
+        for service in inventory.services.values()
+        for edge in service.depends_on
+        if edge.stand_in is not None
+        for word, text in (("with", edge.stand_in.with_run), ("undo", edge.stand_in.undo))
+    }
 
 
 def _by_likeness(checks: Iterable[Check]) -> dict[int, Check]:

@@ -105,6 +105,10 @@ class Record:
     """Of each service that has one, the member that truly leads, and since when it was seen to."""
     doubtful: set[str] = field(default_factory=set)
     """Hosts in doubt: an operator is waited for, so that nobody waits for their moves."""
+    approved: set[str] = field(default_factory=set)
+    """What persons have agreed to."""
+    stand_ins: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    """Stand-ins that were put up, by host and provider: the boot id in which its removal began; None: it has not."""
     parted: str | None = None
     """Why this controller may act no longer (its lease is lost)."""
     reasons: dict[int, str] = field(default_factory=dict)

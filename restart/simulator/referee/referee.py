@@ -41,6 +41,7 @@ from restart.simulator.referee.grounds import Grounds
 from restart.simulator.referee.record import Closing, Record
 from restart.simulator.referee.restated import held_by_members
 from restart.simulator.referee.spans import since_1970
+from restart.simulator.referee.stages import off_at_first, stages_of
 from restart.simulator.referee.told import Told, verdict
 from restart.simulator.truth import HostTruth, Truth
 
@@ -56,14 +57,15 @@ class Referee:
     ) -> None:
         """`written` says how many events the journal really holds, so that an append that only pretends is found out."""
         inventory = plan.inventory
+        first = stages_of(plan)[0] if plan.waves else plan
         self._truth = truth
         self._record = Record(
             plan=plan,
             truth=truth,
             seed=seed,
-            grounds=Grounds(plan),
+            grounds=Grounds(first, inventory),
             told=Told(inventory),
-            aways=Aways(inventory, _off(plan)),
+            aways=Aways(inventory, off_at_first(first)),
         )
         self._record.not_ready = {name: set() for name in inventory.services}
         self._record.first_boot = {name: host.boot_id for name, host in truth.hosts.items()}
@@ -307,11 +309,6 @@ class Referee:
                 rule, f"{host} was restarted {truth.restarts_by_us} times, {counted} acts are known, {why}", host=host
             )
             record.restarts_of(host).ever = truth.restarts_by_us
-
-
-def _off(plan: Plan) -> tuple[str, ...]:
-    """The hosts that a cold start is to start."""
-    return tuple(move.host for move in plan.moves()) if plan.mode == "cold-start" else ()
 
 
 __all__ = ["Referee", "restarted"]
