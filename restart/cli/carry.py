@@ -135,6 +135,7 @@ def _carry(
     from restart.runner.flags import FlagGuard, FlagWords
     from restart.runner.lease import Holder
     from restart.runner.live import Identity, LiveWorld
+    from restart.runner.slots import StoreSlots
     from restart.runner.words import Words, heard_from
 
     holder, run = Holder(), passage.lease.run
@@ -151,6 +152,7 @@ def _carry(
         ),
         lease_lost=passage.lease.lost,
         own_boot_id="" if passage.plan.include_controller else whereabouts.here().boot_id,
+        slots=StoreSlots(passage.opened, passage.lease),
         withheld=FlagGuard(passage.opened, passage.plan.inventory),
         powers=rooms.powers(),
     )

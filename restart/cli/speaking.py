@@ -125,6 +125,12 @@ def approve_command(store: str | None, run: str, target: str | None, reason: str
 )
 @click.option("--retry", "word", flag_value="retry", help="Restart the host (again).")
 @click.option("--skip", "word", flag_value="skip", help="Leave the host as it is; it counts as down until it is ready.")
+@click.option(
+    "--free-slots",
+    "word",
+    flag_value="free-slots",
+    help="Take away what the host holds of limits that span runs, where nobody leads its run any more.",
+)
 @click.option("--reason", required=True, metavar="TEXT", help="What you saw; it is kept in the journal.")
 @DRY_RUN
 @formats("text", "json")
@@ -135,10 +141,14 @@ def resolve_command(
     """Decide about a host that the tool cannot go on with: in doubt whether it restarted, quarantined, or to be left out."""
     if word is None:
         raise UsageMistake(
-            "one of --done, --retry and --skip is needed", remedy=f"restart status {run} tells about {host}"
+            "one of --done, --retry, --skip and --free-slots is needed",
+            remedy=f"restart status {run} tells about {host}",
         )
     with rooms.the_store(store) as opened:
         found = journals.meant(opened, run)
+        if word == "free-slots":
+            _free_slots(opened, found, host, form, dry_run=dry_run)
+            return
         told, _ = journals.account(opened, found, store)
         seen = told.picture.hosts.get(host)
         if seen is None:
@@ -151,6 +161,32 @@ def resolve_command(
                 remedy=f"it is for hosts that are {' or '.join(RESOLVABLE[word])}",
             )
         _say(opened, found, word, reason=reason, target=host, form=form, dry_run=dry_run)
+
+
+def _free_slots(store: Store, found: Led, host: str, form: str, *, dry_run: bool) -> None:
+    """Under the lease, so that nobody resumes the run at the same moment. Raises `UsageMistake` where a run that goes on holds them."""
+    from restart.runner import lease, slots
+
+    held = slots.held(store, run=found.run.id, host=host)
+    if not held:
+        raise UsageMistake(f"{host} holds no slot for run {found.run.id}", remedy="a hold names who does")
+    if found.going:
+        raise UsageMistake(
+            f"run {found.run.id} goes on and holds them itself", remedy="decide on the host: --done, --retry or --skip"
+        )
+    names = ", ".join(one.slot for one in held)
+    if dry_run:
+        _tell(found, "free-slots", False, f"Would take from {host}: {names}. Nothing was done.", form)
+        return
+    with lease.take(store, fleet=found.run.fleet, run=found.run.id):
+        slots.taken_away(store, found.run.id, host)
+    _tell(
+        found,
+        "free-slots",
+        True,
+        f"Taken from {host}: {names}. A resume of run {found.run.id} counts them again.",
+        form,
+    )
 
 
 def speaker() -> str:

@@ -20,6 +20,7 @@ from math import inf
 from typing import Any
 
 from restart.engine import facts
+from restart.engine.across import Across
 from restart.engine.acting import Acting
 from restart.engine.available import Available
 from restart.engine.baselines import Baselines
@@ -110,9 +111,10 @@ class Engine:
         )  # fmt: skip
         self._hooks = Hooks(inventory, self._outbox, self._halt)
         services_of = {host: state.move.services for host, state in self.states.items()}
+        self._across = Across(inventory, services_of, self._outbox, stir, cold=self._cold, waived=waived)
         self._slots = Slots(
             inventory, services_of, lambda slot: stir(("slot", slot)), lambda slot: stir(("slot taken", slot)),
-            cold=self._cold, waived=waived,
+            cold=self._cold, waived=waived, freed=self._across.freed,
         )  # fmt: skip
         wave_of = {host: state.wave for host, state in self.states.items()}
         self._pace = Pace(inventory, plan.moves(), wave_of, lambda stratum: stir(("pace", stratum)), plan.mode, waived)
@@ -126,7 +128,7 @@ class Engine:
         self._starts = (ColdStarts if self._cold else recovering if plan.mode == "recover" else Starts)(
             inventory, self.states,
             readiness=self._readiness, guards=self._guards, slots=self._slots, pace=self._pace, flags=self._flags,
-            windows=self._windows, roles=self._roles, silent=self._silent,
+            windows=self._windows, across=self._across, roles=self._roles, silent=self._silent,
             now_s=lambda: self._outbox.now_s, stir=stir, waived=waived, passed_over=self._overrides.passed_over,
         )  # fmt: skip
         self._claims = Claims(self._outbox, hold_s=3600.0 + 2 * plan.estimate.makespan_s)
@@ -189,6 +191,7 @@ class Engine:
         times += [self._moving.checking.deadline_s(), self._windows.deadline_s(), self._power_time.deadline_s()]
         times.append(self._canaries.deadline_s())
         times += [self._hooks.deadline_s()]
+        times.append(self._across.deadline_s())
         # What is due already has been looked at with this event; only the future is worth waking up for.
         now_s = self._outbox.now_s
         first_s = min((at_s for at_s in times if at_s is not None and at_s > now_s), default=inf)
@@ -270,6 +273,7 @@ class Engine:
             self._outbox.tell(facts.PAUSED, why=f"still paused by {self._words.paused}; `restart go` lets it go on")
         self._outbox.forget_all()
         self._windows.begun(event)
+        self._across.resumed(self.states.values())
         self._readiness.forget()
         self._guards.forget()
         self._watches.forget()

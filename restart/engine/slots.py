@@ -33,12 +33,14 @@ class Slots:
         *,
         cold: bool = False,
         waived: Waived = NOTHING_WAIVED,
+        freed: Callable[[Slot, str], None] = lambda slot, host: None,
     ) -> None:
         """`cold`: the hosts are off, and `max_domains` does not apply. `waived` limits are counted and hold nothing up.
 
-        `stirred(slot)` hears where a place has become free, or only an operator can free it; `took(slot)` where one was taken."""
+        `stirred(slot)` hears where a place has become free, or only an operator can free it; `took(slot)` where one was taken; `freed(slot, host)` that `host` holds it no longer."""
         self._stirred = stirred
         self._took = took
+        self._freed = freed
         self._waived = waived
         self._table = SlotTable(inventory, off=frozenset(services_of) if cold else frozenset())
         self._domains = DomainTable(replace(inventory, limits={}) if cold else inventory)
@@ -287,6 +289,8 @@ class Slots:
                 held[host] = keeps
                 self._sum[slot] += keeps
                 self._kept.add((slot, host))
+            else:
+                self._freed(slot, host)
             self._stirred(slot)
         self._clock.pop((slot, host), None)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from heapq import nsmallest
 from itertools import chain
 
+from restart.engine.across import Across
 from restart.engine.flags import Flags
 from restart.engine.guards import Guards
 from restart.engine.pace import Pace
@@ -60,6 +61,7 @@ class Starts:
         pace: Pace,
         flags: Flags,
         windows: Windows,
+        across: Across,
         roles: Roles,
         silent: Silent,
         now_s: Callable[[], float],
@@ -79,6 +81,7 @@ class Starts:
         self._pace = pace
         self._flags = flags
         self._windows = windows
+        self._across = across
         self._waived = waived
         self._passed_over = passed_over
         # Rules overridden by name, and what each would have said, in the judgement at hand.
@@ -224,6 +227,10 @@ class Starts:
         """Why the move may not begin now; None: it may. Asks what is stale along the way."""
         self._through.clear()
         found = self._silent.hold(state) or self._static(state) or self._asked(state) or self._role(state)
+        if found is None:
+            found = self._across.hold(state)
+        elif found.waits != "asking":
+            self._across.let_go(state.host)
         if self._waived and found is None:
             self._through.update((*self._slots.let_through(state.host), *self._pace.let_through(state.host)))
             self._tell_through(state)
@@ -258,6 +265,8 @@ class Starts:
         if state.acted_s is not None:
             self._slots.spend(state.host, self._now_s())
         hold = self._full(state.host) if self._slots.lacking(state.host) else None
+        if hold is None:
+            hold = self._across.hold(state)
         if hold is None:
             self._through = dict(self._slots.let_through(state.host))
             self._tell_through(state)

@@ -135,7 +135,7 @@ class Turns:
 
 
 def _worth_telling(hold: Hold) -> bool:
-    return hold.lasting or hold.waits in ("ready", "gate", "order", "flag", "window", "returning")
+    return hold.lasting or hold.waits in ("ready", "gate", "order", "flag", "window", "returning", "store")
 
 
 def first_of(holds: Iterable[tuple[MoveState, Hold]], waits: str) -> tuple[MoveState, Hold] | None:

@@ -13,9 +13,10 @@ from restart.model.inventory import Limit, Policy, Shared
 from restart.rules.durations import seconds
 
 _CAPS = ("max_in_flight", "max_domains", "max_rate", "capacity", "shared")
+_ACROSS = ("max_in_flight", "capacity", "shared")
 _OF_CAPACITY = ("unit", "starting", "starting_for", "running", "headroom")
 _RATE_UNIT_S = {"s": 1.0, "min": 60.0, "h": 3600.0}
-_COPIED = ("per", "max_in_flight", "max_domains", "held_from", "unit", "capacity", "starting", "running")
+_COPIED = ("per", "max_in_flight", "max_domains", "across_runs", "held_from", "unit", "capacity", "starting", "running")
 
 Members = Callable[[Source, Path, Any], tuple[str, ...]]
 
@@ -41,6 +42,9 @@ def _limit(source: Source, path: Path, name: str, entry: Block, members: Members
         told = "capacity" in entry or (key == "headroom" and "shared" in entry)
         if key in entry and not told and not entry.cut:
             problems.at(source, (*path, key), f"{key} means nothing without capacity", "state capacity", key=True)
+    if entry.get("across_runs") and not entry.cut and not any(cap in entry for cap in _ACROSS):
+        what = "max_rate and max_domains hold within one run"
+        problems.at(source, (*path, "across_runs"), what, f"state one of {', '.join(_ACROSS)}", key=True)
     rate = entry.get("max_rate")
     held = entry.get("held_until", "ready")
     shared: Mapping[str, Any] | None = entry.get("shared")

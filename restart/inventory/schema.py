@@ -279,6 +279,9 @@ def _limit() -> dict[str, Any]:
                 pattern=rf"^(booted|ready|gate|{DURATION_BODY})$",
                 expects="booted, ready, gate or a duration",
             ),
+            "across_runs": flag(
+                "Whether all runs of one store share it, by its name and the label's value. Default: false"
+            ),
             "held_from": choice("When a slot is taken. Default: start", "start", "booted"),
             "unit": text("Unit of capacity, free text."),
             "capacity": {"description": "Capacity in that unit.", "type": "number", "exclusiveMinimum": 0},

@@ -128,6 +128,21 @@ class PowerSwitched:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotsGiven:
+    """The store has written down what was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotsRefused:
+    """The store gave nothing: of `slot`, `held` of `cap` are held. `by`: runs with their hosts, for people."""
+
+    slot: str
+    held: float
+    cap: float
+    by: tuple[str, ...] = ()
+
+
 Answer = (
     NoAnswer
     | Checked
@@ -138,6 +153,8 @@ Answer = (
     | RebootTaken
     | RebootDeclined
     | Withheld
+    | SlotsGiven
+    | SlotsRefused
     | Booted
     | StillUp
     | Units

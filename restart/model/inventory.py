@@ -175,6 +175,7 @@ class Shared:
 class Limit:
     """A cap on what goes on together. `per` is a label; `hosts` the names it holds for (None: all); neither: fleet-wide.
 
+    `across_runs`: it holds for all runs of one store together.
     `held_until` is `booted`, `ready`, `gate`, or a number of seconds in `held_s`. Fields of None are not stated.
     """
 
@@ -195,6 +196,7 @@ class Limit:
     running: float | None = None
     headroom: float = 0.05
     shared: Shared | None = None
+    across_runs: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

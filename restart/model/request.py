@@ -179,6 +179,43 @@ class RunHook:
     undo: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotWanted:
+    """`amount` of a slot of which `cap` may be held at once by all runs of the store; a `cap` of None: it is counted and never refused."""
+
+    slot: str
+    amount: float
+    cap: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeSlots:
+    """Have the store give `host` all of `slots`, or none: `SlotsGiven`, `SlotsRefused`. Repeatable."""
+
+    id: str
+    host: str
+    slots: tuple[SlotWanted, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveSlots:
+    """Give `slots` of `host` back to the store: `SlotsGiven`. Repeatable."""
+
+    id: str
+    host: str
+    slots: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepSlots:
+    """Tell the store all that this run holds, after a resume: `hosts` and `slots` go in step. Whatever else it held it holds no longer: `SlotsGiven`."""
+
+    id: str
+    hosts: tuple[str, ...]
+    slots: tuple[SlotWanted, ...]
+    host: str | None = None
+
+
 Request = (
     Ask
     | Claim
@@ -194,4 +231,7 @@ Request = (
     | AwaitOff
     | ReadPower
     | SwitchPower
+    | TakeSlots
+    | GiveSlots
+    | KeepSlots
 )

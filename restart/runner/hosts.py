@@ -29,6 +29,8 @@ from restart.model.request import (
     AwaitBoot,
     AwaitOff,
     Claim,
+    GiveSlots,
+    KeepSlots,
     PowerOff,
     Read,
     ReadPower,
@@ -40,6 +42,7 @@ from restart.model.request import (
     RunHook,
     RunStep,
     SwitchPower,
+    TakeSlots,
 )
 from restart.model.world import Gate, Power
 from restart.probes import claim, probe, reboot, units
@@ -138,8 +141,10 @@ class Hosts:
         self._poll_s = poll_s
 
     def carry_out(self, request: Request, closing: threading.Event) -> Answer:
-        """The answer to `request`. A wait for a boot ends early once `closing` is set."""
+        """The answer to `request`, which is not one of those that the store answers. A wait for a boot ends early once `closing` is set."""
         match request:
+            case TakeSlots() | GiveSlots() | KeepSlots():
+                return NoAnswer(reason="broken", detail="no store is here to ask")
             case Ask():
                 return self._ask(request)
             case Claim():

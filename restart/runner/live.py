@@ -21,6 +21,8 @@ from restart.model.request import (
     Ask,
     AwaitBoot,
     AwaitOff,
+    GiveSlots,
+    KeepSlots,
     PowerOff,
     Read,
     ReadPower,
@@ -32,6 +34,7 @@ from restart.model.request import (
     RunHook,
     RunStep,
     SwitchPower,
+    TakeSlots,
 )
 from restart.model.world import Gate, Power
 from restart.probes.output import one_line
@@ -73,6 +76,7 @@ class LiveWorld:
     `lease_lost` is asked as often, and by workers before each act that changes a host: once it gives a reason, nothing
     changes a host any more. `withheld` is asked by workers at the same point: why this act is not begun, a stop flag; None: it may be. A host whose claim
     shows `own_boot_id` is the controller itself, whatever it is called: it is neither restarted nor switched off (empty: it may be).
+    `slots` answers requests for slots that span the runs of the store.
     """
 
     def __init__(
@@ -86,6 +90,7 @@ class LiveWorld:
         lease_lost: Callable[[], str | None] = lambda: None,
         withheld: Callable[[Request], str | None] = lambda request: None,
         own_boot_id: str = "",
+        slots: Callable[[TakeSlots | GiveSlots | KeepSlots], Answer] | None = None,
         powers: Mapping[str, Power] = MappingProxyType({}),
         ssh: hosts.Ssh | None = None,
         poll_s: float = hosts.POLL_S,
@@ -98,6 +103,7 @@ class LiveWorld:
         self._lease_lost = lease_lost
         self._withheld = withheld
         self._own_boot_id = own_boot_id
+        self._slots = slots
         self._own: set[str] = set()
         self._heard: queue.SimpleQueue[tuple[str, Answer] | _Said] = queue.SimpleQueue()
         self._ready: deque[Event] = deque()
@@ -154,6 +160,8 @@ class LiveWorld:
     def _answer(self, request: Request) -> Answer:
         if self._closing.is_set():
             return NoAnswer(reason="broken", detail="the run has let go")
+        if isinstance(request, TakeSlots | GiveSlots | KeepSlots) and self._slots is not None:
+            return self._slots(request)
         if not isinstance(request, _HARMLESS):
             lost = self._lease_lost()
             if lost is not None:

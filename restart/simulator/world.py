@@ -29,6 +29,8 @@ from restart.model.request import (
     AwaitBoot,
     AwaitOff,
     Claim,
+    GiveSlots,
+    KeepSlots,
     PowerOff,
     Read,
     ReadPower,
@@ -40,10 +42,12 @@ from restart.model.request import (
     RunHook,
     RunStep,
     SwitchPower,
+    TakeSlots,
 )
 from restart.model.world import Gate
 from restart.simulator.alerts import Alerts
 from restart.simulator.clock import Rank, micros, not_before
+from restart.simulator.ledger import Ledger
 from restart.simulator.network import Network
 from restart.simulator.offs import Offs
 from restart.simulator.physics.figures import Physics
@@ -88,6 +92,7 @@ class SimulatedWorld:
     ) -> None:
         self.site = Site(inventory, physics, seed)
         self.network = Network(self.site)
+        self.ledger = Ledger()
         self.powers = PowerControls(self.site)
         self.offs = Offs(self.site, self.network, self.powers)
         self.alerts = Alerts()
@@ -228,6 +233,8 @@ class SimulatedWorld:
 
     def _carry_out(self, request: Request) -> tuple[Answer, float]:
         """The answer, and how long it takes beyond the way back."""
+        if isinstance(request, TakeSlots | GiveSlots | KeepSlots):
+            return self.ledger.answer(request), 0.0
         if isinstance(request, Ask):
             self._act("ask", request, request.host, accepted=True, detail=request.subject)
             return Checked(findings=self.replies.findings(request)), self.network.patience_s(request)

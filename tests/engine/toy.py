@@ -39,6 +39,8 @@ from restart.model.request import (
     AwaitBoot,
     AwaitOff,
     Claim,
+    GiveSlots,
+    KeepSlots,
     PowerOff,
     Read,
     ReadPower,
@@ -50,7 +52,9 @@ from restart.model.request import (
     RunHook,
     RunStep,
     SwitchPower,
+    TakeSlots,
 )
+from restart.simulator.ledger import Ledger
 
 LATE = Ask | Read | Claim | Reboot | AwaitBoot | PowerOff | AwaitOff | ReadPower | SwitchPower
 """Requests that are answered by the state of things when they arrive."""
@@ -100,6 +104,7 @@ class Toy:
     trouble: list[str] = field(default_factory=list)
     staying: set[str] = field(default_factory=set)
     ran: list[str] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
     utc: str = ""
     """What the controller's clock says when a process begins; empty: nobody asked it."""
     read: list[str] = field(default_factory=list)
@@ -243,6 +248,8 @@ class Toy:
     def carry_out(self, request: Request) -> tuple[float, object]:
         """Delay and answer; what depends on the state at its arrival is answered by `late`."""
         match request:
+            case TakeSlots() | GiveSlots() | KeepSlots():
+                return self.latency_s, self.ledger.answer(request)
             case Ask() | Read() | Claim() | Reboot() | PowerOff() | ReadPower() | SwitchPower():
                 return self.latency_s, request
             case AwaitOff():

@@ -403,3 +403,9 @@ class ForgetsWindows(Engine):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(replace(plan, overrides=(*plan.overrides, Override(rule="window", reason="mutant"))))
+
+
+def within_one_run(inventory: Inventory) -> Inventory:
+    """No limit spans the runs of the store."""
+    limits = {name: replace(limit, across_runs=False) for name, limit in inventory.limits.items()}
+    return replace(inventory, limits=limits)

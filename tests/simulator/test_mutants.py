@@ -214,6 +214,13 @@ def test_the_referee_catches_an_engine_that_ignores_every_kind_of_limit(
     assert caught(monkeypatch, Case(inventory), mutants.blind_to(mutants.without_the_cap)) == {3}
 
 
+def test_the_referee_catches_an_engine_that_takes_slots_of_the_store_without_asking(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case = Case(limited(max_in_flight=2, per="rack", across_runs=True), [Fault(kind="controller_dies", event=60)])
+    assert caught(monkeypatch, case, mutants.blind_to(mutants.within_one_run)) == {3}
+
+
 # --- 4: nothing new starts --------------------------------------------------------------------------------------------
 
 

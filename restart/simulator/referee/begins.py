@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from restart.model.check import Check, Verdict
-from restart.model.request import Ask, Claim, PowerOff, Reboot, Request, RestartUnits, RunHook, RunStep, SwitchPower
+from restart.model.request import (
+    Ask,
+    Claim,
+    GiveSlots,
+    KeepSlots,
+    PowerOff,
+    Reboot,
+    Request,
+    RestartUnits,
+    RunHook,
+    RunStep,
+    SwitchPower,
+    TakeSlots,
+)
 from restart.simulator.referee.cold import opens_at
 from restart.simulator.referee.record import Begun, Record
 from restart.simulator.referee.restated import gate_checks
@@ -18,6 +31,10 @@ def judge_begin(record: Record, request: Request) -> None:
     """Judge one request, and write down that it began."""
     if record.parted is not None:
         record.call(6, f"{_name(request)} began after the lease was lost ({record.parted})", host=request.host)
+    if isinstance(request, TakeSlots | GiveSlots | KeepSlots):
+        if isinstance(request, GiveSlots):
+            record.from_store.discard(request.host)
+        return
     named = _judge_named(record, request)
     host = request.host
     if isinstance(request, Claim):
@@ -28,6 +45,7 @@ def judge_begin(record: Record, request: Request) -> None:
         request=request, seq=record.seq, at_s=record.at_s, claim_s=record.claim_s.get(host)
     )
     _judge_flags(record, request, host)
+    _judge_store(record, request, host)
     if isinstance(request, _ACTS):
         if isinstance(request, SwitchPower):
             _judge_cut(record, request)
@@ -130,6 +148,20 @@ def _judge_closed(record: Record, request: Request, host: str) -> None:
             record.call(
                 4, f"{_name(request)} starts though watch {number} has not been answered for {age_s:.0f}s", host=host
             )
+
+
+def _judge_store(record: Record, request: Reboot | PowerOff | RestartUnits | RunStep | SwitchPower, host: str) -> None:
+    """Rule 3 for limits that span the runs of a store: nothing is done to a host for which the store has not given its slots."""
+    if host in record.from_store or (isinstance(request, RunStep) and request.undo):
+        return
+    found = record.plan.inventory.hosts[host]
+    waived = {override.rule for override in record.plan.overrides}
+    for limit in record.plan.inventory.limits.values():
+        counts = limit.max_in_flight is not None or limit.capacity is not None or limit.shared is not None
+        under = (limit.hosts is None or host in limit.hosts) and (limit.per is None or limit.per in found.labels)
+        if limit.across_runs and counts and under and f"limit.{limit.name}" not in waived:
+            what = f"{_name(request)} begins without a slot of limits.{limit.name}, which spans the runs of the store"
+            record.call(3, what, host=host)
 
 
 def _judge_flags(record: Record, request: Reboot | PowerOff | RestartUnits | RunStep | SwitchPower, host: str) -> None:

@@ -86,6 +86,8 @@ class Record:
     """Hosts that a shutdown has told to switch off, and when."""
     failed: dict[str, None] = field(default_factory=dict)
     closings: dict[str, Closing] = field(default_factory=dict)
+    from_store: set[str] = field(default_factory=set)
+    """Hosts for which the store has given slots that span its runs, and that have given none back."""
     flags: dict[str, Closing] = field(default_factory=dict)
     """Stop flags that stand, by what the word that set them was about."""
     wanted: dict[str, str] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from restart.model.answer import (
     NoAnswer,
     PowerState,
     RebootDeclined,
+    SlotsGiven,
     StepRan,
     Units,
     WentOff,
@@ -30,7 +31,7 @@ from restart.model.answer import (
 from restart.model.check import Verdict
 from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resumed, Started, Word
 from restart.model.plan import Plan
-from restart.model.request import Ask, AwaitBoot, AwaitOff, Claim, Request, RestartUnits
+from restart.model.request import Ask, AwaitBoot, AwaitOff, Claim, Request, RestartUnits, TakeSlots
 from restart.model.simulation import Violation
 from restart.simulator.referee.acts import judge_act, judge_booted
 from restart.simulator.referee.away import Aways
@@ -186,6 +187,8 @@ class Referee:
     def _answered(self, request: Request, begun_s: float, answer: Answer) -> None:
         record = self._record
         self._note_trouble(request, answer)
+        if isinstance(request, TakeSlots) and isinstance(answer, SlotsGiven):
+            record.from_store.add(request.host)
         if isinstance(request, Ask):
             record.compared.hear(record.plan.inventory, request, answer)
             record.told.hear(request, answer, record.at_s, begun_s)
