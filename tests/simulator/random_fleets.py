@@ -205,6 +205,8 @@ def _faults(chance: Random, inventory: Inventory) -> tuple[Fault, ...]:
             found.append(Fault(kind=kind, hosts=hosts_too, services=services, at_s=at_s, for_s=for_s))
         elif kind == "ssh_hangs":
             found.append(Fault(kind=kind, hosts=whom, at_s=at_s, for_s=for_s, phase=chance.choice(PHASES)))
+        elif kind == "alert":
+            found.append(Fault(kind=kind, hosts=whom, at_s=at_s, for_s=for_s, target="DiskSlow"))
         elif kind == "returns_late":
             found.append(Fault(kind=kind, hosts=whom, by_s=chance.choice([100.0, 900.0])))
         elif kind == "never_returns":
@@ -222,5 +224,5 @@ _KINDS = (
     "never_returns", "returns_late", "same_boot_id", "ignores_reboot", "goes_down", "goes_down", "someone_reboots", "lies",
     "flaps", "ssh_hangs", "unknown", "answers_lost", "step_fails", "foreign_claim", "lease_lost", "says", "controller_dies",
     "controller_dies", "disk_full", "clock_steps", "power_unknown",
-    "comes_back_corrupt",
+    "comes_back_corrupt", "alert",
 )  # fmt: skip

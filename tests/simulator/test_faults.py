@@ -93,6 +93,16 @@ def test_a_stepped_wall_clock_changes_no_decision() -> None:
     assert [row["at"] for row in still.rows] != [row["at"] for row in stepped.rows]
 
 
+def test_a_reboot_that_came_to_nothing_unheard_is_asked_for_again_and_that_is_no_second_one() -> None:
+    ignored = Fault(kind="ignores_reboot", hosts=("web-3",))
+    at_s = next(row["at_s"] for row in played(ignored).rows if row["event"] == "rebooting" and row["host"] == "web-3")
+    result = played(ignored, Fault(kind="answers_lost", hosts=("web-3",), at_s=at_s + 0.001, for_s=0.1))
+    assert [row["event"] for row in result.rows if row.get("host") == "web-3"].count("rebooting") == 2
+    assert result.violations == ()
+    assert result.outcome is not None
+    assert result.outcome.exit_code == 9
+
+
 @pytest.mark.parametrize("at_s", [77.0, 79.5, 82.0])
 def test_a_word_said_while_no_controller_lives_waits_for_the_next(at_s: float) -> None:
     result = played(Fault(kind="controller_dies", at_s=77.0), Fault(kind="says", word="stop", at_s=at_s))

@@ -13,6 +13,7 @@ could have known; the allowances, all of them:
 * **A gate is fresh** for `gate_fresh` (30 s), or for two beats of its checks where that is longer, when the move begins. One that
   never passed does not guard the repair of a member of its own service that is not ready.
 * **A drain under way** when a controller died or a stop came may be gone on with; the restart after it is judged as a first act.
+* **A reboot that came to nothing** may be asked for again: the run was told that the host stands in its old boot, and it does.
 * **Order** leaves out hosts on the path, and hosts of one ring (rules 3 and 10).
 * **A run that waits** for a person, or for a watch that does not pass, is not stuck.
 

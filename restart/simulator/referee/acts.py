@@ -80,6 +80,7 @@ def _judge_restart(record: Record, act: Act, host: str) -> None:
     if begun is None:
         return
     _judge_claim(record, act, host)
+    _forgive_in_vain(record, act, host)
     _judge_times(record, act, host)
     _judge_rates(record, act, host, begun)
     record.aways.switched_on(host)
@@ -99,6 +100,7 @@ def _judge_restart(record: Record, act: Act, host: str) -> None:
     away.acted, away.acted_s = True, act.at_s
     away.booted, away.booted_s = act.kind == "units", act.at_s
     away.boots_before, away.boot_before = record.boots.get(host, 0), record.boot_ids.get(host, "")
+    away.in_vain = False
     away.streaks.clear()
     if act.kind != "units":
         record.claimed.discard(host)  # a claim does not outlive the boot
@@ -120,6 +122,13 @@ def _judge_claim(record: Record, act: Act, host: str) -> None:
         record.call(6, f"{act.kind} on {host}, which run {holder} holds, by run {record.run}", host=host, at_s=act.at_s)
     elif host not in record.claimed and act.kind != "power":
         record.call(6, f"{act.kind} on {host} without a claim on it", host=host, at_s=act.at_s)
+
+
+def _forgive_in_vain(record: Record, act: Act, host: str) -> None:
+    """A reboot that came to nothing was not carried out: the host stands in the old boot, and the run was told so."""
+    away, truth = record.aways.get(host), record.truth.hosts[host]
+    if act.kind == "reboot" and away is not None and away.in_vain and truth.up and truth.boot_id == away.boot_before:
+        record.restarts_of(host).boots -= 1
 
 
 def _judge_times(record: Record, act: Act, host: str) -> None:

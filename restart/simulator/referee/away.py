@@ -21,6 +21,7 @@ class Away:
 
     `decided_s`: when the run decided on it; `boots_before` and `boot_before`: its boots and its boot id before that. `acted`: it was
     restarted at `acted_s`, not only drained; `booted`: it has come up in another boot since; `held_s`: since when its checks have held.
+    `in_vain`: it was told to be still up in its old boot, long after the act.
     `freed`: an operator took the matter into their hands. `troubled`: what its checks said that was not PASS.
     """
 
@@ -36,6 +37,7 @@ class Away:
     held_s: float | None = None
     freed: bool = False
     troubled: str = ""
+    in_vain: bool = False
     streaks: dict[str | None, Streak] = field(default_factory=dict)
 
     def holds(self, at_s: float) -> bool:

@@ -25,6 +25,7 @@ from restart.model.answer import (
     RebootDeclined,
     SlotsGiven,
     StepRan,
+    StillUp,
     Units,
     WentOff,
 )
@@ -227,6 +228,9 @@ class Referee:
                 away.troubled = f"checks of {request.host} were {found}"
         elif isinstance(request, AwaitBoot) and not isinstance(answer, Booted):
             record.reason(5, f"{request.host}: {told} while its boot was waited for")
+            waited = record.aways.get(request.host)
+            if waited is not None and isinstance(answer, StillUp):
+                waited.in_vain = answer.boot_id == waited.boot_before
         elif isinstance(request, AwaitOff) and not isinstance(answer, WentOff):
             record.reason(5, f"{request.host}: {told} while it was to go off")
         elif isinstance(answer, NoAnswer | RebootDeclined) or (isinstance(answer, StepRan) and answer.exit_status):
