@@ -154,7 +154,9 @@ class Stages:
 
     def _open(self, stage: Stage) -> None:
         before = self._last_engine()
-        stage.engine = self._make(second_pass(stage.plan, self._stand_ins) if self._stand_ins else stage.plan)
+        stage.engine = self._make(
+            second_pass(stage.plan, self._stand_ins) if self._is_second_pass(stage) else stage.plan
+        )
         stage.engine.take_over(before, last=stage is self._stages[-1])
 
     def _keep_stand_ins(self, stage: Stage, fact: Fact) -> None:
@@ -196,12 +198,13 @@ class Stages:
         return found
 
     def _is_to_come(self, at: int) -> bool:
-        """Whether a later stage is still to be carried out; a second pass only where there is a stand-in to take out."""
-        stage = self._stages[at]
-        if stage.engine is not None:
-            return stage.engine.outcome is None
-        second = stage.plan.mode == "rolling" and self._stages[at - 1].plan.mode == "cold-start"
-        return not second or any(self._stand_ins.get(move.host) for move in stage.plan.moves())
+        """Whether a later stage is still to be carried out."""
+        engine = self._stages[at].engine
+        return engine is None or engine.outcome is None
+
+    def _is_second_pass(self, stage: Stage) -> bool:
+        at = self._stages.index(stage)
+        return at > 0 and stage.plan.mode == "rolling" and self._stages[at - 1].plan.mode == "cold-start"
 
     def _enter(self) -> tuple[Request, ...]:
         """Begin the stage at hand, unless it lies beyond where the run is to stop, or a person must agree first."""

@@ -16,7 +16,6 @@ CAPABILITIES: Mapping[str, bool] = {
     "capacity-limits": True,
     "cold-start": True,
     "co-start": True,
-    "carries-load": False,
     "recover": True,
     "shutdown": True,
     "break": True,

@@ -67,6 +67,13 @@ def test_a_host_that_was_up_gets_no_stand_in_and_is_not_restarted() -> None:
     assert toy.hosts["l1"].reboots == 0
 
 
+def test_where_no_stand_in_was_needed_the_second_pass_restarts_nobody() -> None:
+    inventory, toy = cold(LDAP, DNS, up="l1 l2")
+    played = start(inventory, toy)
+    assert played.exit_code == Exit.DONE
+    assert {name: host.reboots for name, host in toy.hosts.items()} == {"l1": 0, "l2": 0, "d1": 0}
+
+
 def test_a_run_that_ends_before_the_second_pass_names_what_is_left_in_place() -> None:
     inventory, toy = cold(LDAP, DNS)
     played = start(inventory, toy, until_wave=2)
