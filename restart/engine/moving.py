@@ -10,7 +10,7 @@ from restart.engine.bridging import Bridging
 from restart.engine.checking import Checking
 from restart.engine.claims import Claims
 from restart.engine.drains import Drains
-from restart.engine.ladder import Ladder, rung_of
+from restart.engine.ladder import Ladder, ladder_of, rung_of
 from restart.engine.outbox import Outbox
 from restart.engine.parking import Hold
 from restart.engine.powering import Powering
@@ -288,7 +288,26 @@ class Moving:
             state.why = state.declined if isinstance(answer, HeldBy) else f"not reached: {silence(answer)}"
             self.ladder.rung_failed(state)
 
+    def _held_against(self, state: MoveState, answer: Answer) -> None:
+        """An operator said that the host is done: its boot id says whether it has rebooted."""
+        said, state.told_done = state.told_done, ""
+        boots = any(rung.kind in ("reboot", "power") for rung in ladder_of(state))
+        if not isinstance(answer, Claimed) or state.move.act != "restart" or not state.boot_id or not boots:
+            return
+        if answer.boot_id != state.boot_id:
+            state.boot_id_now = answer.boot_id
+            how = f"new boot id {answer.boot_id}, as told by {said}"
+            self._outbox.tell(
+                facts.BOOTED, host=state.host, evidence=how, boot_id=answer.boot_id, was=state.boot_id, took_s=0.0
+            )
+        elif not state.rebooted:
+            state.still_up = True
+            why = f"told done ({said}), but it is up in its old boot {answer.boot_id}"
+            self._outbox.tell(facts.NOT_REBOOTED, host=state.host, why=why)
+
     def _confirmed(self, state: MoveState, answer: Answer) -> None:
+        if state.told_done:
+            self._held_against(state, answer)
         if isinstance(answer, HeldBy) or (isinstance(answer, Claimed) and answer.boot_id == state.boot_id_now):
             state.why = ""
             self.sign(state, Sign.SAME_BOOT)

@@ -112,6 +112,7 @@ class Words:
         if sign is Sign.TOLD_RETRY:
             state.reset()
         if sign is Sign.TOLD_DONE:
+            state.told_done = said
             state.streaks.clear()
             # What was switched off by hand is proved off, and nothing else of it is asked.
             sign = Sign.TOLD_OFF if state.move.act == "stop" else sign
