@@ -117,6 +117,12 @@ def graph_command(inventory: str | None, output: str | None, form: str) -> None:
 @REASON
 @click.option("--survey", "surveying", is_flag=True, help="Look at every host first, and plan on what is seen.")
 @seeing
+@click.option(
+    "--from",
+    "from_run",
+    metavar="RUN",
+    help="Plan the rest of RUN: what it did not come to. Its own inventory is used.",
+)
 @click.option("--compare-barriers", is_flag=True, help="Print how long each kind of barrier would take, and no plan.")
 @click.option(
     "-o", "--output", metavar="FILE.json", help="Also save the plan, for review and for: restart run FILE.json"
@@ -128,6 +134,7 @@ def plan_command(
     observation: str | None,
     since: str | None,
     only: str | None,
+    from_run: str | None,
     compare_barriers: bool,
     output: str | None,
     form: str,
@@ -137,16 +144,19 @@ def plan_command(
 
     INVENTORY is a file or a folder, or a saved plan to print again. markdown: a runbook with the manual commands.
     """
-    path = rooms.inventory_path(inventory)
     shaped = Shape(**shape)
-    if compare_barriers:
-        _compare(path, shaped, form)
-        return
-    shelf = rooms.gates() if form == "text" or not rooms.is_plan(path) else {}
     store = click.get_current_context().obj
     wanted = Seeing(survey=surveying, observation=observation, since=since, only=only)
-    wanted.check(is_plan=rooms.is_plan(path))
-    plan = rooms.plan_of(path, shaped, store, shelf, look_for(wanted, shelf, store, quiet=form != "text"))
+    if from_run is not None:
+        plan, shelf = _rest(from_run, inventory, wanted, shaped, form)
+    else:
+        path = rooms.inventory_path(inventory)
+        if compare_barriers:
+            _compare(path, shaped, form)
+            return
+        shelf = rooms.gates() if form == "text" or not rooms.is_plan(path) else {}
+        wanted.check(is_plan=rooms.is_plan(path))
+        plan = rooms.plan_of(path, shaped, store, shelf, look_for(wanted, shelf, store, quiet=form != "text"))
     if output:
         if Path(output).suffix != ".json":
             raise UsageMistake(f"a saved plan is named FILE.json, not {output}", remedy=f"-o {output}.json")
@@ -204,6 +214,18 @@ def schema_command(scenario: bool) -> None:
     from restart.inventory import schema
 
     rooms.show_json(schema(rooms.gates(), rooms.powers()))
+
+
+def _rest(run: str, inventory: str | None, wanted: Seeing, shape: Shape, form: str) -> tuple[Plan, Mapping[str, Gate]]:
+    """The plan for what `run` left, and the gates."""
+    from restart.cli import remaining
+
+    store, shelf = click.get_current_context().obj, rooms.gates()
+    wanted.check(is_plan=False)
+    rest = remaining.rest_of(store, run)
+    known = rest.plan.inventory if inventory is None else rooms.read_inventory(rooms.inventory_path(inventory), shelf)
+    _, seen = look_for(wanted, shelf, store, quiet=form != "text")(known, Shape())
+    return remaining.plan_rest(rest, shape, store, known, seen), shelf
 
 
 def _plan_json(plan: Any) -> str:

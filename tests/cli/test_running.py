@@ -357,3 +357,20 @@ def test_a_run_that_waits_for_a_person_is_seen_and_helped_from_outside(
     assert code == 0
     assert followed.count("waits for a person") == 1
     assert boots(fleet) == {1}
+
+
+def test_the_rest_of_a_run_is_planned_from_its_journal(restart: Restart, fleet: DemoFleet, inventory: str) -> None:
+    assert restart("plan", inventory, "-o", "p.json").code == 0
+    assert restart("run", "p.json", *RUN[:2], "--until-wave", "1", "--yes-hosts", "1").code == 6
+    run = json.loads(restart("status", "--format", "json").out)["run"]
+    rest = restart("plan", "--from", run, "--format", "json", "-o", "rest.json")
+    assert rest.code == 0, rest.err
+    plan = json.loads(Path("rest.json").read_text(encoding="utf-8"))
+    done = {host for host, count in demo.boots(fleet).items() if count}
+    assert {move["host"] for wave in plan["waves"] for move in wave["moves"]} == set(fleet.hosts) - done
+    assert f"the rest of run {run}: 1 hosts are done there, 2 are left" in plan["notes"]
+    assert restart("run", "rest.json", *RUN[:2], "--yes-hosts", "2").code == 0
+    assert boots(fleet) == {1}
+    assert restart("plan", "--from", run, "--limit", "x").code == 2
+    nothing = restart("plan", "--from", json.loads(restart("status", "--format", "json").out)["run"])
+    assert (nothing.code, "left nothing to do" in nothing.err) == (4, True)

@@ -1,0 +1,116 @@
+"""plan --from RUN: the plan for what a run left. It needs only the facts in the run's journal, whichever version wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from restart.cli import journals, rooms
+from restart.errors import Refusal, Refused, UsageMistake
+
+if TYPE_CHECKING:
+    from restart.model.inventory import Inventory
+    from restart.model.observation import Observation
+    from restart.model.plan import Plan
+
+DONE = frozenset({"move_done"})
+AGAIN = frozenset({"not_rebooted", "untouched", "skipped"})
+"""The host is up and as it was: it is part of the rest."""
+LOST = frozenset({"quarantined"})
+OPEN = frozenset({"in_doubt", "rebooting", "booted", "soaking", "undraining"})
+"""Nobody knows how it ended: looked at by a person, or by `restart resume`, before anything is done to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """What a run left: its plan, who is to move still, and who is left out of the rest and why."""
+
+    plan: Plan
+    run: str
+    hosts: tuple[str, ...]
+    done: tuple[str, ...]
+    out: Mapping[str, str]
+
+
+def rest_of(store: str | None, name: str) -> Rest:
+    """The rest of the run of that name. Raises `UsageMistake` where there is none, `Refused` where a process leads it or nothing is left."""
+    from restart.runner import runs
+
+    with rooms.the_store(store) as opened:
+        found = journals.led(opened, runs.find(opened, name))
+        if found.going:
+            what = f"run {found.run.id} goes on in another process"
+            raise Refused((Refusal(rule="from", what=what, way_out=f"restart stop {found.run.id} first"),))
+        plan = journals.plan_of(opened, found.run)
+        # A run that was cut off may lack the facts of its last event: whoever had begun may have been restarted.
+        open_ended = OPEN if found.run.ended else OPEN | {"move_started"}
+        last = _last_facts(journals.rows_now(opened, found.run, plan), open_ended)
+    done, hosts, out = [], [], {}
+    for host in dict.fromkeys(move.host for move in plan.moves()):
+        fact, why = last.get(host, ("", ""))
+        if fact in DONE:
+            done.append(host)
+        elif fact in LOST:
+            out[host] = f"quarantined by run {found.run.id}: {why or 'no reason told'}; it counts as down"
+        elif fact in open_ended:
+            out[host] = f"was in flight when run {found.run.id} ended: look at it first (restart resume {found.run.id})"
+        else:
+            hosts.append(host)
+    if not hosts:
+        what = f"run {found.run.id} left nothing to do: {len(done)} hosts are done, {len(out)} want a person"
+        raise Refused((Refusal(rule="from", what=what, way_out=f"see restart report {found.run.id}"),))
+    return Rest(plan=plan, run=found.run.id, hosts=tuple(hosts), done=tuple(done), out=out)
+
+
+def plan_rest(
+    rest: Rest, shape: rooms.Shape, store: str | None, inventory: Inventory, seen: Observation | None
+) -> Plan:
+    """The plan for the rest, in the run's own mode. Without a survey those that the run lost are counted as down."""
+    from restart.model.plan import LeftAlone
+    from restart.planner.document import sealed
+
+    if shape.limits:
+        raise UsageMistake("--from says itself which hosts are left", remedy="leave --limit out")
+    unknown = [host for host in rest.hosts if host not in inventory.hosts]
+    if unknown:
+        what = f"run {rest.run} left {', '.join(unknown[:5])}, which the inventory does not have"
+        raise Refused((Refusal(rule="from", what=what, way_out="leave INVENTORY out: the run's own is used"),))
+    mode = rest.plan.mode if shape.mode == "auto" else shape.mode
+    made = rooms.make_plan(
+        inventory, replace(shape, limits=rest.hosts, mode=mode), store, seen or _as_left(rest, inventory, mode)
+    )
+    alone = (LeftAlone(host=host, why=why) for host, why in rest.out.items())
+    note = f"the rest of run {rest.run}: {len(rest.done)} hosts are done there, {len(rest.hosts)} are left"
+    return sealed(replace(made, left_alone=(*made.left_alone, *alone), notes=(note, *made.notes)))
+
+
+def _as_left(rest: Rest, inventory: Inventory, mode: str) -> Observation | None:
+    """What the journal says of the hosts that are out: not ready, for all that is known."""
+    from restart.model.check import Verdict
+    from restart.model.observation import HostSeen, Observation
+
+    if mode == "recover" or not rest.out:
+        return None
+    hosts = {
+        host: HostSeen(
+            ready={name: Verdict.UNKNOWN for name, service in inventory.services.items() if host in service.hosts},
+            why=why,
+            state="unknown",
+        )
+        for host, why in rest.out.items()
+        if host in inventory.hosts
+    }
+    return Observation(at=rooms.made_at(), hosts=hosts, fleet=inventory.fleet)
+
+
+def _last_facts(rows: Iterable[Mapping[str, Any]], open_ended: frozenset[str]) -> dict[str, tuple[str, str]]:
+    """The last fact of each host that says where its move is, and why."""
+    found: dict[str, tuple[str, str]] = {}
+    for row in rows:
+        host, event = row.get("host"), str(row.get("event"))
+        if isinstance(host, str) and event in DONE | AGAIN | LOST | open_ended:
+            found[host] = (event, str(row.get("why") or ""))
+        elif isinstance(host, str) and event == "resolved" and (row.get("data") or {}).get("word") == "retry":
+            found.pop(host, None)
+    return found
