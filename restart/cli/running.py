@@ -10,7 +10,7 @@ from restart.cli import flagging, rooms, timing
 from restart.cli.confirm import Consent, ask
 from restart.cli.options import DRY_RUN, formats, seeing, shaping
 from restart.cli.rooms import Shape
-from restart.cli.surveying import Seeing, look_for
+from restart.cli.surveying import Seeing, look_for, must_hold_still
 from restart.errors import Refused, UsageMistake
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def run_command(
     if not plan.waves:
         click.echo(f"Nothing to restart in {plan.fleet}.", err=form != "text")
         return 0
+    if rooms.is_plan(path) and plan.observation is not None and plan.observation.fleet and not no_survey:
+        must_hold_still(plan, shelf, quiet=form != "text")
     _show_scope(plan, until_wave, form)
     click.echo(flagging.lines(flags), err=True, nl=False)
     ask(plan, Consent(yes=yes, hosts=yes_hosts, paths=yes_paths), until_wave=until_wave)

@@ -14,12 +14,13 @@ import click
 
 from restart.cli import rooms
 from restart.cli.options import INVENTORY, formats
-from restart.errors import Refusal, Refused, UsageMistake
+from restart.errors import Drift, Refusal, Refused, UsageMistake
 from restart.reports.prose import listed
 
 if TYPE_CHECKING:
     from restart.model.inventory import Inventory
     from restart.model.observation import Observation
+    from restart.model.plan import Plan
     from restart.model.world import Gate
     from restart.survey import Event, Look, Looked
 
@@ -146,6 +147,27 @@ def look_for(seeing: Seeing, shelf: Mapping[str, Gate], store: str | None, *, qu
         return (shape if seeing.only is None else _wanting(inventory, shape, observation)), observation
 
     return look
+
+
+def must_hold_still(plan: Plan, shelf: Mapping[str, Gate], *, quiet: bool) -> None:
+    """Look again at the hosts of a plan that was made on a look. Raises `Drift` where its waves cannot bear what has changed."""
+    from restart.planner.drift import differences
+
+    _, now = survey(plan.inventory, shelf, None, _moment_of(plan), quiet=quiet)
+    changed = differences(plan, now)
+    if changed:
+        raise Drift(
+            f"the fleet is no longer as the plan of {plan.made_at} has it:\n" + "\n".join(changed),
+            remedy="plan again on what is so now: restart plan INVENTORY --survey",
+        )
+
+
+def _moment_of(plan: Plan) -> float:
+    """The event's time as the plan's observation has it; where it has none, its own time stands in, so that nobody is asked."""
+    from restart.survey.sort import moment
+
+    seen = plan.observation
+    return moment((seen.since or seen.at) if seen is not None else plan.made_at)
 
 
 def _wanting(inventory: Inventory, shape: rooms.Shape, observation: Observation) -> rooms.Shape:
