@@ -46,7 +46,7 @@ def test_the_saved_plan_holds_what_was_found_and_is_still_that_of_its_inventory(
 
 
 def test_a_name_server_of_the_controller_is_confirmed_by_name(restart: Restart, shop: Path) -> None:
-    run = ("run", "shop.yml", "--reason", "x", "--yes-hosts", "9", "--yes-path", "gate-1")
+    run = ("run", "shop.yml", "--reason", "x", "--yes-hosts", "9", "--yes-path", "gate-1", "--no-survey")
     refused = restart(*run)
     assert refused.code == 4
     assert "--yes-path web-06" in refused.err

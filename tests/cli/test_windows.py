@@ -11,7 +11,7 @@ from restart.runner.clock import ClockWords
 from tests.cli.conftest import INVENTORY, Said
 
 Restart = Callable[..., Said]
-RUN = ("run", "shop.yml", "--reason", "patch", "--yes-hosts", "10", "--yes-path", "gate-1")
+RUN = ("run", "shop.yml", "--reason", "patch", "--yes-hosts", "10", "--yes-path", "gate-1", "--no-survey")
 FAR = "{from: 2096-11-22T23:00, to: 2096-11-23T05:00, zone: Europe/Berlin}"
 GONE = "{from: 2020-11-22T23:00, to: 2020-11-23T05:00, zone: Europe/Berlin}"
 
