@@ -80,7 +80,8 @@ class _Finder:
         self._by: dict[str, str] = {}
         for name, host in inventory.hosts.items():
             for called in (name, host.address, at.known.get(host.address.lower(), ""), at.known.get(name.lower(), "")):
-                if called:
+                # A loopback address says nothing: hosts of a demo share it, and so does what runs beside them.
+                if called and (_is_name(called) or _is_elsewhere(called)):
                     self._by.setdefault(_plain(called).lower(), name)
 
     def is_here(self, host: Host) -> str | None:

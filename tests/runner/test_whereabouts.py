@@ -135,6 +135,12 @@ def test_a_host_that_ssh_config_jumps_through_is_on_the_path(tmp_path: Path) -> 
     assert "ProxyJump" in path_hosts(found)["web-1"]
 
 
+def test_what_a_watch_asks_on_the_loopback_is_not_a_host_that_has_its_address_there() -> None:
+    watch = Check(kind="prometheus", params={"url": "http://127.0.0.1:9090", "query": "up", "expect": "== 1"})
+    inventory = replace(fleet(near=Host(name="near", address="127.0.0.1")), watch=(watch,))
+    assert with_path_found(inventory, Whereabouts()) is inventory
+
+
 def test_where_nothing_is_found_the_inventory_is_the_same() -> None:
     inventory = fleet()
     assert with_path_found(inventory, Whereabouts()) is inventory
