@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -9,9 +10,12 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from restart.cli.main import cli
+from restart.demo import demo
+from restart.demo.layout import Shape
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
@@ -57,6 +61,35 @@ def test_the_smallest_inventory_of_the_readme_is_the_one_that_is_shipped(folder:
     shown = README.split("```yaml\n")[1].split("```")[0].split("\n", 1)[1]
     shipped = (ROOT / "inventories/minimal.yml").read_text(encoding="utf-8")
     assert shown.strip() == shipped.strip()
+
+
+NIGHT = [
+    line.removeprefix("$ ")
+    for line in README.split("```shell-session\n")[1].split("```")[0].splitlines()
+    if line.startswith("$ ")
+]
+
+
+@pytest.mark.e2e
+def test_the_night_after_a_power_cut_goes_as_the_readme_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with demo.start(tmp_path, shape=Shape(db=1, queue=0, cache=0, app=2, lb=0)) as fleet:
+        # app-1 is up with a dead service: its check says so until the host has booted anew.
+        young = "read u x <$RESTART_PROC/uptime && [ ${u%%.*} -lt 3600 ] || [ {host} != app-1 ]"
+        quick = {"healthy_for": "100ms", "every": "100ms", "within": "15s"}
+        data = yaml.safe_load(fleet.inventory_path.read_text(encoding="utf-8"))
+        data["services"] = {
+            "db": {"hosts": "db-*", "ready": [{"ssh": dict(quick)}]},
+            "app": {"hosts": "app-*", "ready": [{"command": {"run": young, **quick}}], "depends_on": {"db": {}}},
+        }
+        data.pop("watch", None)
+        (fleet.inventory_path.parent / "site.yml").write_text(json.dumps(data), encoding="utf-8")
+        monkeypatch.chdir(fleet.inventory_path.parent)
+        monkeypatch.setenv("RESTART_STORE", str(tmp_path / "store.db"))
+        assert len(NIGHT) == 6
+        for command in NIGHT:
+            result = CliRunner().invoke(cli, shlex.split(command)[1:])
+            assert result.exit_code == 0, (command, result.output)
+        assert {host for host, count in demo.boots(fleet).items() if count} == {"app-1"}
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -25,6 +25,7 @@ _PHASES = {
     names.DRAINING: "draining",
     names.REBOOTING: "restarting",
     names.RUNG_FAILED: "did not come back",
+    names.RETURNED: "back by itself, not proved well",
     names.BOOTED: "up, not ready",
     names.OFF: "off",
     names.SOAKING: "ready, holding",
