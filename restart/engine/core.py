@@ -517,6 +517,8 @@ class Engine:
         acted_s = state.began_s if state.acted_s is None else state.acted_s
         booted_s = acted_s if state.booted_s is None else state.booted_s
         more: dict[str, Any] = {"by_itself": True} if state.by_itself else {"act": "stop"} if self._stop else {}
+        if state.kernel and state.kernel_now:
+            more |= {"was_kernel": state.kernel, "kernel": state.kernel_now}
         self._outbox.tell(
             facts.MOVE_DONE, host=state.host, wave=state.wave,
             took_s=round(now_s - state.began_s, 3), boot_s=round(booted_s - acted_s, 3), ready_s=round(now_s - booted_s, 3),

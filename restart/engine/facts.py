@@ -34,9 +34,7 @@ UNDRAINING = "undraining"  # host, evidence: the step
 CANARY_WATCHED = "canary_watched"  # host, why; data: for_s: its stratum waits so long, while its checks and gates hold
 CANARY_HELD = "canary_held"  # host: its stratum opens
 CANARY_LATE = "canary_late"  # host, why: it missed its first rung, and counts for the brakes while later ones try
-MOVE_DONE = (
-    "move_done"  # host, wave; data: took_s, boot_s, ready_s, by_itself (it was not touched); act, where it was stopped
-)
+MOVE_DONE = "move_done"  # host, wave; data: took_s, boot_s, ready_s, by_itself (it was not touched), was_kernel and kernel (before and after, where told); act, where it was stopped
 QUARANTINED = "quarantined"  # host, wave, why: stays drained, counts as down
 UNTOUCHED = "untouched"  # host, wave, why: its drain failed, or it declined to reboot; undone, as it was
 NOT_REBOOTED = "not_rebooted"  # host, why: the host never went down, or came up with the same boot id

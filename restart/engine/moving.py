@@ -240,6 +240,7 @@ class Moving:
         if isinstance(answer, Claimed):
             self._silent.forget(state.host)
             state.boot_id = state.boot_id_now = answer.boot_id
+            state.kernel = answer.kernel
             self._outbox.tell(facts.CLAIMED, host=state.host, boot_id=answer.boot_id, uptime_s=answer.uptime_s)
             how = None if starting else self._recovery.came_back(state.host, answer.boot_id)
             if how is not None:
@@ -310,6 +311,7 @@ class Moving:
             self._held_against(state, answer)
         if isinstance(answer, HeldBy) or (isinstance(answer, Claimed) and answer.boot_id == state.boot_id_now):
             state.why = ""
+            state.kernel_now = answer.kernel if isinstance(answer, Claimed) else ""
             self.sign(state, Sign.SAME_BOOT)
             return
         if isinstance(answer, Claimed):

@@ -21,7 +21,7 @@ class MoveState:
     `taken`: the host has accepted this rung's command; `touched`: some rung's; `rebooted`: an earlier rung brought it into a new boot. `same_rung`: the next climb repeats the rung.
     `stepping`: the drain's step at hand may have been carried out. `held_since_s`: since when it waits to be judged well.
     `look_s`: when its checks are next to be looked at. `switched`: the reset that this rung sends, or has sent, to its power control; `answers`: it let us in just before. `told_done`: who said that the host is done, and why.
-    `by_itself`: it came back without us, and only its checks are asked. Of a start: `up_already`: the host was found up, and is not touched; `silent_s`: when it was last found silent; `bridges`: its stand-ins.
+    `kernel`: the one that ran before, as far as the host told, `kernel_now` the one after. `by_itself`: it came back without us, and only its checks are asked. Of a start: `up_already`: the host was found up, and is not touched; `silent_s`: when it was last found silent; `bridges`: its stand-ins.
     """
 
     move: Move
@@ -62,6 +62,8 @@ class MoveState:
     told_done: str = ""
     up_already: bool = False
     by_itself: bool = False
+    kernel: str = ""
+    kernel_now: str = ""
     silent_s: float | None = None
     bridges: tuple[Bridge, ...] = ()
 

@@ -29,10 +29,11 @@ class Checked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """The host is claimed for this run; its boot id and uptime were read together with the claim."""
+    """The host is claimed for this run; its boot id, uptime and running kernel (empty: not told) were read together with the claim."""
 
     boot_id: str
     uptime_s: float
+    kernel: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

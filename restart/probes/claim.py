@@ -45,7 +45,8 @@ def claim_text(*, run: str, controller: str, user: str, since: str, hold_s: floa
         ' || { echo "restart-claim 1 failed write"; exit 0; };',
         'if [ -e "$f" ]; then mv -f "$n" "$f"; else ln "$n" "$f" 2>/dev/null; k=$?; rm -f "$n"; [ $k = 0 ]; fi'
         ' || { echo "restart-claim 1 failed race"; exit 0; };',
-        'echo "restart-claim 1 taken boot=$b uptime=$u"',
+        'k=; IFS= read -r k <"$p/sys/kernel/osrelease" || k=;',
+        'echo "restart-claim 1 taken boot=$b uptime=$u kernel=$k"',
     )
 
 
@@ -55,7 +56,7 @@ def parse_claim(reply: ShellReply) -> Claimed | HeldBy | NoAnswer:
     if words:
         fields = script.named(words)
         if words[0] == "taken" and (seen := probe.read(fields)) is not None:
-            return Claimed(boot_id=seen.boot_id, uptime_s=seen.uptime_s)
+            return Claimed(boot_id=seen.boot_id, uptime_s=seen.uptime_s, kernel=one_line(fields.get("kernel", ""), 100))
         if words[0] == "held":
             return held_by(fields)
     return _no_claim(reply, words, "claim")

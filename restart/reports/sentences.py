@@ -75,6 +75,13 @@ def _for(fact: Fact) -> str:
     return f" for {fact.data['provider']}" if "provider" in fact.data else ""
 
 
+def _done(fact: Fact) -> str:
+    """What else is worth knowing of a host that is done: that nobody touched it, and a kernel that is another than before."""
+    told = ", by itself" if fact.data.get("by_itself") else ""
+    was, now = fact.data.get("was_kernel"), fact.data.get("kernel")
+    return f"{told}, kernel {was} > {now}" if was and now and was != now else told
+
+
 def _mode(fact: Fact) -> str:
     return f": {fact.data['mode']}" if "mode" in fact.data else ""
 
@@ -214,7 +221,7 @@ _TOLD: dict[str, Callable[[Fact], str]] = {
     names.CANARY_WATCHED: lambda fact: fact.why or "a canary, watched",
     names.CANARY_HELD: lambda fact: "the canary's checks and gates have held: others of its kind may go",
     names.CANARY_LATE: lambda fact: f"the canary counts as failed while it is still tried{_why(fact)}",
-    names.MOVE_DONE: lambda fact: f"done{_took(fact, 'took_s')}{', by itself' if fact.data.get('by_itself') else ''}",
+    names.MOVE_DONE: lambda fact: f"done{_took(fact, 'took_s')}{_done(fact)}",
     names.QUARANTINED: lambda fact: f"QUARANTINED, stays drained and counts as down{_why(fact)}",
     names.UNTOUCHED: lambda fact: f"left untouched{_why(fact)}",
     names.NOT_REBOOTED: lambda fact: f"did NOT really reboot{_why(fact)}",

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from restart.engine import facts
+from restart.model.answer import Answer, Claimed
 from restart.model.check import Verdict
 from restart.model.inventory import Amount, Dependency, Inventory, Service
 from restart.model.observation import HostSeen, Observation
@@ -188,3 +189,20 @@ def test_a_crash_at_any_point_restarts_nobody_twice(die_after: int) -> None:
     assert played.exit_code == 0
     assert toy.hosts["b"].switches in (["cycle"], ["cycle", "on"])
     assert (toy.hosts["c"].switches, toy.hosts["c"].reboots) == ([], 0)
+
+
+def test_the_kernel_before_and_after_is_evidence() -> None:
+    inventory = site(web("a", "b"))
+    toy = Toy(inventory)
+    answer = toy.late
+
+    def late(request: object) -> Answer:
+        found = answer(request)
+        if isinstance(found, Claimed):
+            return replace(found, kernel=f"6.1.0-{toy.hosts['a'].boots}")
+        return found
+
+    toy.late = late  # type: ignore[method-assign]
+    played = play(make_plan(inventory, selection=("a",), made_at=AT), toy)
+    (done,) = played.told(facts.MOVE_DONE)
+    assert (done.data["was_kernel"], done.data["kernel"]) == ("6.1.0-1", "6.1.0-2")

@@ -347,3 +347,8 @@ def test_a_test_host_never_falls_back_to_the_reboot_of_the_machine_it_runs_on(ho
         answer = reboot.parse(host.run(reboot.text(request, run="r1"), path=f"{first}:/usr/bin:/bin"), request)
         assert isinstance(answer, RebootDeclined)
         assert answer.reason == "failed"
+
+
+def test_a_claim_reads_the_running_kernel_where_the_host_tells_it(host: FakeHost) -> None:
+    (host.root / "proc/sys/kernel/osrelease").write_text("6.1.0-28-amd64\n")
+    assert host.claim("r1") == Claimed(boot_id=BOOT, uptime_s=1000.25, kernel="6.1.0-28-amd64")
