@@ -60,7 +60,7 @@ class Bridging:
         own = [bridge for bridge in state.bridges if bridge.on is None]
         if state.step >= len(own):
             state.step = state.tries = 0
-            self._sign(state, Sign.BRIDGED)
+            self._sign(state, Sign.TO_BE_SEEDED if state.seeded else Sign.BRIDGED)
             return
         bridge = own[state.step]
         try:

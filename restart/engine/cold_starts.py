@@ -142,11 +142,12 @@ class ColdStarts(Starts):
         if room >= missing:
             return None
         slots = dict.fromkeys(slot for host in waiting for slot in self._slots.needed(host))
+        holders = {host for slot in slots for host in self._slots.held_by(slot)}
         return Hold(
             rule=rule,
             why=f"{missing} of {len(service.hosts)} must start together, the limits let {room} start now",
             waits="slot",
-            lasting=self.lost({host for slot in slots for host in self._slots.held_by(slot)}),
+            lasting=not holders or self.lost(holders),
             queue=("group", name),
             topics=(*topics, *(("slot", slot) for slot in slots), *(("slot taken", slot) for slot in slots)),
         )
@@ -163,8 +164,7 @@ class ColdStarts(Starts):
                 provider = self._inventory.services[edge.provider]
                 ready = len(provider.hosts) - self._readiness.down_without(edge.provider, state.host)
                 needed = opens_with(provider, edge.needs)
-                if state.host in provider.hosts:
-                    needed = min(needed, len(provider.hosts) - 1)  # it cannot wait for itself
+                needed = min(needed, self._waited_for(state, edge.provider))
                 if ready < needed:
                     lost = len(self._lost_in[edge.provider].keys() - {state.host})
                     why = f"{name} requires {edge.provider}: {ready} of {len(provider.hosts)} ready, {needed} open it"
@@ -178,12 +178,21 @@ class ColdStarts(Starts):
                     )
         return None
 
+    def _waited_for(self, state: MoveState, provider: str) -> int:
+        """How many members of `provider` can be ready before it: neither itself, nor those that wait for it through shared hosts.
+
+        The plan's waves hold the order: what is not in an earlier wave waits for nobody in this one.
+        """
+        late = sum(host == state.host or self._states[host].wave >= state.wave for host in self._members[provider])
+        return len(self._inventory.services[provider].hosts) - late
+
     def _guarding(self, state: MoveState, gates: tuple[str, ...]) -> tuple[str, ...]:
-        """The providers' gates guard it, and its own services' once enough of them is up that they can pass."""
-        own = set(state.move.services)
-        return tuple(name for name in gates if name not in own or self._can_pass(self._inventory.services[name]))
+        """The gates near it guard it once enough of their services is up that they can pass; until then readiness holds it."""
+        return tuple(name for name in gates if self._can_pass(self._inventory.services[name]))
 
     def _can_pass(self, service: Service) -> bool:
+        if not self._members[service.name]:
+            return True
         up = sum(self._states[host].phase in UP for host in self._members[service.name])
         if service.ready_when is None and service.min_available is None and not service.co_start:
             return up > 0

@@ -129,7 +129,7 @@ class Ladder:
             facts.BOOTED, host=state.host, evidence=how or f"new boot id {boot_id}", boot_id=boot_id, was=state.boot_id, took_s=took_s
         )  # fmt: skip
         state.streaks.clear()
-        bare = any(bridge.on is None for bridge in state.bridges)
+        bare = state.seeded or any(bridge.on is None for bridge in state.bridges)
         self.sign(state, Sign.BOOTED_BARE if bare else Sign.BOOTED)
 
     def not_well(self, state: MoveState) -> None:

@@ -16,9 +16,10 @@ from restart.engine.parking import Hold
 from restart.engine.powering import Powering
 from restart.engine.reboots import Reboots
 from restart.engine.recovery import Recovery
+from restart.engine.seeding import Seeding
 from restart.engine.silent import Silent
 from restart.engine.state import MoveState
-from restart.engine.table import TABLE, Phase, Sign
+from restart.engine.table import FINISHED, TABLE, Phase, Sign
 from restart.engine.unit_restarts import UnitRestarts
 from restart.errors import must
 from restart.model.answer import Answer, Booted, Claimed, HeldBy, NoAnswer, PowerState, silence
@@ -81,6 +82,7 @@ class Moving:
         )  # fmt: skip
         self.checking = Checking(inventory, states, outbox, self.ladder, noted)
         reboots, units = Reboots(outbox, self.ladder), UnitRestarts(outbox, self.ladder)
+        self._seeding = Seeding(inventory, states, outbox, self.sign)
         self._bridging = Bridging(inventory, outbox, claims, self.sign)
         self._powering = Powering(outbox, self.ladder)
         self._enter: dict[Phase, Callable[[MoveState], None]] = {
@@ -97,6 +99,7 @@ class Moving:
             Phase.RESTARTING: units.restart,
             Phase.APPROVING: self._want_approval,
             Phase.BRIDGING: self._bridging.begin,
+            Phase.SEEDING: self._seeding.begin,
             Phase.CHECKING: self.checking.check,
             Phase.CONFIRMING: self._claim,
             Phase.UNDRAINING: self._drains.undrain,
@@ -111,6 +114,8 @@ class Moving:
             self._bridging.told(state)
         state.phase = after
         self._reached(state, after)
+        if after in FINISHED or after is Phase.IN_DOUBT:
+            self._seeding.reached(state)
         enter = self._enter.get(state.phase)
         if enter is not None and state.phase is after:
             enter(state)
@@ -145,6 +150,8 @@ class Moving:
         state.approval = None
         if state.phase is Phase.DRAINING:
             self._drains.stepped(state)
+        elif state.phase is Phase.SEEDING:
+            self._seeding.pick(state)
         else:
             self.sign(state, Sign.APPROVED)
 

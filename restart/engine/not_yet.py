@@ -28,10 +28,7 @@ def not_yet(plan: Plan) -> tuple[Refusal, ...]:
 
 
 def _of_service(service: Service) -> Iterator[Refusal]:
-    for key, stated in (
-        ("seed", service.seed),
-        ("spares", service.spares),
-    ):
+    for key, stated in (("spares", service.spares),):
         if stated:
             yield _refusal(f"services.{service.name}.{key}", "leave it out, or restart this service by hand")
     for check in (*service.ready, *service.gate):

@@ -135,15 +135,15 @@ class Slots:
         return frozenset(found)
 
     def beside(self, hosts: Iterable[str]) -> int:
-        """How many of `hosts`, which hold nothing, could take their places beside each other now."""
+        """How many of `hosts`, which hold nothing, could hold beside each other now what only their checks free.
+
+        What the boot or the clock frees is free again before a group must be ready: it only makes its members follow each other.
+        """
         more: dict[Slot, float] = {}
         count = 0
         for host in hosts:
-            takes = [*self._takes[host], *(Take(slot=slot) for slot in self._rates[host])]
-            held = {
-                take.slot: self._counted(take.slot) if self._rated(take.slot) else self._sum.get(take.slot, 0)
-                for take in takes
-            }
+            takes = [take for take in self._takes[host] if self._until_ready(take.slot)]
+            held = {take.slot: self._sum.get(take.slot, 0) for take in takes}
             if all(
                 take.slot.limit in self._waived
                 or fits(held[take.slot] + more.get(take.slot, 0), take.amount, self._table.cap(take.slot))
@@ -155,8 +155,12 @@ class Slots:
         return count
 
     def needed(self, host: str) -> tuple[Slot, ...]:
-        """All slots that a start of `host` takes."""
-        return (*(take.slot for take in self._takes[host]), *self._rates[host])
+        """The slots of a start of `host` that only its checks free."""
+        return tuple(take.slot for take in self._takes[host] if self._until_ready(take.slot))
+
+    def _until_ready(self, slot: Slot) -> bool:
+        term = self._table.terms[slot.limit]
+        return term.clock_s is None and term.until != "booted"
 
     def held_by(self, slot: Slot) -> frozenset[str]:
         """The hosts that hold some of `slot`."""

@@ -21,7 +21,7 @@ class MoveState:
     `taken`: the host has accepted this rung's command; `touched`: some rung's; `rebooted`: an earlier rung brought it into a new boot. `same_rung`: the next climb repeats the rung.
     `stepping`: the drain's step at hand may have been carried out. `held_since_s`: since when it waits to be judged well.
     `look_s`: when its checks are next to be looked at. `switched`: the reset that this rung sends, or has sent, to its power control; `answers`: it let us in just before. `told_done`: who said that the host is done, and why.
-    `kernel`: the one that ran before, as far as the host told, `kernel_now` the one after. `by_itself`: it came back without us, and only its checks are asked. Of a start: `up_already`: the host was found up, and is not touched; `silent_s`: when it was last found silent; `bridges`: its stand-ins.
+    `kernel`: the one that ran before, as far as the host told, `kernel_now` the one after. `by_itself`: it came back without us, and only its checks are asked. Of a start: `up_already`: the host was found up, and is not touched; `silent_s`: when it was last found silent; `bridges`: its stand-ins; `seeded`: a service of it chooses who starts first.
     """
 
     move: Move
@@ -66,10 +66,13 @@ class MoveState:
     kernel_now: str = ""
     silent_s: float | None = None
     bridges: tuple[Bridge, ...] = ()
+    seeded: bool = False
 
     def reset(self) -> None:
         """As if the move had never begun; its place in the plan stays."""
-        fresh = MoveState(self.move, self.wave, self.playbook, phase=self.phase, bridges=self.bridges)
+        fresh = MoveState(
+            self.move, self.wave, self.playbook, phase=self.phase, bridges=self.bridges, seeded=self.seeded
+        )
         for known in fields(MoveState):
             setattr(self, known.name, getattr(fresh, known.name))
 
@@ -85,4 +88,5 @@ def state_of(inventory: Inventory, move: Move, wave: int, mine: tuple[Bridge, ..
     if move.act == "start":
         # What drains a host makes sense of one that is up; before a start only stand-ins are put up, where they are elsewhere.
         playbook = replace(playbook, drain=before(mine))
-    return MoveState(move, wave, playbook, bridges=mine)
+    seeded = move.act == "start" and any(inventory.services[name].seed is not None for name in move.services)
+    return MoveState(move, wave, playbook, bridges=mine, seeded=seeded)

@@ -35,6 +35,7 @@ class Phase(StrEnum):
     RESTARTING = "restarting"
     APPROVING = "approving"
     BRIDGING = "bridging"
+    SEEDING = "seeding"
     CHECKING = "checking"
     CONFIRMING = "confirming"
     UNDRAINING = "undraining"
@@ -88,6 +89,8 @@ class Sign(StrEnum):
     RESTARTED = "restarted"
     APPROVED = "approved"
     BRIDGED = "bridged"
+    TO_BE_SEEDED = "to_be_seeded"
+    STARTED = "started"
     HELD = "held"
     SHAKEN = "shaken"
     SAME_BOOT = "same_boot"
@@ -181,6 +184,9 @@ TABLE: dict[tuple[Phase, Sign], Phase] = {
     (P.MEASURING, S.BOOTED_BARE): P.BRIDGING,
     (P.BRIDGING, S.BRIDGED): P.CHECKING,
     (P.BRIDGING, S.STEP_FAILED): P.QUARANTINED,
+    (P.BRIDGING, S.TO_BE_SEEDED): P.SEEDING,
+    (P.SEEDING, S.STARTED): P.CHECKING,
+    (P.SEEDING, S.STEP_FAILED): P.QUARANTINED,
     (P.CHECKING, S.HELD): P.CONFIRMING,
     (P.CHECKING, S.NOT_WELL): P.DRAINING,
     (P.CHECKING, S.RUNG_FAILED): P.CLIMBING,

@@ -16,7 +16,7 @@ from restart.model.plan import Duration, Estimate, Impact, LeftAlone, Move, Over
 from restart.planner.books import playbook_name, playbook_names
 from restart.planner.bound import Bound, critical_path, lower_bound
 from restart.planner.cold_reasons import ColdReasons, cold_notes
-from restart.planner.cold_refusals import cold_refusals
+from restart.planner.cold_refusals import cold_refusals, torn_groups
 from restart.planner.document import sealed
 from restart.planner.doors import Doors
 from restart.planner.durations import expected_durations
@@ -54,6 +54,9 @@ def cold_plan(
     lasts_s = {host: held.value_s for host, held in expected.items()}
     first = _goes_first(scope)
     waves = _waves(scope, lasts_s, frozenset(first))
+    torn = torn_groups(scope, waves)
+    if torn:
+        raise Refused(torn)
     guards = Guards(inventory, scope.order, scope.waived, cold=True)
     off = frozenset(scope.moving)
     pieces = Pieces(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from restart.errors import Refusal
@@ -136,6 +136,25 @@ def _groups(scope: Scope, off: frozenset[str]) -> Iterator[Refusal]:
         wanted = forms_with(service) - (len(service.hosts) - len(members))
         if members and starts_together(service) and wanted > 1:
             yield from _group(scope, table, service, members, wanted)
+
+
+def torn_groups(scope: Scope, waves: Sequence[Sequence[str]]) -> tuple[Refusal, ...]:
+    """Groups that cannot form because some of their members, for other services' sake, have to wait for others of them."""
+    wave_of = {host: number for number, wave in enumerate(waves, 1) for host in wave}
+    found = []
+    for service in scope.inventory.services.values():
+        numbers = [wave_of[host] for host in service.hosts if host in wave_of]
+        wanted = forms_with(service) - (len(service.hosts) - len(numbers))
+        together = numbers.count(min(numbers)) if numbers else 0
+        if starts_together(service) and wanted > 1 and together < wanted:
+            late = [host for host in service.hosts if wave_of.get(host, 0) > min(numbers)]
+            what = (
+                f"{service.name}: {forms_with(service)} of {len(service.hosts)} members must be up together before any is ready, "
+                f"but {some(late)} can start only later, because of what else they carry"
+            )
+            way_out = "take the other services off these hosts, or lower ready_when"
+            found.append(Refusal(rule=f"services.{service.name}.ready_when", what=what, way_out=way_out))
+    return tuple(found)
 
 
 def _group(scope: Scope, table: SlotTable, service: Service, members: list[str], wanted: int) -> Iterator[Refusal]:

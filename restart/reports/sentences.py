@@ -212,6 +212,8 @@ _TOLD: dict[str, Callable[[Fact], str]] = {
     names.BOOTED: _booted,
     names.OFF: lambda fact: f"is off{_evidence(fact)}",
     names.TIME_OVER: lambda fact: f"TIME IS OVER{_why(fact)}",
+    names.SEED: lambda fact: f"says {fact.evidence or 'nothing'} when asked who starts first",
+    names.SEED_CHOSEN: lambda fact: f"starts first{_why(fact)}",
     names.STAND_IN: lambda fact: f"has a stand-in{_for(fact)}{_evidence(fact)}",
     names.STAND_IN_REMOVED: lambda fact: f"its stand-in{_for(fact)} is removed{_evidence(fact)}",
     names.STAND_IN_LEFT: lambda fact: f"its stand-in{_for(fact)} is LEFT IN PLACE{_why(fact)}",

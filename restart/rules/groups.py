@@ -17,11 +17,14 @@ def opens_with(service: Service, needs: int | None = None) -> int:
 
 def starts_together(service: Service) -> bool:
     """Whether its members do not wait for each other's checks: alone none of them may ever be ready."""
-    return service.co_start or (service.ready_when is not None and service.ready_when.quorum)
+    quorum = service.ready_when is not None and service.ready_when.quorum
+    return service.co_start or quorum or service.seed is not None
 
 
 def forms_with(service: Service) -> int:
     """Members of a group that starts together that must be up beside each other before any can be ready: as stated, else a quorum."""
     members = len(service.hosts)
+    if service.seed is not None:
+        return members  # all of them are asked before the first one starts
     stated = service.ready_when is not None or service.min_available is not None
     return opens_with(service) if stated else members // 2 + 1

@@ -75,6 +75,9 @@ def play(
     on the world's agenda before the run begins. `journal`: where the run is written down (default: in memory).
     """
     world = SimulatedWorld(plan.inventory, physics, gates=gates, seed=seed, horizon_s=horizon_s)
+    if any(move.act == "start" for move in plan.moves()):
+        seeded = {name: service.seed for name, service in plan.inventory.services.items()}
+        world.site.members.by_command = {name for name, seed in seeded.items() if seed is not None and seed.start}
     journal = MemoryJournal() if journal is None else journal
     judge = None if referee is None else referee(plan, world)
     run = _Run(plan, world, journal, judge, tuple(watchers))

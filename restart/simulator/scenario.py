@@ -19,7 +19,7 @@ CAPABILITIES: Mapping[str, bool] = {
     "recover": True,
     "shutdown": True,
     "break": True,
-    "seed": False,
+    "seed": True,
     "power-rungs": True,
     "max-rate": True,
 }

@@ -1,4 +1,4 @@
-"""What a declared stand-in does to a simulated fleet: the member starts without the provider whose place it takes."""
+"""What the commands of an inventory do to a simulated fleet: a stand-in takes a provider's place, a seed's `start` starts its member."""
 
 from __future__ import annotations
 
@@ -19,6 +19,16 @@ class StandIns:
             for edge in service.depends_on
             if edge.stand_in is not None
         ]
+
+    def run_seed(self, host: str, command: str) -> bool:
+        """A command was run on `host`; False: it starts no member."""
+        for name in self._members.by_command:
+            service = self._inventory.services[name]
+            start = service.seed.start if service.seed is not None and host in service.hosts else None
+            if start is not None and command == fill(start, self._inventory.hosts[host], name):
+                self._members.start(self._members.of[name, host])
+                return True
+        return False
 
     def run(self, host: str, command: str) -> bool:
         """A command was run for `host`; False: it is none of these."""

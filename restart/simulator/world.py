@@ -321,13 +321,20 @@ class SimulatedWorld:
     def _step(self, request: RunStep) -> Answer:
         if self.network.step_fails(request.host):
             return StepRan(exit_status=1, output="the step failed")
-        if self._stand_ins.run(request.host, request.command):
+        if self._stand_ins.run(request.host, request.command) or self._stand_ins.run_seed(request.on, request.command):
             return StepRan(exit_status=0)
         self._fleet.truth[request.host].drained = not request.undo
         self._fleet.changed.add(request.host)
         return StepRan(exit_status=0)
 
     def _read(self, request: Read) -> Answer:
+        if request.about == "seed":
+            written = self._fleet.groups[request.service].figures.writes.get(request.host)
+            return (
+                StepRan(exit_status=1, output="nothing written")
+                if written is None
+                else StepRan(exit_status=0, output=f"{written}")
+            )
         role = self._inventory.services[request.service].role
         if request.about != "role" or role is None:
             return StepRan(exit_status=127, output=f"{request.about}: nothing answers that here")

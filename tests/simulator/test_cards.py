@@ -159,6 +159,13 @@ def test_the_ring_is_closed_again_and_a_person_who_unseals_is_waited_for() -> No
     assert times(result, "stage_started") == [300.001]
 
 
+def test_of_two_members_that_were_off_the_one_that_wrote_more_starts_first() -> None:
+    result = judged(FOLDER / "card-07c-pair-seed.yml")
+    chosen = [(row["host"], row["why"]) for row in result.rows if row["event"] == "seed_chosen"]
+    assert chosen == [("pair-2", "1102 is the largest")]
+    assert result.score.writes_lost == 0
+
+
 def times(result: Result, fact: str) -> list[float]:
     return [row["at_s"] for row in result.rows if row["event"] == fact]
 

@@ -8,7 +8,8 @@ from functools import partial
 
 import pytest
 
-from restart.engine import Engine, stages
+from restart.engine import Engine, seeding, stages
+from restart.errors import Refused
 from restart.model.check import Check
 from restart.model.event import Event, Outcome
 from restart.model.inventory import Amount, Break, Dependency, Inventory, Limit, Service
@@ -21,9 +22,11 @@ from restart.simulator import play as stage
 from restart.simulator.faults import Fault
 from restart.simulator.physics.figures import HostFigures, Physics, ServiceFigures
 from restart.simulator.referee import Referee
-from tests.inventory.reading import GATES
+from restart.simulator.scenario_file import read_scenario
+from restart.simulator.staged import staged
+from tests.inventory.reading import GATES, ROOT
 from tests.simulator import mutants
-from tests.simulator.random_fleets import ask, fixed, fleet
+from tests.simulator.random_fleets import ask, draw, fixed, fleet
 
 QUEUE = Service(
     name="queue",
@@ -209,3 +212,58 @@ def test_no_stand_in_is_left_behind_wherever_the_controller_dies(event: int, mom
     assert result.outcome is not None
     assert result.outcome.exit_code == 0
     assert result.resumes <= 1
+
+
+# --- seeds --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_referee_catches_a_seed_that_is_not_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = read_scenario(ROOT / "inventories" / "scenarios" / "card-07c-pair-seed.yml", GATES)
+    whole = staged(scenario, gates=GATES, referee=Referee)
+    assert (whole.violations, whole.score.writes_lost) == ((), 0)
+    monkeypatch.setattr(seeding, "max", min, raising=False)
+    broken = staged(scenario, gates=GATES, referee=Referee)
+    assert {found.rule for found in broken.violations} == {1}
+    assert broken.score.writes_lost == 57
+
+
+# --- many fleets --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_random_fleet_is_started_unsafely_and_every_one_comes_up(seed: int) -> None:
+    drawn = draw(seed, faults=False)
+    physics = replace(drawn.physics, off=frozenset(drawn.inventory.hosts))
+    inventory = Cold(_startable(drawn.inventory)).powered()
+    try:
+        plan = make_plan(inventory, mode="cold-start", made_at="")
+    except Refused:
+        return
+    result = stage.play(plan, physics, seed, gates=GATES, referee=partial(Referee, seed=seed), horizon_s=200_000.0)
+    assert result.violations == (), [str(found) for found in result.violations[:3]]
+    assert result.outcome is not None, result.no_progress
+    assert (result.outcome.exit_code, result.score.reached) == (0, True), result.outcome
+
+
+@pytest.mark.parametrize("seed", range(40, 70))
+def test_no_fault_makes_a_start_unsafe(seed: int) -> None:
+    drawn = draw(seed, faults=True)
+    physics = replace(drawn.physics, off=frozenset(drawn.inventory.hosts))
+    inventory = Cold(_startable(drawn.inventory)).powered()
+    try:
+        plan = make_plan(inventory, mode="cold-start", made_at="")
+    except Refused:
+        return
+    result = stage.play(
+        plan, physics, seed, gates=GATES, faults=drawn.faults, referee=partial(Referee, seed=seed), horizon_s=200_000.0
+    )
+    assert result.violations == (), [str(found) for found in result.violations[:3]]
+
+
+def _startable(inventory: Inventory) -> Inventory:
+    """The same fleet, some of its services as groups that start together."""
+    services = {
+        name: replace(service, ready_when=Amount(quorum=True) if number % 2 else None, co_start=number % 3 == 2)
+        for number, (name, service) in enumerate(inventory.services.items())
+    }
+    return replace(inventory, services=services)

@@ -9,7 +9,7 @@ import pytest
 from restart.model.inventory import Amount, Dependency, Service
 from restart.rules.budgets import may_be_down, ready_enough
 from restart.rules.path import path_hosts
-from restart.simulator.referee.restated import down_max, on_the_path, ready_min, rings
+from restart.simulator.referee.restated import down_max, edges_of, on_the_path, ready_min, rings
 from tests.simulator.random_fleets import draw, fleet
 
 AMOUNTS = [
@@ -47,6 +47,8 @@ def test_hosts_that_carry_provider_and_consumer_are_one_ring_and_others_are_not(
         Service(name="p", hosts=(*both, "c")), Service(name="q", hosts=both, depends_on=(Dependency(provider="p"),))
     )
     services_of = {"a": ("p", "q"), "b": ("p", "q"), "c": ("p",)}
-    found = rings(inventory, services_of, services_of)
+    found = rings(
+        inventory, services_of, services_of, {name: edges_of(found) for name, found in inventory.services.items()}
+    )
     assert found["a"] == found["b"]
     assert found["c"] != found["a"]

@@ -51,6 +51,8 @@ class Members(Rule):
         self._agenda = fleet.agenda
         self.of: dict[tuple[str, str], Member] = {}
         self.stages: list[Stage] = []
+        self.by_command: set[str] = set()
+        """Services whose members do not start with their hosts, but when they are told to."""
         self.no_boot_edges: set[tuple[str, str]] = set()
         """Edges that a stand-in bridges, as (consumer's host, provider)."""
         self._hard = {name: _hard(service.depends_on) for name, service in fleet.inventory.services.items()}
@@ -119,7 +121,8 @@ class Members(Rule):
 
     def came_up(self, host: str) -> None:
         for service in self._fleet.services_of[host]:
-            self.start(self.of[service, host])
+            if service not in self.by_command:
+                self.start(self.of[service, host])
 
     def counted(self, service: str) -> None:
         for key in list(self._waiting.get(service, ())):

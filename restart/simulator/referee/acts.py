@@ -15,7 +15,7 @@ from restart.simulator.referee.grounds import REBOOTING_RUNGS
 from restart.simulator.referee.record import Begun, Record, some
 from restart.simulator.referee.recovery import judge_recovery
 from restart.simulator.referee.restated import Cap
-from restart.simulator.referee.stages import heard_stand_in
+from restart.simulator.referee.stages import heard_stand_in, judge_seed
 from restart.simulator.referee.stopping import judge_off
 from restart.simulator.referee.told import HAIR_S
 from restart.simulator.truth import Act
@@ -55,6 +55,11 @@ def _judge_step(record: Record, act: Act, host: str) -> None:
         return
     heard_stand_in(record, begun.request)
     away = record.aways.get(host)
+    seeds = record.grounds.seeds(begun.request) if record.grounds.cold else None
+    if seeds is not None:
+        _judge_claim(record, act, host)
+        judge_seed(record, seeds, host)
+        return
     if record.grounds.cold and record.grounds.is_stand_in(begun.request):
         if begun.request.on == host:
             _judge_claim(record, act, host)
@@ -192,8 +197,15 @@ def _judge_order(record: Record, act: Act, host: str, begun: Begun) -> None:
                 continue
             missing = not_ready(record, edge.provider, decided_s, host)
             members, needed = len(record.grounds.members[edge.provider]), record.grounds.needed(edge)
-            if record.grounds.cold and host in record.grounds.members[edge.provider]:
-                needed = min(needed, members - 1)  # it cannot wait for itself
+            if record.grounds.cold:
+                # It cannot wait for itself, nor for those that wait for it only because services share hosts.
+                ring = record.grounds.ring
+                beside = [
+                    name
+                    for name in record.grounds.members[edge.provider]
+                    if name in ring and ring[name] == ring.get(host)
+                ]
+                needed = min(needed, members - len(beside))
             ready_now = record.grounds.let_go(f"requires.{service}.{edge.provider}") or members - len(missing) >= needed
             if not ready_now:
                 what = (

@@ -58,7 +58,11 @@ def judge_begin(record: Record, request: Request) -> None:
         record.begun_acts.add(host)
         record.begun_moves.add(host)
         _touch(record, host)
-    elif isinstance(request, RunStep) and record.grounds.cold and record.grounds.is_stand_in(request):
+    elif (
+        isinstance(request, RunStep)
+        and record.grounds.cold
+        and (record.grounds.is_stand_in(request) or record.grounds.seeds(request))
+    ):
         return  # part of a start that was judged when it began
     elif isinstance(request, RunStep) and not request.undo and host not in record.begun_moves:
         if record.started_seq.get(host, record.resumed_seq) < record.resumed_seq:
@@ -223,7 +227,7 @@ def _asks_nobody(record: Record, service: str, host: str) -> bool:
     found = record.plan.inventory.services[service]
     if any(_is_off(record, check) for check in found.gate):
         return True
-    if service not in record.grounds.services_of[host]:
+    if not record.grounds.members[service] & record.grounds.moves.keys():
         return False
     up = len(found.hosts) - len(record.not_ready[service] | set(record.aways.of(service)))
     stated = found.ready_when is not None or found.min_available is not None or found.co_start

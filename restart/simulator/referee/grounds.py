@@ -61,7 +61,7 @@ class Grounds:
             self.early = before_the_path(inventory, self.path, self.edges)
         if self.stops:
             self.early = before_the_path(inventory, self.path, self.edges)
-        self.ring = rings(inventory, self.moves, self.services_of)
+        self.ring = rings(inventory, self.moves, self.services_of, self.edges)
         self.unfinished: dict[str, dict[str, None]] = {name: {} for name in inventory.services}
         for host in self.moves:
             self.not_finished(host)
@@ -90,6 +90,10 @@ class Grounds:
         """Ready members of the provider that `edge` asks for."""
         provider = self.inventory.services[edge.provider]
         return opens_at(provider, edge.needs) if self.cold else ready_min(provider, edge.needs)
+
+    def is_waited_for(self, host: str, first_boot: str) -> bool:
+        """Whether `host` was off at first, and is among those that this run starts."""
+        return host in self.moves and not first_boot
 
     def is_unfinished(self, host: str) -> bool:
         """Whether the move of `host` is still to end; of a host in no service nobody waits for it."""
@@ -133,6 +137,15 @@ class Grounds:
             if service in self.services_of[request.host] and edge == provider and said == word
         )
 
+    def seeds(self, request: RunStep) -> str | None:
+        """The service whose seed's `start` this command is, on the member itself; None: it is none."""
+        for name in self.services_of[request.host]:
+            seed = self.inventory.services[name].seed
+            here = seed is not None and seed.start is not None and request.on == request.host
+            if here and seed is not None and filled(seed.start or "").fullmatch(request.command):
+                return name
+        return None
+
     def is_stand_in(self, request: RunStep) -> bool:
         """Whether `request` puts up a stand-in, as only a cold start does, or takes one out, as only another stage does."""
         word = "with" if self.cold else "undo"
@@ -143,7 +156,7 @@ class Grounds:
 
     def named_step(self, request: RunStep) -> bool:
         """Whether the plan names this command, on that host."""
-        if self.is_stand_in(request):
+        if self.is_stand_in(request) or (self.cold and self.seeds(request)):
             return True
         playbook = self.moves[request.host].playbook
         return any(

@@ -109,6 +109,10 @@ class Record:
     """Hosts in doubt: an operator is waited for, so that nobody waits for their moves."""
     approved: set[str] = field(default_factory=set)
     """What persons have agreed to."""
+    seed_said: dict[tuple[str, str], float] = field(default_factory=dict)
+    """The number that a member of a service told when it was asked who starts first."""
+    seeded: dict[str, str] = field(default_factory=dict)
+    """The member of each service that was started first."""
     stand_ins: dict[tuple[str, str], str | None] = field(default_factory=dict)
     """Stand-ins that were put up, by host and provider: the boot id in which its removal began; None: it has not."""
     parted: str | None = None

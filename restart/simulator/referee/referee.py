@@ -13,6 +13,7 @@ is kept ready: the members that are not ready, those away, and who holds each li
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from restart.model.answer import (
@@ -32,7 +33,7 @@ from restart.model.answer import (
 from restart.model.check import Verdict
 from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resumed, Started, Word
 from restart.model.plan import Plan
-from restart.model.request import Ask, AwaitBoot, AwaitOff, Claim, Request, RestartUnits, TakeSlots
+from restart.model.request import Ask, AwaitBoot, AwaitOff, Claim, Read, Request, RestartUnits, TakeSlots
 from restart.model.simulation import Violation
 from restart.simulator.referee.acts import judge_act, judge_booted
 from restart.simulator.referee.away import Aways
@@ -187,6 +188,9 @@ class Referee:
 
     def _answered(self, request: Request, begun_s: float, answer: Answer) -> None:
         record = self._record
+        if isinstance(request, Read) and request.about == "seed" and isinstance(answer, StepRan):
+            with suppress(ValueError):
+                record.seed_said[request.service, request.host] = float(answer.output)
         self._note_trouble(request, answer)
         if isinstance(request, TakeSlots) and isinstance(answer, SlotsGiven):
             record.from_store.add(request.host)

@@ -239,7 +239,12 @@ def filled(text: str) -> re.Pattern[str]:
     return re.compile(".+".join(re.escape(part) for part in re.split(r"\{[a-z][\w.\-]*\}", text)), re.DOTALL)
 
 
-def rings(inventory: Inventory, moving: Iterable[str], services_of: Mapping[str, Sequence[str]]) -> dict[str, int]:
+def rings(
+    inventory: Inventory,
+    moving: Iterable[str],
+    services_of: Mapping[str, Sequence[str]],
+    edges: Mapping[str, Sequence[Dependency]],
+) -> dict[str, int]:
     """For each moving host the number of its ring: hosts of one ring wait for each other only because services share hosts (rule 3).
 
     A host leads to the providers of its services, a provider to its moving members: a ring is what leads back to itself.
@@ -247,7 +252,7 @@ def rings(inventory: Inventory, moving: Iterable[str], services_of: Mapping[str,
     """
     forward: dict[str, list[str]] = {}
     for service in inventory.services.values():
-        forward[f"to {service.name}"] = [f"all {edge.provider}" for edge in edges_of(service)]
+        forward[f"to {service.name}"] = [f"all {edge.provider}" for edge in edges[service.name]]
         forward[f"all {service.name}"] = []
     for host in moving:
         forward[f"host {host}"] = [f"to {name}" for name in services_of[host]]

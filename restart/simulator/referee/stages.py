@@ -99,3 +99,25 @@ def judge_stand_ins(record: Record, outcome: Outcome) -> None:
     left = left_in_place(record)
     if left and (outcome.state == "done" or "stand-in" not in outcome.why):
         record.call(10, f"the run ended {outcome.state}, and stand-ins were left in place unsaid: {some(left)}")
+
+
+def judge_seed(record: Record, service: str, host: str) -> None:
+    """Rule 19: of a group that was off, the member with the largest number starts first, or the one that a person has picked."""
+    if service in record.seeded:
+        return
+    record.seeded[service] = host
+    members = record.grounds.members[service]
+    others_up = [
+        name for name in members if name != host and not record.grounds.is_waited_for(name, record.first_boot[name])
+    ]
+    if others_up or host in record.approved:
+        return
+    numbers = {name: record.seed_said.get((service, name)) for name in members}
+    unknown = [name for name, number in numbers.items() if number is None]
+    known = {name: number for name, number in numbers.items() if number is not None}
+    larger = [name for name, number in known.items() if name != host and host in known and number >= known[host]]
+    if unknown or larger:
+        why = (
+            f"nobody knows the number of {some(unknown)}" if unknown else f"{some(larger)} had written as much or more"
+        )
+        record.call(1, f"{host} is the first of {service} to start, and {why}", host=host)
