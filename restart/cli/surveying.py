@@ -18,11 +18,15 @@ from restart.errors import Drift, Refusal, Refused, UsageMistake
 from restart.reports.prose import listed
 
 if TYPE_CHECKING:
+    from restart.model.answer import NoAnswer, PowerState
     from restart.model.inventory import Inventory
     from restart.model.observation import Observation
     from restart.model.plan import Plan
     from restart.model.world import Gate
     from restart.survey import Event, Look, Looked
+
+POWER_S = 5.0
+"""How long a power control may take to say whether its host is on."""
 
 
 @click.command("survey", short_help="Look at every host: what is up, back, stuck or down.")
@@ -96,7 +100,7 @@ def survey(
 
         pool = SshPool(inventory)
         try:
-            looked = look_at_all(inventory, hosts, gates=shelf, ssh=pool, seen=seen)
+            looked = look_at_all(inventory, hosts, gates=shelf, ssh=pool, read_power=_reads(inventory), seen=seen)
         finally:
             pool.close()
     if since is None:
@@ -183,6 +187,22 @@ def _wanting(inventory: Inventory, shape: rooms.Shape, observation: Observation)
         what = f"none of {len(hosts)} hosts is known to want a reboot"
         raise Refused((Refusal(rule="only", what=what, way_out="plan without --only to restart them all the same"),))
     return replace(shape, limits=wanting)
+
+
+def _reads(inventory: Inventory) -> Callable[[str], PowerState | NoAnswer]:
+    """How a host's power control is asked; nothing is switched."""
+    from restart.model.answer import NoAnswer
+
+    powers = rooms.powers()
+
+    def read(name: str) -> PowerState | NoAnswer:
+        host = inventory.hosts[name]
+        method = None if host.power is None else powers.get(host.power.method)
+        if method is None:
+            return NoAnswer(reason="command", detail="no power method of this name is installed")
+        return method.state(host, POWER_S)
+
+    return read
 
 
 def selected(inventory: Inventory, selection: Sequence[str] | None) -> tuple[str, ...]:
