@@ -33,6 +33,7 @@ def write_inventory(
         name: {"address": spec.address, **({"power": controls[name]} if name in controls else {})}
         for name, spec in lab.specs.items()
     }
+    stated = {"hosts": list(lab.specs), "max_unavailable": 1, "ready": [WELL], **(service or {})}
     inventory = {
         "version": 1,
         "fleet": "lab",
@@ -45,7 +46,7 @@ def write_inventory(
             "expect": {"boot": "15s"},
         },
         "hosts": hosts,
-        "services": {"web": {"hosts": list(lab.specs), "max_unavailable": 1, "ready": [WELL], **(service or {})}},
+        "services": {"web": {key: held for key, held in stated.items() if held is not None}},
         "policy": {"pace": "fixed", "canaries": 0, **(policy or {})},
     }
     path = folder / "lab.yml"
