@@ -16,7 +16,11 @@ LOOKED_AT_MAX = 50
 
 
 class Stall:
-    """How long nothing could begin."""
+    """How long nothing could begin: the time under holds on readiness, added up until something begins.
+
+    What a gate or a settling takes in between does not count, and does not begin the count anew either: two holds that take turns
+    would hold a run for ever.
+    """
 
     def __init__(self, outbox: Outbox, starts: Starts, readiness: Readiness, turns: Turns) -> None:
         self._outbox = outbox
@@ -24,19 +28,23 @@ class Stall:
         self._readiness = readiness
         self._turns = turns
         self._since_s: float | None = None
+        self._spent_s = 0.0
 
     def over(self) -> None:
         """Something began, or nothing may begin for another reason: the time of the stall does not count."""
-        self._since_s = None
+        self._since_s, self._spent_s = None, 0.0
 
     def judge(self) -> tuple[str, str] | None:
         """The rule and the reason to halt for, where nothing could begin for `STALL_S`."""
         now_s = self._outbox.now_s
-        if self._starts.in_flight or not any(True for _ in self._turns.wait_for("ready", "asking")):
+        if self._starts.in_flight:
+            self.over()
+        elif not any(True for _ in self._turns.wait_for("ready", "asking")):
+            self._spent_s += 0.0 if self._since_s is None else now_s - self._since_s
             self._since_s = None
         elif self._since_s is None:
             self._since_s = now_s
-        elif now_s - self._since_s >= STALL_S:
+        elif self._spent_s + now_s - self._since_s >= STALL_S:
             blocked = first_of(self._turns.holds(), "ready")
             if blocked is not None:
                 state, hold = blocked
@@ -49,4 +57,4 @@ class Stall:
         if self._readiness.first_s() < before_s:
             blocked = islice(self._turns.wait_for("ready"), LOOKED_AT_MAX)
             look_s = self._readiness.next_look_s(dict.fromkeys(name for hold in blocked for name in hold.services))
-        return [look_s, None if self._since_s is None else self._since_s + STALL_S]
+        return [look_s, None if self._since_s is None else self._since_s + STALL_S - self._spent_s]

@@ -19,6 +19,7 @@ from restart.simulator.deaths import ControllerDied
 from restart.simulator.faults import Fault, Faults
 from restart.simulator.journal import Kept, MemoryJournal
 from restart.simulator.physics.figures import Physics
+from restart.simulator.physics.leaders import speakable
 from restart.simulator.score import availability, score
 from restart.simulator.truth import Truth
 from restart.simulator.world import HORIZON_S, NoProgress, SimulatedWorld
@@ -74,6 +75,7 @@ def play(
     `horizon_s` of its clock, has an outcome of None. `keep_rows`: the result holds the journal's rows. `prepare` may put more
     on the world's agenda before the run begins. `journal`: where the run is written down (default: in memory).
     """
+    plan = speakable(plan)
     world = SimulatedWorld(plan.inventory, physics, gates=gates, seed=seed, horizon_s=horizon_s)
     if any(move.act == "start" for move in plan.moves()):
         seeded = {name: service.seed for name, service in plan.inventory.services.items()}

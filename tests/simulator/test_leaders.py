@@ -70,6 +70,24 @@ def test_leadership_that_moves_during_the_run_is_followed() -> None:
     assert order(result) == ["q2", "q1", "q3"]
 
 
+def test_an_election_without_end_halts_the_run_by_name_though_a_gate_takes_turns_with_it() -> None:
+    asked = ask("rabbitmqctl cluster_status", healthy_for_s=10.0)
+    guarded = replace(QUEUE, gate=(replace(asked, params={**asked.params, "on": "controller"}),))
+    result = played(DEPOSED, service=guarded, election_s=1e6)
+    assert result.outcome is not None
+    assert result.outcome.exit_code == 5
+    assert "role.queue" in result.outcome.why
+
+
+def test_a_pattern_whose_words_nobody_can_guess_is_rehearsed_all_the_same() -> None:
+    etcd = Role(run="etcdctl endpoint status -w json", leader=r'"member_id":(\d+),.*"leader":\1,')
+    result = played(leader="q1", service=replace(QUEUE, role=etcd))
+    assert result.violations == ()
+    assert result.outcome is not None
+    assert result.outcome.exit_code == 0
+    assert order(result)[-1] == "q1"
+
+
 def test_an_election_holds_the_next_member_until_one_leads() -> None:
     result = played(Fault(kind="goes_down", hosts=("q1",), at_s=1.0, for_s=30.0), election_s=200.0)
     assert result.violations == ()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from restart.model.inventory import Role
+from restart.model.plan import Plan
 from restart.simulator.physics.fleet import Fleet, Group, Rule
 
 
@@ -68,6 +69,21 @@ class Leaders(Rule):
             if (service in leads) != (host == lead.leader):
                 (leads.add if host == lead.leader else leads.discard)(service)
                 self._fleet.changed.add(host)
+
+
+def speakable(plan: Plan) -> Plan:
+    """`plan`, with the words of a simulated member where the pattern that knows the leader is one whose words cannot be guessed.
+
+    What the real command prints is not rehearsed then; who leads, and what follows from it, is.
+    """
+    services = {
+        name: replace(service, role=replace(service.role, leader="^leader$"))
+        for name, service in plan.inventory.services.items()
+        if service.role is not None and None in (says(service.role, leads=True), says(service.role, leads=False))
+    }
+    if not services:
+        return plan
+    return replace(plan, inventory=replace(plan.inventory, services={**plan.inventory.services, **services}))
 
 
 def says(role: Role, *, leads: bool) -> str | None:
