@@ -86,15 +86,7 @@ class Reboots:
         elif rung_of(state).kind == "power":
             self._not_back_by_power(state, answer)
         elif isinstance(answer, StillUp):
-            if not state.taken and state.tries < TRIES_MAX:
-                # The command never arrived, and past its not-after it never can: to send it anew is safe.
-                state.tries += 1
-                state.lost_with_process = False
-                self._ladder.judge_again(state)
-                return
-            state.still_up = not state.rebooted
-            state.why = f"still up in the old boot {answer.boot_id} {rung_of(state).down_within_s:g}s after the reboot"
-            self._ladder.rung_failed(state)
+            self._still_up(state, answer)
         elif state.lost_with_process and not state.taken:
             state.why = f"a reboot was under way when the controller died, and the host is silent: {silence(answer)}"
             self._outbox.tell(facts.IN_DOUBT, host=state.host, why=state.why)
@@ -103,6 +95,34 @@ class Reboots:
             state.still_up = False
             state.why = f"did not come back within {rung_of(state).back_within_s:g}s: {silence(answer)}"
             self._ladder.rung_failed(state)
+
+    def _still_up(self, state: MoveState, answer: StillUp) -> None:
+        """It answers in its old boot, as far as its boot id says."""
+        restarted = self._has_restarted(state, answer)
+        if not state.taken and not restarted and state.tries < TRIES_MAX:
+            # The command never arrived, and past its not-after it never can: to send it anew is safe.
+            state.tries += 1
+            state.lost_with_process = False
+            self._ladder.judge_again(state)
+            return
+        state.still_up = not state.rebooted
+        state.why = f"still up in the old boot {answer.boot_id} {rung_of(state).down_within_s:g}s after the reboot"
+        if restarted:
+            state.why = (
+                f"still in the boot {answer.boot_id} by its boot id, but up for {answer.uptime_s:.0f}s only, "
+                f"after {state.uptime_s:.0f}s before the reboot"
+            )
+        self._ladder.rung_failed(state)
+
+    def _has_restarted(self, state: MoveState, answer: StillUp) -> bool:
+        """Whether the host's uptime shows a restart that its boot id denies (an image that brings its own id along, a container).
+
+        That is no proof of a reboot, but it forbids to ask for a second one. A host that stayed up has been so for what was measured
+        and the time since; one that restarted, for less than the time since. Between the two lies half of what was measured,
+        which leaves room for the controller's clock.
+        """
+        since_s = 0.0 if state.acted_s is None else self._outbox.now_s - state.acted_s
+        return answer.uptime_s < max(state.uptime_s, since_s + state.uptime_s / 2)
 
     def _not_back_by_power(self, state: MoveState, answer: Answer) -> None:
         if isinstance(answer, StillUp):

@@ -105,6 +105,17 @@ def test_a_reboot_that_came_to_nothing_unheard_is_asked_for_again_and_that_is_no
     assert result.outcome.exit_code == 9
 
 
+def test_a_host_that_restarted_unheard_with_its_old_boot_id_is_not_restarted_twice() -> None:
+    kept = Fault(kind="same_boot_id", hosts=("web-3",))
+    at_s = next(row["at_s"] for row in played(kept).rows if row["event"] == "rebooting" and row["host"] == "web-3")
+    result = played(kept, Fault(kind="answers_lost", hosts=("web-3",), at_s=at_s + 0.001, for_s=0.1))
+    assert [row["event"] for row in result.rows if row.get("host") == "web-3"].count("rebooting") == 1
+    assert result.violations == ()
+    assert result.restarts["web-3"] == 1
+    assert result.outcome is not None
+    assert result.outcome.exit_code == 9
+
+
 @pytest.mark.parametrize("at_s", [77.0, 79.5, 82.0])
 def test_a_word_said_while_no_controller_lives_waits_for_the_next(at_s: float) -> None:
     result = played(Fault(kind="controller_dies", at_s=77.0), Fault(kind="says", word="stop", at_s=at_s))

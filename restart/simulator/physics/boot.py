@@ -151,7 +151,7 @@ class Machines:
             machine.same_boot_id = False
         else:
             truth.boot_id = boot_id(self._fleet.seed, name, machine.boots)
-            machine.boot_us = self._agenda.now_us
+        machine.boot_us = self._agenda.now_us
         truth.up, truth.boots, truth.boot_finished_s = True, truth.boots + 1, self._agenda.now_s
         for rule in self._fleet.rules:
             rule.came_up(name)
