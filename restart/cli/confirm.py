@@ -13,11 +13,13 @@ from restart.model.plan import Plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """What the command line says beforehand. `hosts`: the number of hosts; `paths`: path hosts, by name."""
+    """What the command line says beforehand. `hosts`: the number of hosts; `paths`: path hosts, by name; `cuts`: the number of hosts
+    whose power may be cut."""
 
     yes: bool = False
     hosts: int | None = None
     paths: tuple[str, ...] = ()
+    cuts: int | None = None
 
 
 def ask(plan: Plan, consent: Consent, *, until_wave: int | None = None) -> None:
@@ -27,6 +29,7 @@ def ask(plan: Plan, consent: Consent, *, until_wave: int | None = None) -> None:
     """
     hosts = [move.host for wave in plan.waves if until_wave is None or wave.number <= until_wave for move in wave.moves]
     _ask_path(plan, hosts, consent)
+    _ask_cuts(plan, consent, until_wave)
     if consent.hosts is not None:
         if consent.hosts != len(hosts):
             _refuse(
@@ -68,6 +71,29 @@ def _ask_path(plan: Plan, hosts: list[str], consent: Consent) -> None:
         typed = click.prompt(f"{what}.\nType its name to go on", err=True)
         if typed.strip() != host:
             _refuse("path", f"{typed.strip()!r} is not {host}", "nothing was touched")
+
+
+def _ask_cuts(plan: Plan, consent: Consent, until_wave: int | None) -> None:
+    """Power that is cut asks no leave of the system behind it: that is meant for this run, or it does not begin."""
+    from restart.rules.cuts import may_be_cut
+
+    hosts = may_be_cut(plan, until_wave=until_wave)
+    if not hosts and consent.cuts in (None, 0):
+        return
+    what = f"the ladders of {len(hosts)} hosts may cut their power (ForceOff), whatever runs on them"
+    if consent.cuts is not None:
+        if consent.cuts != len(hosts):
+            _refuse("yes-force-off", f"--yes-force-off says {consent.cuts}, {what}", "look at the scope again")
+        return
+    if not _present():
+        _refuse(
+            "yes-force-off",
+            what,
+            f"say that you mean it: --yes-force-off {len(hosts)}, or take power off and cycle out of the ladder",
+        )
+    typed = click.prompt(f"{what}.\nType the number of these hosts to go on", err=True)
+    if typed.strip() != str(len(hosts)):
+        _refuse("yes-force-off", f"{typed.strip()!r} is not {len(hosts)}", "nothing was touched")
 
 
 def _present() -> bool:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 @click.option(
     "--yes-path", "yes_paths", multiple=True, metavar="HOST", help="I mean HOST, though it cuts the controller off."
 )
+@click.option(
+    "--yes-force-off", type=int, metavar="N", help="I mean that the power of these N hosts may be cut: ladders say so."
+)
 @click.option("--until-wave", type=click.IntRange(min=1), metavar="N", help="Stop after wave N; resume goes on.")
 @click.option(
     "--inventory", "inventory_now", metavar="FILE", help="With PLAN.json: end with 8 if FILE has changed since."
@@ -45,6 +48,7 @@ def run_command(
     yes: bool,
     yes_hosts: int | None,
     yes_paths: tuple[str, ...],
+    yes_force_off: int | None,
     until_wave: int | None,
     inventory_now: str | None,
     no_survey: bool,
@@ -86,7 +90,7 @@ def run_command(
         must_hold_still(plan, shelf, quiet=form != "text")
     _show_scope(plan, until_wave, form)
     click.echo(flagging.lines(flags), err=True, nl=False)
-    ask(plan, Consent(yes=yes, hosts=yes_hosts, paths=yes_paths), until_wave=until_wave)
+    ask(plan, Consent(yes=yes, hosts=yes_hosts, paths=yes_paths, cuts=yes_force_off), until_wave=until_wave)
     from restart.cli import carry
 
     options = {"source": str(path), "until_wave": until_wave}

@@ -9,6 +9,7 @@ from restart.model.check import Verdict
 from restart.model.plan import Impact, Move, Plan, Wave
 from restart.reports.prose import count, listed, printable, wrapped
 from restart.rules.budgets import may_be_down
+from restart.rules.cuts import may_be_cut
 from restart.rules.durations import spoken
 from restart.rules.groups import opens_with
 from restart.rules.stops import floors, gone
@@ -57,6 +58,13 @@ def scope_text(plan: Plan, *, until_wave: int | None = None, width: int = WIDTH)
     for override in plan.overrides:
         text = printable(f"{override.rule} ({override.reason})")
         lines += wrapped(text, width=width, first="  OVERRIDES ", rest="            ")
+    cut = may_be_cut(plan, until_wave=until_wave)
+    if cut:
+        text = f"{listed(cut)}: power may be cut (ForceOff), their ladders say so"
+        lines += wrapped(text, width=width, first="  FORCE OFF ")
+    for note in plan.notes:
+        if note.startswith("TIME: "):
+            lines += wrapped(printable(note.removeprefix("TIME: ")), width=width, first="  TIME      ")
     for sentence in outages(plan, {move.host for move in moves}):
         lines += wrapped(sentence, width=width, first="  OUTAGE    ")
     return "\n".join(lines) + "\n"

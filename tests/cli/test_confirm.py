@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from restart.cli.confirm import Consent, ask
 from restart.cli.rooms import Shape, gates, make_plan, read_inventory
 from restart.errors import Refused, UsageMistake
 from restart.model.plan import Plan
+from restart.model.playbook import Rung
+from restart.reports.plan_text import scope_text
 
 Answers = Callable[..., list[str]]
 
@@ -125,3 +128,37 @@ def test_on_a_real_terminal_a_wrong_number_ends_with_4(shop: Path) -> None:
     finally:
         os.close(master)
     assert "\x1b" not in shown
+
+
+@pytest.fixture
+def cutting(part: Plan) -> Plan:
+    """`part`, whose last rung cycles power."""
+    books = {
+        name: replace(book, restart=(*book.restart, Rung(kind="power", reset="cycle")))
+        for name, book in part.inventory.playbooks.items()
+    }
+    return replace(part, inventory=replace(part.inventory, playbooks=books))
+
+
+def test_cutting_power_wants_a_word_of_its_own(cutting: Plan) -> None:
+    assert "web-01, web-02: power may be cut (ForceOff)" in scope_text(cutting)
+    for consent in (Consent(yes=True), Consent(yes=True, hosts=2)):
+        with pytest.raises(Refused, match=r"the ladders of 2 hosts may cut their power .* --yes-force-off 2"):
+            ask(cutting, consent)
+    with pytest.raises(Refused, match="--yes-force-off says 3, the ladders of 2 hosts"):
+        ask(cutting, Consent(yes=True, cuts=3))
+    ask(cutting, Consent(yes=True, cuts=2))
+
+
+def test_at_a_terminal_the_number_of_hosts_to_cut_is_typed(cutting: Plan, answers: Answers) -> None:
+    asked = answers("2", "y")
+    ask(cutting, Consent())
+    assert "Type the number of these hosts" in asked[0]
+    answers("3")
+    with pytest.raises(Refused, match="'3' is not 2"):
+        ask(cutting, Consent())
+
+
+def test_to_allow_cuts_that_no_ladder_makes_is_another_scope(part: Plan) -> None:
+    with pytest.raises(Refused, match="--yes-force-off says 2, the ladders of 0 hosts"):
+        ask(part, Consent(yes=True, cuts=2))

@@ -23,6 +23,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _machine_that_can() -> None:
     """A missing requirement is a failure, not a skip: these tests are the proof that the tool works."""
-    missing = [name for name in ("/usr/sbin/sshd", "ssh", "ssh-keygen") if shutil.which(name) is None]
+    missing = [
+        name for name in ("/usr/sbin/sshd", "ssh", "ssh-keygen", "ipmitool", "ipmi_sim") if shutil.which(name) is None
+    ]
     if sys.platform != "linux" or os.geteuid() != 0 or missing:
-        pytest.fail(f"the end-to-end tests need Linux, root and openssh-server; missing: {missing or 'Linux or root'}")
+        pytest.fail(
+            f"the end-to-end tests need Linux, root, openssh-server, ipmitool and openipmi; missing: {missing or 'Linux or root'}"
+        )

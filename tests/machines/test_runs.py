@@ -57,7 +57,7 @@ def test_a_rolling_restart_is_proved_by_boot_ids_and_not_fooled_by_a_slow_shutdo
 def test_a_machine_that_hangs_at_boot_is_brought_back_by_a_power_cycle(three: Lab, tmp_path: Path) -> None:
     ladder = ({"reboot": {"down_within": "40s", "back_within": "40s"}}, CYCLE)
     inventory = write_inventory(three, tmp_path, ladder=ladder)
-    with Tool(tmp_path / "laptop", inside=three.inside).run(inventory, hosts=3) as run:
+    with Tool(tmp_path / "laptop", inside=three.inside).run(inventory, "--yes-force-off", "3", hosts=3) as run:
         assert run.end() == 0, run.account()
     assert [len(three.boots(name)) for name in three.specs] == [2, 3, 2]
     assert [row["data"]["rung"] for row in run.of("rung_failed", "m2")] == ["reboot"]
