@@ -81,6 +81,37 @@ def to_resume(store: Store, name: str | None) -> Run:
     return waiting[0]
 
 
+def cut_off(store: Store) -> Run | None:
+    """The one run that a controller left behind when it died; None: there is none.
+
+    Raises `UsageMistake` where there are several, and where it had been halted or stopped before: then a person must look.
+    """
+    from restart.runner import journal, runs
+
+    newest: dict[str, Run] = {}
+    for run in runs.runs(store):
+        newest.setdefault(run.fleet, run)
+    found = [run for run in newest.values() if run.state is None and not led(store, run).going]
+    if len(found) > 1:
+        names = ", ".join(f"{run.id} ({run.fleet})" for run in found)
+        raise UsageMistake(f"several runs were cut off: {names}", remedy="go on with one: restart resume RUN")
+    if not found:
+        return None
+    last = None
+    for row in journal.rows(store, found[0].id):
+        if row["event"] in ("run_started", "run_resumed", "halted", "stopping", "paused", "going"):
+            last = row
+    if last is not None and last["event"] in ("halted", "stopping", "paused"):
+        raise UsageMistake(
+            f"run {found[0].id} was {_ENDING[last['event']]} before it was cut off: {last.get('why', '')}",
+            remedy=f"look at it, then: restart resume {found[0].id}",
+        )
+    return found[0]
+
+
+_ENDING = {"halted": "halted", "stopping": "told to stop", "paused": "paused"}
+
+
 def plan_of(store: Store, run: Run) -> Plan:
     """The plan that the run carries out."""
     from restart.planner import plan_from_json

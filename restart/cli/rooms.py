@@ -87,9 +87,24 @@ def read_inventory(path: Path, shelf: Mapping[str, Gate], *, cycles_are_problems
     from restart.inventory import read
 
     try:
-        return read([path], shelf, powers=powers(), cycles_are_problems=cycles_are_problems)
+        found = read([path], shelf, powers=powers(), cycles_are_problems=cycles_are_problems)
     except OSError as error:
         raise UsageMistake(f"{path} cannot be read: {error.strerror}") from error
+    _hide_passwords(found)
+    return found
+
+
+def _hide_passwords(inventory: Inventory) -> None:
+    """From here on no command that this process starts inherits a BMC's password, a survey's checks among them."""
+    named = {
+        host.power.params["password_env"]
+        for host in inventory.hosts.values()
+        if host.power is not None and "password_env" in host.power.params
+    }
+    if named:
+        from restart.transports.power.credentials import take_over
+
+        take_over(named)
 
 
 def read_plan(path: Path) -> Plan:

@@ -101,10 +101,15 @@ def run_command(
 
 @click.command("resume", short_help="Go on with a run that was stopped, halted or cut off.")
 @click.argument("run", required=False, metavar="[RUN]")
+@click.option(
+    "--unfinished",
+    is_flag=True,
+    help="The run that was cut off when its controller died; nothing to do where none was.",
+)
 @DRY_RUN
 @formats("text", "jsonl")
 @click.pass_obj
-def resume_command(store: str | None, run: str | None, dry_run: bool, form: str) -> int:
+def resume_command(store: str | None, run: str | None, unfinished: bool, dry_run: bool, form: str) -> int:
     """Go on with a run that was stopped, halted or cut off, and finish it.
 
     RUN is a run's name or its beginning; default: the only one that waits. What was in flight is looked at first, and no
@@ -112,6 +117,19 @@ def resume_command(store: str | None, run: str | None, dry_run: bool, form: str)
     """
     from restart.cli import carry, journals
 
+    if unfinished:
+        if run is not None:
+            raise UsageMistake("--unfinished finds the run itself", remedy="leave out its name, or --unfinished")
+        known = rooms.existing_store(store)
+        if known is None:
+            click.echo("No run was cut off.", err=form != "text")
+            return 0
+        with known:
+            left = journals.cut_off(known)
+        if left is None:
+            click.echo("No run was cut off.", err=form != "text")
+            return 0
+        run = left.id
     with rooms.the_store(store) as opened:
         found = journals.to_resume(opened, run)
         if dry_run:

@@ -33,6 +33,8 @@ class OffWait:
         self._look = look
         self._power = power
         self._poll_s = poll_s
+        # A host that this run never spoke to and that refuses is up: somebody answers for it.
+        self._gone = _GONE if request.boot_id else _GONE - {"refused"}
 
     def answer(self, closing: threading.Event) -> WentOff | StillUp | NoAnswer:
         """What came of it; `NoAnswer` where neither on nor off could be proved in time."""
@@ -67,7 +69,7 @@ class OffWait:
                 # Another boot is no way off at all: it restarted.
                 if now_s - start_s >= self._request.within_s or seen.boot_id != self._request.boot_id.lower():
                     return StillUp(boot_id=seen.boot_id, uptime_s=seen.uptime_s)
-            elif seen.reason in _GONE:
+            elif seen.reason in self._gone:
                 silent_since_s = now_s if silent_since_s is None else silent_since_s
                 if now_s - silent_since_s >= SILENT_S:
                     how = f"SSH {seen.reason} for {spoken(SILENT_S)}"

@@ -159,7 +159,7 @@ def test_nothing_is_touched_before_it_is_meant(restart: Restart, fleet: DemoFlee
         (("--reason", "x", "--yes-hosts", "4"), 4),
         (("--reason", "x", "--yes", "--until-wave", "99"), 2),
         (("--reason", "x", "--yes-hosts", "3", "--yes-path", "nobody"), 2),
-        (("--reason", "x", "--yes-hosts", "3", "--mode", "shutdown"), 4),
+        (("--reason", "x", "--yes-hosts", "3", "--mode", "stop-start"), 4),
     ):
         assert restart("run", inventory, *arguments).code == code, arguments
     assert boots(fleet) == {0}
@@ -226,6 +226,36 @@ def test_a_killed_run_is_interrupted_and_resumed(restart: Restart, fleet: DemoFl
     assert "was cut off" in second.err
     assert restart("resume").code == 0
     assert boots(fleet) == {1}
+
+
+def test_what_was_cut_off_is_found_and_finished_without_its_name(
+    restart: Restart, fleet: DemoFleet, inventory: str
+) -> None:
+    nothing = restart("resume", "--unfinished")
+    assert (nothing.code, nothing.out) == (0, "No run was cut off.\n")
+    run = Running("run", inventory, *RUN)
+    run.until("db-1: done")
+    run.process.kill()
+    run.end()
+    assert restart("resume", "--unfinished", "some-run").code == 2
+    assert restart("resume", "--unfinished").code == 0
+    assert boots(fleet) == {1}
+    assert restart("resume", "--unfinished").out == "No run was cut off.\n"
+
+
+def test_what_was_paused_before_it_was_cut_off_is_left_to_a_person(
+    restart: Restart, fleet: DemoFleet, inventory: str
+) -> None:
+    run = Running("run", inventory, *RUN)
+    run.until("its restart begins")
+    assert restart("pause", "--reason", "lunch").code == 0
+    run.until("paused")
+    run.until("db-1: done")
+    run.process.kill()
+    run.end()
+    said = restart("resume", "--unfinished")
+    assert said.code == 2
+    assert "was paused before it was cut off" in said.err
 
 
 def test_a_run_that_was_killed_can_be_given_up(restart: Restart, fleet: DemoFleet, inventory: str) -> None:

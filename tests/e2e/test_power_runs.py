@@ -143,7 +143,8 @@ def test_the_password_of_a_bmc_is_nowhere_but_at_the_bmc(tmp_path: Path, monkeyp
             inventory.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
             with monkeypatch.context() as only_the_tool:
                 # The fleet and its BMC were started without it.
-                only_the_tool.setenv("BMC_PASSWORD", MARKER)
+                if "password_env" in secret:
+                    only_the_tool.setenv("BMC_PASSWORD", MARKER)
                 tool = Tool(folder / "laptop")
             with tool.run(inventory, "--yes-force-off", "1", hosts=1) as run, Watching(run.process.pid) as watching:
                 assert run.end() == 0, run.account()

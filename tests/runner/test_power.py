@@ -163,6 +163,13 @@ def test_a_gateway_that_is_down_proves_nothing_of_the_host_behind(monkeypatch: p
     assert "gateway, gw: refused" in answer.detail
 
 
+def test_a_refusal_by_a_host_that_was_never_reached_does_not_prove_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(off, "SILENT_S", 0.0)
+    never = AwaitOff(id="q", host="a", boot_id="", within_s=0.1)
+    assert isinstance(carry_out(never, declared=False, ssh=Ssh(REFUSED)), NoAnswer)
+    assert isinstance(carry_out(never, declared=False, ssh=Ssh(NoAnswer(reason="unreachable"))), WentOff)
+
+
 def test_wake_on_lan_leaves_the_proof_to_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(off, "SILENT_S", 0.0)
     method = Method(lambda: PowerState(state="on"), tells=False)
