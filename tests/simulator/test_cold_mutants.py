@@ -24,6 +24,7 @@ from restart.simulator.physics.figures import HostFigures, Physics, ServiceFigur
 from restart.simulator.referee import Referee
 from restart.simulator.scenario_file import read_scenario
 from restart.simulator.staged import staged
+from restart.simulator.usual import usual_physics
 from tests.inventory.reading import GATES, ROOT
 from tests.simulator import mutants
 from tests.simulator.random_fleets import ask, draw, fixed, fleet
@@ -267,3 +268,10 @@ def _startable(inventory: Inventory) -> Inventory:
         for number, (name, service) in enumerate(inventory.services.items())
     }
     return replace(inventory, services=services)
+
+
+def test_a_rehearsal_of_a_cold_start_begins_with_hosts_that_are_off() -> None:
+    plan = Cold(fleet(QUEUE, APP, policy=fixed())).plan()
+    result = stage.play(plan, usual_physics(plan), 1, gates=GATES, referee=Referee)
+    assert (result.violations, result.score.reached) == ((), True)
+    assert result.availability["queue"][0] == (0.0, 0)
