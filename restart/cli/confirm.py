@@ -27,7 +27,8 @@ def ask(plan: Plan, consent: Consent, *, until_wave: int | None = None) -> None:
 
     Nothing here lifts a floor: it only makes sure that the scope is the one that is meant.
     """
-    hosts = [move.host for wave in plan.waves if until_wave is None or wave.number <= until_wave for move in wave.moves]
+    waves = [wave for wave in plan.waves if until_wave is None or wave.number <= until_wave]
+    hosts = list(dict.fromkeys(move.host for wave in waves for move in wave.moves))
     _ask_path(plan, hosts, consent)
     _ask_cuts(plan, consent, until_wave)
     if consent.hosts is not None:

@@ -189,7 +189,12 @@ def loss_verdict(plan: Plan, shelf: Mapping[str, Gate]) -> Losses | None:
     """What comes of losing each host, where that takes no time to speak of; None: it would, or this plan cannot be played yet."""
     from restart.engine.not_yet import not_yet
 
-    if plan.mode == "shutdown" or not plan.waves or len(plan.inventory.hosts) > VERDICT_HOSTS_MAX or not_yet(plan):
+    if (
+        plan.mode in ("shutdown", "stop-start")
+        or not plan.waves
+        or len(plan.inventory.hosts) > VERDICT_HOSTS_MAX
+        or not_yet(plan)
+    ):
         return None
     from restart.simulator.branches import cores
     from restart.simulator.losses import losses_after

@@ -76,7 +76,7 @@ class Drains:
     def undrain(self, state: MoveState) -> None:
         """Undo the drain's next step, in reverse order; signs how the move ends after the last."""
         while state.drained:
-            step = state.playbook.drain[state.drained[-1]]
+            step = state.undone[state.drained[-1]]
             if step.undo is not None:
                 self._run_step(state, step, step.undo, undo=True)
                 return

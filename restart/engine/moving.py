@@ -113,6 +113,9 @@ class Moving:
         if sign is Sign.DRAINED:
             self._bridging.told(state)
         state.phase = after
+        if after is Phase.UNDRAINING and state.undrains:
+            # The stage that switched it off has drained it.
+            state.drained = list(range(len(state.undrains)))
         self._reached(state, after)
         if after in FINISHED or after is Phase.IN_DOUBT:
             self._seeding.reached(state)

@@ -10,7 +10,7 @@ from restart.model.plan import Plan
 from restart.model.playbook import Playbook
 
 RUNGS = frozenset({"reboot", "service_restart", "power", "approve"})
-MODES = frozenset({"rolling", "cold-start", "recover", "shutdown"})
+MODES = frozenset({"rolling", "cold-start", "recover", "shutdown", "stop-start"})
 CHECKS = frozenset({"ssh", "tcp", "http", "command", "systemd", "boot", "prometheus", "alertmanager", "approve"})
 
 

@@ -10,7 +10,7 @@ from restart.engine.guards import Streaks
 from restart.engine.table import Phase
 from restart.model.inventory import Inventory
 from restart.model.plan import Move
-from restart.model.playbook import Playbook
+from restart.model.playbook import Playbook, Step
 from restart.rules.ladders import playbook_of
 
 
@@ -67,14 +67,27 @@ class MoveState:
     silent_s: float | None = None
     bridges: tuple[Bridge, ...] = ()
     seeded: bool = False
+    undrains: tuple[Step, ...] = ()
+    """What an earlier stage has drained it with, to be undone once it is well."""
 
     def reset(self) -> None:
         """As if the move had never begun; its place in the plan stays."""
         fresh = MoveState(
-            self.move, self.wave, self.playbook, phase=self.phase, bridges=self.bridges, seeded=self.seeded
+            self.move,
+            self.wave,
+            self.playbook,
+            phase=self.phase,
+            bridges=self.bridges,
+            seeded=self.seeded,
+            undrains=self.undrains,
         )
         for known in fields(MoveState):
             setattr(self, known.name, getattr(fresh, known.name))
+
+    @property
+    def undone(self) -> tuple[Step, ...]:
+        """The steps that its undrain undoes."""
+        return self.undrains if self.undrains and self.phase is Phase.UNDRAINING else self.playbook.drain
 
     @property
     def host(self) -> str:
@@ -85,8 +98,9 @@ class MoveState:
 def state_of(inventory: Inventory, move: Move, wave: int, mine: tuple[Bridge, ...]) -> MoveState:
     """The state in which `move` begins, `mine` being its stand-ins."""
     playbook = playbook_of(inventory, move)
+    undrains = playbook.drain if move.undrain else ()
     if move.act == "start":
         # What drains a host makes sense of one that is up; before a start only stand-ins are put up, where they are elsewhere.
         playbook = replace(playbook, drain=before(mine))
     seeded = move.act == "start" and any(inventory.services[name].seed is not None for name in move.services)
-    return MoveState(move, wave, playbook, bridges=mine, seeded=seeded)
+    return MoveState(move, wave, playbook, bridges=mine, seeded=seeded, undrains=undrains)

@@ -14,7 +14,8 @@ class Move:
     """One host's passage through its playbook. `start_s` and `finish_s` are predicted, in seconds from the run's start.
 
     `act` names the playbook's ladder that is climbed: `restart`, `start` or `stop`. `conditional`: the host may still come back by
-    itself, and until `returning_until_s` nothing is done to it (design: rule 17).
+    itself, and until `returning_until_s` nothing is done to it (design: rule 17). `undrain`: an earlier stage has drained it, so that
+    its drain is undone once its checks have held.
     """
 
     host: str
@@ -24,6 +25,7 @@ class Move:
     act: str = "restart"
     conditional: bool = False
     returning_until_s: float | None = None
+    undrain: bool = False
     start_s: float = 0.0
     finish_s: float = 0.0
     why: tuple[str, ...] = ()

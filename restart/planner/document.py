@@ -75,7 +75,7 @@ def _move(move: Move) -> dict[str, Any]:
         "start_s": move.start_s,
         "finish_s": move.finish_s,
         "why": list(move.why),
-        **_unlike(move, "act", "conditional", "returning_until_s"),
+        **_unlike(move, "act", "conditional", "returning_until_s", "undrain"),
     }
 
 

@@ -34,13 +34,14 @@ from restart.planner.reasons import Reasons
 from restart.planner.scope import Scope, chosen_hosts, draw_scope
 from restart.planner.second_pass import with_second_pass
 from restart.planner.shutdown import shutdown_plan
+from restart.planner.stop_start import stop_start_plan
 from restart.planner.timeline import Pieces, Timeline
 from restart.planner.timing import time_plan
 from restart.planner.waves import pack
 from restart.rules.waived import Waived
 
 BARRIERS = ("fleet", "service")
-MODES = ("rolling", "recover", "cold-start", "shutdown")
+MODES = ("rolling", "recover", "cold-start", "shutdown", "stop-start")
 """The modes that can be planned; `auto` chooses one of the first three."""
 
 
@@ -70,18 +71,22 @@ def make_plan(
         chosen: str | None = None
         if mode == "auto":
             mode, chosen = choose_mode(chosen_hosts(inventory, selection), observation)
-        if mode == "cold-start":
+
+        def cold(chosen: tuple[str, ...] | None, seen: Observation | None) -> Plan:
             first = cold_plan(
-                inventory, selection=selection, observation=observation, made_at=made_at, durations=durations or {},
+                inventory, selection=chosen, observation=seen, made_at=made_at, durations=durations or {},
                 include_controller=include_controller, overrides=overrides,
             )  # fmt: skip
-            both = with_second_pass(first, lambda hosts: _rolling(inventory, hosts, durations or {}, overrides))
-            return _said(chosen, both)
-        if mode == "shutdown":
-            return shutdown_plan(
+            return with_second_pass(first, lambda hosts: _rolling(inventory, hosts, durations or {}, overrides))
+
+        if mode == "cold-start":
+            return _said(chosen, cold(selection, observation))
+        if mode in ("shutdown", "stop-start"):
+            stop = shutdown_plan(
                 inventory, selection=selection, observation=observation, made_at=made_at,
                 include_controller=include_controller, overrides=overrides, within_s=within_s,
             )  # fmt: skip
+            return stop if mode == "shutdown" else stop_start_plan(stop, lambda hosts: cold(hosts, None))
         if mode not in MODES:
             raise UsageMistake(f"no mode {mode!r}", remedy=f"one of {', '.join(MODES)}")
         if mode == "recover":

@@ -45,13 +45,14 @@ def scope_text(plan: Plan, *, until_wave: int | None = None, width: int = WIDTH)
     waves = [wave for wave in plan.waves if until_wave is None or wave.number <= until_wave]
     moves = [move for wave in waves for move in wave.moves]
     services = sorted({service for move in moves for service in move.services})
-    share = 100 * len(moves) / max(1, len(plan.inventory.hosts))
+    hosts = list(dict.fromkeys(move.host for move in moves))
+    share = 100 * len(hosts) / max(1, len(plan.inventory.hosts))
     lines = wrapped(
-        f"This {_DOES.get(plan.mode, 'restarts')} {count(len(moves), 'host')} of {plan.fleet} ({share:.0f}% of the fleet of "
+        f"This {_DOES.get(plan.mode, 'restarts')} {count(len(hosts), 'host')} of {plan.fleet} ({share:.0f}% of the fleet of "
         f"{len(plan.inventory.hosts)}) in {count(len(waves), 'wave')}, {_about(moves)}:",
         width=width,
     )
-    lines += wrapped(listed(move.host for move in moves), width=width, first="  hosts     ")
+    lines += wrapped(listed(hosts), width=width, first="  hosts     ")
     lines += wrapped(", ".join(services) or "none", width=width, first="  services  ")
     if until_wave is not None and len(waves) < len(plan.waves):
         lines.append(f"  stops after wave {until_wave} of {len(plan.waves)}")
@@ -119,10 +120,12 @@ def _head(plan: Plan, width: int) -> Iterator[str]:
 
 
 def _said(mode: str) -> str:
-    return {"cold-start": "cold start", "shutdown": "shutdown"}.get(mode, f"{mode} restart")
+    return {"cold-start": "cold start", "shutdown": "shutdown", "stop-start": "shutdown and cold start"}.get(
+        mode, f"{mode} restart"
+    )
 
 
-_DOES = {"cold-start": "starts", "shutdown": "switches off"}
+_DOES = {"cold-start": "starts", "shutdown": "switches off", "stop-start": "switches off and on again"}
 
 
 def _wave(plan: Plan, wave: Wave, width: int) -> Iterator[str]:
@@ -148,6 +151,8 @@ def _wave(plan: Plan, wave: Wave, width: int) -> Iterator[str]:
     for sentence in {"cold-start": opens, "shutdown": leaves}.get(mode, thin)(plan, wave):
         yield from wrapped(sentence, width=width, first=label)
         label = " " * 9
+    if wave.approve:
+        yield from wrapped(printable(f"a person first: {wave.approve}"), width=width, first="  asks   ")
     if wave.gates:
         yield from wrapped(f"{', '.join(wave.gates)} must pass before the next", width=width, first="  gates  ")
 

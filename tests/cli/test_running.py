@@ -159,7 +159,7 @@ def test_nothing_is_touched_before_it_is_meant(restart: Restart, fleet: DemoFlee
         (("--reason", "x", "--yes-hosts", "4"), 4),
         (("--reason", "x", "--yes", "--until-wave", "99"), 2),
         (("--reason", "x", "--yes-hosts", "3", "--yes-path", "nobody"), 2),
-        (("--reason", "x", "--yes-hosts", "3", "--mode", "stop-start"), 4),
+        (("--reason", "x", "--yes-hosts", "3", "--mode", "sideways"), 4),
     ):
         assert restart("run", inventory, *arguments).code == code, arguments
     assert boots(fleet) == {0}
