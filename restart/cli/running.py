@@ -11,7 +11,8 @@ from restart.cli.confirm import Consent, ask
 from restart.cli.options import DRY_RUN, formats, seeing, shaping
 from restart.cli.rooms import Shape
 from restart.cli.surveying import Seeing, look_for, must_hold_still
-from restart.errors import Refused, UsageMistake
+from restart.errors import Refusal, Refused, UsageMistake
+from restart.reports.prose import listed
 
 if TYPE_CHECKING:
     from restart.model.plan import Plan
@@ -84,6 +85,7 @@ def run_command(
         _show_dry(plan, form)
         return 0
     if not plan.waves:
+        _refuse_unknown(plan)
         click.echo(f"Nothing to restart in {plan.fleet}.", err=form != "text")
         return 0
     if rooms.is_plan(path) and plan.observation is not None and plan.observation.fleet and not no_survey:
@@ -150,6 +152,20 @@ def check(plan: Plan, until_wave: int | None) -> None:
         raise Refused(refusals, subject="run")
     if until_wave is not None and until_wave > len(plan.waves):
         raise UsageMistake(f"--until-wave {until_wave}: the plan has {len(plan.waves)} waves")
+
+
+def _refuse_unknown(plan: Plan) -> None:
+    """That nothing moves is no success where nobody can say how the hosts are. Raises `Refused`."""
+    seen = {} if plan.observation is None else plan.observation.hosts
+    unknown = [alone for alone in plan.left_alone if alone.host in seen and seen[alone.host].state == "unknown"]
+    if not unknown:
+        return
+    what = (
+        f"nothing would be restarted in {plan.fleet}, and nobody can say how {len(unknown)} hosts are: "
+        f"{listed([alone.host for alone in unknown])}; {unknown[0].host} is {unknown[0].why}"
+    )
+    way_out = "restart survey says of each why; --since TIME tells silent hosts from stuck ones"
+    raise Refused((Refusal(rule="unknown", what=what, way_out=way_out),), subject="run")
 
 
 def _show_scope(plan: Plan, until_wave: int | None, form: str) -> None:

@@ -77,6 +77,9 @@ def play(
     """
     plan = speakable(plan)
     world = SimulatedWorld(plan.inventory, physics, gates=gates, seed=seed, horizon_s=horizon_s)
+    if plan.observation is not None:
+        # A plan made on another seed's fleet, or on real hosts, would find every host in a boot that nobody has seen.
+        world.site.machines.take_as_seen({host: seen.boot_id for host, seen in plan.observation.hosts.items()})
     if any(move.act == "start" for move in plan.moves()):
         seeded = {name: service.seed for name, service in plan.inventory.services.items()}
         world.site.members.by_command = {name for name, seed in seeded.items() if seed is not None and seed.start}

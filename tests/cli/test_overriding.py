@@ -45,7 +45,7 @@ def test_a_saved_plan_does_exactly_what_it_says(restart: Restart, shop: Path) ->
 
 
 def test_the_confirmation_of_a_run_names_what_is_overridden(restart: Restart, shop: Path) -> None:
-    said = restart("run", "shop.yml", *LET_GO)
+    said = restart("run", "shop.yml", "--no-survey", *LET_GO)
     assert "OVERRIDES budget.web (the site is down anyway)" in " ".join((said.out + said.err).split())
 
 

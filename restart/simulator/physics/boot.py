@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -62,6 +62,12 @@ class Machines:
                 uptime_s = fleet.chance("uptime", name).randrange(10 * 86400, 100 * 86400)
             machine.boot_us = -round(uptime_s * 1_000_000)
             truth.boot_id = boot_id(fleet.seed, name, 0)
+
+    def take_as_seen(self, boot_ids: Mapping[str, str | None]) -> None:
+        """The boots that a survey saw are those that the machines stand in as the run begins; None: it saw none."""
+        for name, seen in boot_ids.items():
+            if seen is not None and self._fleet.truth[name].up:
+                self._fleet.truth[name].boot_id = seen
 
     def uptime_s(self, name: str) -> float:
         """Seconds since the boot that the machine is in."""
