@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -54,8 +55,18 @@ done
 class Ipmi:
     """One simulated BMC on 127.0.0.1. Ends with `with`."""
 
-    def __init__(self, folder: Path, *, password: str = "s3cret-ipmi", slow_s: float = 0.2) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        password: str = "s3cret-ipmi",
+        slow_s: float = 0.2,
+        chassis: str = _CHASSIS,
+        inside: Callable[..., list[Any]] = lambda *command: list(command),
+    ) -> None:
+        """`chassis` is the script that is the chassis. `inside` makes of a command the one that runs it where the BMC is to be."""
         self.folder, self.password = folder, password
+        self._inside = inside
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -65,7 +76,7 @@ class Ipmi:
             _LAN.format(port=self.port, folder=folder, password=password), encoding="ascii"
         )
         (folder / "bmc.emu").write_text(_BMC, encoding="ascii")
-        (folder / "chassis").write_text(_CHASSIS.format(folder=folder, slow_s=slow_s), encoding="ascii")
+        (folder / "chassis").write_text(chassis.format(folder=folder, slow_s=slow_s), encoding="ascii")
         (folder / "chassis").chmod(0o755)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -73,7 +84,7 @@ class Ipmi:
         command = ["ipmi_sim", "-c", "lan.conf", "-f", "bmc.emu", "-s", str(self.folder / "state"), "-n"]
         with (self.folder / "sim.log").open("wb") as trouble:
             self._process = subprocess.Popen(
-                command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=trouble, stderr=trouble
+                self._inside(*command), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=trouble, stderr=trouble
             )
         until = time.monotonic() + WAIT_S
         while not self._answers():
@@ -92,7 +103,7 @@ class Ipmi:
         words = ["ipmitool", "-I", "lanplus", "-C", "3", "-H", "127.0.0.1", "-p", str(self.port), "-U", "ops"]
         words += ["-f", "/dev/stdin", "-N", "1", "-R", "1", "chassis", "power", "status"]
         asked = subprocess.run(
-            words, input=f"{self.password}\n", text=True, capture_output=True, timeout=30, check=False
+            self._inside(*words), input=f"{self.password}\n", text=True, capture_output=True, timeout=30, check=False
         )
         return asked.returncode == 0
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,10 +22,14 @@ from tests.e2e.fleet import ROOT, WAIT_S
 
 
 class Redfish:
-    """One emulated BMC on 127.0.0.1, or with the systems of a whole fleet. Ends with `with`."""
+    """One emulated BMC on 127.0.0.1, or with the systems of a whole fleet or lab. Ends with `with`.
+
+    `inside` makes of a command the one that runs it where the BMC is to be, for instance in a network namespace.
+    """
 
     def __init__(self, folder: Path, systems: dict[str, str], **more: Any) -> None:
         self.folder = folder
+        self._inside: Callable[..., list[Any]] = more.pop("inside", lambda *command: list(command))
         self.user, self.password = "operator", more.pop("password", "s3cret-of-the-bmc")
         self.authority = folder / "ca.pem"
         with socket.socket() as probe:
@@ -49,7 +54,9 @@ class Redfish:
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "tests.e2e.redfish_server", str(self.folder / "bmc.json")]
         with (self.folder / "bmc.log").open("wb") as trouble:
-            self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=trouble, stderr=trouble)
+            self._process = subprocess.Popen(
+                self._inside(*command), cwd=ROOT, stdin=subprocess.PIPE, stdout=trouble, stderr=trouble
+            )
         until = time.monotonic() + WAIT_S
         while not self._listens():
             said = (self.folder / "bmc.log").read_text(encoding="utf-8")[-2000:]
@@ -65,11 +72,11 @@ class Redfish:
             self._process.wait(WAIT_S)
 
     def _listens(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
+        knock = f"import socket; socket.create_connection(('127.0.0.1', {self.port}), timeout=1)"
+        return (
+            subprocess.run(self._inside(sys.executable, "-c", knock), stderr=subprocess.DEVNULL, check=False).returncode
+            == 0
+        )
 
     @property
     def url(self) -> str:

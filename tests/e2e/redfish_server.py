@@ -2,7 +2,7 @@
 
 `python -m tests.e2e.redfish_server CONFIG.json` serves until its standard input ends. The configuration: `address`, `port`, `certificate`,
 `key`, `user`, `password`, `folder` (what happens goes into `folder/log.jsonl`), `systems` (uuid: name; a name in `fleet` is a host of
-the fleet whose folder that is), `slow_s` (how long a switch takes), `offers` (the reset types, where not the emulator's own),
+the fleet whose folder that is, one in `lab` a machine of the lab in that folder), `slow_s` (how long a switch takes), `offers` (the reset types, where not the emulator's own),
 `offered_by` (`action` or `action-info`), `drop` (reset types that are carried out and never answered).
 """
 
@@ -22,6 +22,11 @@ import flask
 from sushy_tools.emulator import main as emulator
 from sushy_tools.emulator.resources.systems.fakedriver import FakeDriver
 
+from tests.machines import lab
+
+_LAB_WORDS = {"ForceOff": "off", "On": "on", "ForceOn": "on", "ForceRestart": "reset", "PowerCycle": "cycle"}
+"""What a reset type is to a machine of the lab."""
+
 
 class Driver(FakeDriver):
     """The emulator's own fake systems, which take `slow_s` for a switch instead of 1 to 11 s; or a host of the fleet."""
@@ -31,6 +36,8 @@ class Driver(FakeDriver):
     def get_power_state(self, identity: str) -> str:
         """On or Off; for a host of the fleet what its log says: a reboot leaves the power on."""
         name = self.name(identity)
+        if self.given.get("lab"):
+            return str(lab.say(Path(self.given["lab"]), "state", name)).capitalize()
         if not self.given.get("fleet"):
             return str(self._get(identity)["power_state"])
         rows = [json.loads(line) for line in Path(self.given["fleet"], "log.jsonl").read_text().splitlines()]
@@ -44,6 +51,9 @@ class Driver(FakeDriver):
 
     def _carry_out(self, identity: str, state: str) -> None:
         name, fleet = self.name(identity), self.given.get("fleet")
+        if self.given.get("lab"):
+            lab.say(Path(self.given["lab"]), _LAB_WORDS[state], name)
+            return
         if not fleet:
             self._update(identity, power_state="Off" if state in ("ForceOff", "GracefulShutdown") else "On")
             return
