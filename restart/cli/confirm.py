@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from restart.errors import Refusal, Refused, UsageMistake
-from restart.model.plan import Plan
+
+if TYPE_CHECKING:
+    from restart.model.plan import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
