@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from restart.engine import facts
+from restart.engine.later import LaterRungs
 from restart.engine.moving import Moving
 from restart.engine.outbox import Outbox
 from restart.engine.parking import Hold
@@ -25,6 +26,7 @@ class Acting:
         starts: Starts,
         readiness: Readiness,
         moving: Moving,
+        later: LaterRungs,
         fresh_s: float,
         patience_s: float,
         withheld: Callable[[MoveState], str | None],
@@ -35,6 +37,7 @@ class Acting:
         self._starts = starts
         self._readiness = readiness
         self._moving = moving
+        self._later = later
         self._fresh_s = fresh_s
         self._patience_s = patience_s
         self._withheld = withheld
@@ -62,11 +65,15 @@ class Acting:
                 if flag is not None:
                     self.tell_hold(state, Hold(rule="flag", why=flag, waits="flag"))
                 self._moving.ladder.climb(state)
+                self._look_by(self._later.until_s(state))
             elif not starting or flag is not None:
                 if state.phase is Phase.JUDGING or (state.phase is Phase.DRAINING and state.approval is not None):
                     self._moving.call_off(state)
             elif state.phase is Phase.JUDGING and not closed:
                 self._judge(state)
+
+    def _look_by(self, at_s: float | None) -> None:
+        self.until_s = min((one for one in (at_s, self.until_s) if one is not None), default=None)
 
     def tell_hold(self, state: MoveState, hold: Hold) -> None:
         """Tell what holds a move, where it is not what was told last."""

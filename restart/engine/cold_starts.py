@@ -152,7 +152,7 @@ class ColdStarts(Starts):
             topics=(*topics, *(("slot", slot) for slot in slots), *(("slot taken", slot) for slot in slots)),
         )
 
-    def _budget(self, state: MoveState) -> Hold | None:
+    def _budget(self, state: MoveState, sick: frozenset[str]) -> Hold | None:
         return None
 
     def _providers(self, state: MoveState) -> Hold | None:

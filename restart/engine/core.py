@@ -32,6 +32,7 @@ from restart.engine.cold_starts import ColdStarts
 from restart.engine.flags import Flags
 from restart.engine.guards import Guards
 from restart.engine.hooks import Hooks
+from restart.engine.later import LaterRungs
 from restart.engine.moving import Moving
 from restart.engine.offs import PowerTime
 from restart.engine.outbox import Outbox
@@ -132,15 +133,18 @@ class Engine:
             now_s=lambda: self._outbox.now_s, stir=stir, waived=waived, passed_over=self._overrides.passed_over,
         )  # fmt: skip
         self._claims = Claims(self._outbox, hold_s=3600.0 + 2 * plan.estimate.makespan_s)
+        self._later = LaterRungs(
+            self.states, self._outbox, starts=self._starts, readiness=self._readiness, patience_s=STALL_S
+        )  # fmt: skip
         self._moving = Moving(
             inventory, self.states, self._outbox, self._claims,
             noted=self._readiness.note, reached=self._reached, starting=self._starting, closed=self._is_closed,
             slots=self._starts.take_slots, withheld=self._forbids, silent=self._silent, recovery=self._recovery,
-            missed=self._missed,
+            missed=self._missed, judged=self._later.hold,
         )  # fmt: skip
         self._canaries = Canaries(inventory, self._outbox, self._guards, self._canary_ended)
         self._acting = Acting(
-            self.states, self._outbox, starts=self._starts, readiness=self._readiness, moving=self._moving,
+            self.states, self._outbox, starts=self._starts, readiness=self._readiness, moving=self._moving, later=self._later,
             fresh_s=inventory.policy.ready_fresh_s, patience_s=STALL_S, withheld=self._forbids,
         )  # fmt: skip
         self._turns = Turns(

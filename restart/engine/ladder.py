@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import inf
 
 from restart.engine import facts
+from restart.engine.drains import TRIES_MAX
 from restart.engine.outbox import Outbox
 from restart.engine.parking import Hold
 from restart.engine.state import MoveState
@@ -36,8 +37,9 @@ class Ladder:
         slots: Callable[[MoveState], Hold | None],
         withheld: Callable[[MoveState], str | None],
         missed: Callable[[MoveState], None],
+        judged: Callable[[MoveState, str], Hold | None],
     ) -> None:
-        """`starting`, `closed`, `slots`, `withheld` and `missed` are as `Moving` has them."""
+        """`starting`, `closed`, `slots`, `withheld`, `missed` and `judged` are as `Moving` has them."""
         self.sign = sign
         self._outbox = outbox
         self._call_off = call_off
@@ -46,6 +48,7 @@ class Ladder:
         self._slots = slots
         self._withheld = withheld
         self._missed = missed
+        self._judged = judged
 
     def next(self, state: MoveState) -> None:
         """On entry to CLIMBING: the next rung, or the same one again where it was not carried out."""
@@ -74,8 +77,13 @@ class Ladder:
         self.climb(state)
 
     def climb(self, state: MoveState) -> None:
-        """In CLIMBING: take the rung at hand once there are slots for it, and no flag stands."""
+        """In CLIMBING: take the rung at hand once its host can be spared, there are slots for it, and no flag stands."""
         if self._withheld(state) is not None:
+            return
+        spared = self._judged(state, rung_of(state).kind)
+        if spared is not None:
+            if spared.lasting:
+                self._not_spared(state, spared)
             return
         hold = self._slots(state)
         if hold is None:
@@ -84,6 +92,19 @@ class Ladder:
             why = f"no slot for its next rung, {hold.why}"
             state.why = f"{state.why}; {why}" if state.why else why
             self.sign(state, Sign.LADDER_ENDED)
+
+    def _not_spared(self, state: MoveState, hold: Hold) -> None:
+        why = f"its next rung ({rung_of(state).kind}) is not taken, {hold.rule}: {hold.why}"
+        state.why = f"{state.why}; {why}" if state.why else why
+        self.sign(state, Sign.LADDER_ENDED_UNTOUCHED if state.declined and not state.touched else Sign.LADDER_ENDED)
+
+    def answers_again(self, state: MoveState) -> bool:
+        """It was silent since our last act, and stands in its old boot: whether to take it down is judged by what is known now."""
+        was, state.dark = state.dark, False
+        if was and state.move.act == "restart":
+            self.wait_again(state)
+            return True
+        return False
 
     def judge_again(self, state: MoveState) -> None:
         """Back to where a move waits for its first act to be allowed; then the same rung is taken."""
@@ -94,7 +115,7 @@ class Ladder:
         """While its first act was being prepared the run was halted or stopped (called off), or is held (judged again)."""
         withheld = self._withheld(state) is not None
         if withheld and state.acted_s is not None:
-            self._wait_again(state)
+            self.wait_again(state)
             return True
         if state.acted_s is not None or (self._starting() and not self._closed() and not withheld):
             return False
@@ -110,16 +131,16 @@ class Ladder:
             state.acted_s, state.touched, state.taken = None, False, False
             self.judge_again(state)
         else:
-            self._wait_again(state)
+            self.wait_again(state)
 
-    def _wait_again(self, state: MoveState) -> None:
-        """A rung that is not the first act waits where it would begin."""
+    def wait_again(self, state: MoveState) -> None:
+        """A rung that is not the first act waits where it would begin, and is judged there."""
         state.same_rung = True
         self.sign(state, Sign.WITHHELD)
 
     def is_back(self, state: MoveState, boot_id: str, how: str) -> None:
         """The host answers in the boot `boot_id`, which is not its old one; `how` it came to be, where not by the rung."""
-        state.still_up, state.lost_with_process = False, False
+        state.still_up, state.lost_with_process, state.dark = False, False, False
         state.taken = state.touched = True
         state.booted_s = self._outbox.now_s
         took_s = 0.0 if state.acted_s is None else round(state.booted_s - state.acted_s, 3)
@@ -131,6 +152,17 @@ class Ladder:
         state.streaks.clear()
         bare = state.seeded or any(bridge.on is None for bridge in state.bridges)
         self.sign(state, Sign.BOOTED_BARE if bare else Sign.BOOTED)
+
+    def rebooted_meanwhile(self, state: MoveState, boot_id: str) -> None:
+        """Somebody else rebooted it while its checks held: a proof of its restart as good as ours, and its checks begin anew.
+
+        They get their whole time each time, `TRIES_MAX` times: a host that goes on rebooting is not waited for for ever.
+        """
+        state.boot_id_now = boot_id
+        state.still_up = False
+        if state.reboots_seen < TRIES_MAX:
+            state.reboots_seen += 1
+            state.streaks.clear()
 
     def not_well(self, state: MoveState) -> None:
         """It came back by itself, and its checks did not hold: its move begins after all."""

@@ -60,11 +60,12 @@ class Moving:
         silent: Silent,
         recovery: Recovery,
         missed: Callable[[MoveState], None],
+        judged: Callable[[MoveState, str], Hold | None],
     ) -> None:
         """`noted` hears each verdict learnt (service, host, verdict, evidence); `reached` each phase that a move enters.
 
         `starting`: nothing has halted or stopped the run. `closed`: a pause or a watch holds it for now. `slots` takes the slots that a rung needs; None: it has them.
-        `missed` hears of each move whose first rung did not bring its host back, while there are others.
+        `judged`: why a rung of some kind that is not the first act may not be taken now (`restart.engine.later`). `missed` hears of each move whose first rung did not bring its host back, while there are others.
         `withheld`: why nothing may be done to the host now, a stop flag; None: none stands. `recovery`: what was seen before the run.
         """
         self._inventory = inventory
@@ -78,7 +79,7 @@ class Moving:
         )  # fmt: skip
         self.ladder = Ladder(
             outbox, sign=self.sign, call_off=self._drains.call_off, starting=starting, closed=closed, slots=slots,
-            withheld=withheld, missed=missed,
+            withheld=withheld, missed=missed, judged=judged,
         )  # fmt: skip
         self.checking = Checking(inventory, states, outbox, self.ladder, noted)
         reboots, units = Reboots(outbox, self.ladder), UnitRestarts(outbox, self.ladder)
@@ -289,7 +290,7 @@ class Moving:
                 self.sign(state, Sign.GONE)
                 return
         if isinstance(answer, Claimed) and answer.boot_id == state.boot_id:
-            if self.ladder.held_back(state):
+            if self.ladder.held_back(state) or self.ladder.answers_again(state):
                 return
             state.uptime_s = answer.uptime_s
             self.sign(state, Sign.MEASURED)
@@ -334,7 +335,7 @@ class Moving:
                 was=state.boot_id_now,
                 took_s=0.0,
             )
-            state.boot_id_now = answer.boot_id
+            self.ladder.rebooted_meanwhile(state, answer.boot_id)
         else:
             state.why = f"went silent while its checks held: {silence(answer)}"
         self.sign(state, Sign.SHAKEN)

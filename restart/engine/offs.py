@@ -52,6 +52,8 @@ class Offs:
         return rung.down_within_s if state.taken else max(rung.down_within_s, NOT_AFTER_S + LOOK_S)
 
     def _awaited(self, state: MoveState, answer: Answer) -> None:
+        if isinstance(answer, StillUp):
+            state.dark = False
         if isinstance(answer, WentOff):
             state.why, state.lost_with_process, state.booted_s = "", False, self._outbox.now_s
             already = "" if _acted(state) else "off already, left alone: "

@@ -48,7 +48,7 @@ class Powering:
             self._fail(state, f"{state.declined}; its power is not switched for that")
         elif state.answers and rung_of(state).reset == "on":
             self._fail(state, f"up in its old boot {state.boot_id}: to switch it on changes nothing")
-        else:
+        elif not (state.answers and self._ladder.answers_again(state)):
             self._ladder.sign(state, Sign.PROBED)
 
     def sense(self, state: MoveState) -> None:
@@ -57,7 +57,7 @@ class Powering:
 
     def switch(self, state: MoveState) -> None:
         """Send the reset that was settled on."""
-        state.taken, state.touched = False, True
+        state.taken, state.touched, state.dark = False, True, True
         within_s = min(SWITCH_S, rung_of(state).back_within_s / 2)
         self._outbox.send(
             lambda id: SwitchPower(id=id, host=state.host, reset=state.switched, within_s=within_s),

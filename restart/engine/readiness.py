@@ -120,6 +120,11 @@ class Readiness:
             return Verdict.UNKNOWN
         return seen.verdict
 
+    def age_s(self, service: str, host: str) -> float:
+        """How old the last verdict on a member is; infinite where there is none."""
+        seen = self._members[service].seen.get(host)
+        return inf if seen is None else self._outbox.now_s - seen.at_s
+
     def evidence(self, service: str, host: str) -> str:
         """The last evidence on a member, however old."""
         seen = self._members[service].seen.get(host)
@@ -260,6 +265,18 @@ class Readiness:
             ),
             partial(self._heard, members.name, host),
         )  # fmt: skip
+
+    def ask_in_flight(self, service: str, host: str, heard: Callable[[], bool]) -> None:
+        """Ask a member whose own move is in flight, of whom nobody else asks; `heard`: it has answered; whether its verdict is to be noted."""
+
+        def note(answer: Answer) -> None:
+            if heard():
+                verdict, evidence = summed_up(answer)
+                self.note(service, host, verdict, evidence)
+
+        self._outbox.send(
+            lambda id: Ask(id=id, subject="ready", checks=self._checks[service], host=host, service=service), note
+        )
 
     def _heard(self, service: str, host: str, answer: Answer) -> None:
         self._members[service].asking.discard(host)

@@ -28,6 +28,7 @@ class Reboots:
         """Send the command, bound to the boot id and uptime that were measured."""
         state.acted_s = self._outbox.now_s
         state.taken = False  # what an earlier rung was told says nothing of this command
+        state.dark = True
         self._outbox.tell(
             facts.REBOOTING, host=state.host, rung=rung_of(state).kind, number=state.rung + 1, boot_id=state.boot_id
         )
@@ -66,10 +67,16 @@ class Reboots:
         return (rung.down_within_s if state.taken else max(rung.down_within_s, NOT_AFTER_S + 5.0)), rung.back_within_s
 
     def _rebooted(self, state: MoveState, answer: Answer) -> None:
+        if isinstance(answer, RebootDeclined):
+            state.dark = False
         anew = ("too-late", "boot-id") if state.move.act == "stop" else ("too-late",)
         if isinstance(answer, RebootDeclined) and answer.reason in anew and state.tries < TRIES_MAX:
             state.tries += 1
-            self._ladder.sign(state, Sign.AGAIN)
+            if state.move.act == "stop":
+                self._ladder.sign(state, Sign.AGAIN)
+            else:
+                # A command that came too late was allowed by answers that are older still.
+                self._anew(state)
         elif isinstance(answer, RebootDeclined) and answer.reason != "boot-id":
             what = "switch off" if state.move.act == "stop" else "reboot"
             state.declined = state.why = f"the host declined to {what}: {answer.reason} {answer.detail}".rstrip()
@@ -81,6 +88,8 @@ class Reboots:
             self._ladder.sign(state, Sign.SENT)
 
     def _awaited(self, state: MoveState, answer: Answer) -> None:
+        if isinstance(answer, StillUp):
+            state.dark = False
         if isinstance(answer, Booted):
             self._ladder.is_back(state, answer.boot_id, "")
         elif rung_of(state).kind == "power":
@@ -103,7 +112,7 @@ class Reboots:
             # The command never arrived, and past its not-after it never can: to send it anew is safe.
             state.tries += 1
             state.lost_with_process = False
-            self._ladder.judge_again(state)
+            self._anew(state)
             return
         state.still_up = not state.rebooted
         state.why = f"still up in the old boot {answer.boot_id} {rung_of(state).down_within_s:g}s after the reboot"
@@ -123,6 +132,10 @@ class Reboots:
         """
         since_s = 0.0 if state.acted_s is None else self._outbox.now_s - state.acted_s
         return answer.uptime_s < max(state.uptime_s, since_s + state.uptime_s / 2)
+
+    def _anew(self, state: MoveState) -> None:
+        """The same rung again, as if it had not been asked for: the first act may be called off, a later one waits in its place."""
+        (self._ladder.wait_again if state.rung else self._ladder.judge_again)(state)
 
     def _not_back_by_power(self, state: MoveState, answer: Answer) -> None:
         if isinstance(answer, StillUp):

@@ -244,6 +244,17 @@ class Starts:
             self._tell_through(state)
         return found
 
+    def hold_later(self, state: MoveState) -> Hold | None:
+        """Why a later rung may not be taken on a host that is up: the budgets and providers of now. Those that a fresh FAIL proves sick take nothing."""
+        self._through.clear()
+        self._readiness.age()  # an answer is heard before anything else has taken in the time that has passed
+        if not self._readiness.refresh(self.wanted(state)):
+            return _ASKING
+        found = self._budget(state, self.sick_in(state)) or self._providers(state)
+        if found is None:
+            self._tell_through(state)
+        return found
+
     def _role(self, state: MoveState) -> Hold | None:
         """The leader goes last; who leads is asked also where the rule is overridden by name."""
         hold = self._roles.hold(state)
@@ -412,7 +423,7 @@ class Starts:
         complete = self._readiness.refresh(around.wanted)
         wanted: list[str] = []
         gate = self._gates(state, around, wanted)
-        found = (self._budget(state) or self._providers(state) or gate) if complete else _ASKING
+        found = (self._budget(state, self._sick(state)) or self._providers(state) or gate) if complete else _ASKING
         if found is None:
             return None
         # Hosts of the same services are told the same, but for those that are not ready themselves.
@@ -455,8 +466,7 @@ class Starts:
     def _sick(self, state: MoveState) -> frozenset[str]:
         return state.sick_in if state.phase in IN_FLIGHT else self.sick_in(state)
 
-    def _budget(self, state: MoveState) -> Hold | None:
-        sick = self._sick(state)
+    def _budget(self, state: MoveState, sick: frozenset[str]) -> Hold | None:
         for name in state.move.services:
             if name in sick:
                 continue
