@@ -142,5 +142,6 @@ def _resolved(record: Record, word: str, host: str) -> None:
     if word == "retry":
         record.done.discard(host)
         record.stopped.pop(host, None)
+        record.told_off.pop(host, None)
         record.restarts_of(host).boots = record.restarts_of(host).units = 0
         record.grounds.not_finished(host)

@@ -84,6 +84,8 @@ class Record:
     not_rebooted: set[str] = field(default_factory=set)
     stopped: dict[str, float] = field(default_factory=dict)
     """Hosts that a shutdown has told to switch off, and when."""
+    told_off: dict[str, list[str]] = field(default_factory=dict)
+    """The boots in which each host was told to switch off."""
     failed: dict[str, None] = field(default_factory=dict)
     closings: dict[str, Closing] = field(default_factory=dict)
     from_store: set[str] = field(default_factory=set)

@@ -218,8 +218,10 @@ def near(inventory: Inventory) -> dict[str, frozenset[str]]:
 
 
 def ladder_of(playbook: Playbook, act: str, host: Host) -> tuple[Rung, ...]:
-    """The ladder that a move climbs: restart, start or stop. A start that nobody has described: by power where there is a control, else by hand."""
+    """The ladder that a move climbs: restart, start or stop. A stop that nobody has described: over SSH; a start: by power where there is a control, else by hand."""
     stated = {"restart": playbook.restart, "start": playbook.start, "stop": playbook.stop}[act]
+    if act == "stop" and not stated:
+        return (Rung(kind="poweroff"),)
     if act != "start" or stated:
         return stated
     by_hand = Rung(kind="approve")

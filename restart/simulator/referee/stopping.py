@@ -26,6 +26,8 @@ def judge_off(record: Record, act: Act, host: str) -> None:
     record.restarts_of(host).ever += 1
     if host in record.done:
         record.call(5, f"{host} was switched off again after its move was done", host=host, at_s=act.at_s)
+    elif act.kind == "off":
+        _judge_times(record, act, host)
     if host not in record.stopped:
         _judge_order(record, act, host)
         _judge_floors(record, act, host)
@@ -33,6 +35,19 @@ def judge_off(record: Record, act: Act, host: str) -> None:
         _judge_path(record, act, host)
     record.stopped[host] = act.at_s
     record.claimed.discard(host)
+
+
+def _judge_times(record: Record, act: Act, host: str) -> None:
+    """Each rung tells a host once to switch off; one that still stands in the boot in which it was told may hear it again, as that came to nothing."""
+    truth = record.truth.hosts[host]
+    told_in = record.told_off.setdefault(host, [])
+    in_vain = bool(told_in) and truth.up and truth.boot_id == told_in[-1]
+    if not in_vain:
+        told_in.append(truth.boot_id or record.boot_ids.get(host, ""))
+    rungs = sum(kind == "poweroff" for kind in record.grounds.rungs[host])
+    if len(told_in) > rungs:
+        what = f"{host} was told to switch off {len(told_in)} times, its ladder has {rungs} such rungs"
+        record.call(5, what, host=host, at_s=act.at_s)
 
 
 def judge_off_done(record: Record, host: str) -> None:
