@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,27 +23,29 @@ from tests.inventory.test_format import EVERY_KEY
 
 
 @pytest.fixture(scope="module")
-def endings(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tuple[int, str, Path]]:
-    """How the reading of each hostile file ended: exit status, first problem, and the folder it was read in."""
+def reads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, str], tuple[int, str, Path]]]:
+    """How the reading of a hostile file ends: exit status, first problem, and the folder it was read in."""
     folder = tmp_path_factory.mktemp("hostile")
-    ran = subprocess.run(
-        [sys.executable, "-m", "tests.inventory.hostile", str(folder)],
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=110,
-        check=True,
-        cwd=ROOT,
-    )
-    rows = [json.loads(line) for line in ran.stdout.splitlines()]
-    return {(name, parser): (status, first, folder) for name, parser, status, first in rows}
+    words = [sys.executable, "-m", "tests.inventory.hostile", str(folder)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as reader:
+        asked, told = reader.stdin, reader.stdout
+        assert asked is not None
+        assert told is not None
+
+        def one(name: str, parser: str) -> tuple[int, str, Path]:
+            print(json.dumps([name, parser]), file=asked, flush=True)
+            status, first = json.loads(told.readline())
+            return status, first, folder
+
+        yield one
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not honour RLIMIT_AS")
 @pytest.mark.parametrize(("name", "parser"), CASES)
 def test_a_hostile_file_gets_an_error_in_little_memory_and_time(
-    name: str, parser: str, endings: dict[tuple[str, str], tuple[int, str, Path]]
+    name: str, parser: str, reads: Callable[[str, str], tuple[int, str, Path]]
 ) -> None:
-    status, first, folder = endings[name, parser]
+    status, first, folder = reads(name, parser)
     assert status == Exit.INVALID
     assert re.match(rf"{re.escape(str(folder))}/hostile\.yml:\d+:\d+: .", first)
     assert len(first) < 700
