@@ -39,7 +39,7 @@ _SHAPES: tuple[Callable[[Any], Any], ...] = (
         default="auto",
         show_default=True,
         metavar="MODE",
-        help="rolling, recover, cold-start or shutdown; auto chooses by what was seen, and without a look it is rolling.",
+        help="rolling, recover, cold-start, shutdown or stop-start; auto chooses by what was seen, and without a look it is rolling.",
     ),
     click.option(
         "--within",

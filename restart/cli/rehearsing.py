@@ -111,6 +111,7 @@ def of_scenario(scenario: Scenario, shelf: Mapping[str, Gate]) -> Rehearsal:
 
 def of_plan(plan: Plan, shelf: Mapping[str, Gate], wanted: Wanted, *, chance: bool = False) -> Rehearsal:
     """A rehearsal of `plan` on a fleet of which nothing else is known. `chance`: restarts fail to return as the policy expects."""
+    from restart.simulator.person import AFTER_S
     from restart.simulator.rehearsal import Rehearsal
     from restart.simulator.usual import usual_physics
 
@@ -121,6 +122,7 @@ def of_plan(plan: Plan, shelf: Mapping[str, Gate], wanted: Wanted, *, chance: bo
         gates=shelf,
         seed=wanted.seed or 0,
         faults=_faults(wanted, plan.inventory),
+        approves_after_s=AFTER_S,
     )
 
 
@@ -133,6 +135,8 @@ def never_return(plan: Plan, wanted: Wanted, *, chance: bool) -> float:
 
 def assumed(plan: Plan, wanted: Wanted, *, chance: bool = False) -> tuple[str, ...]:
     """What was assumed of the fleet, in sentences."""
+    from restart.simulator.person import AFTER_S
+    from restart.simulator.person import in_words as persons_words
     from restart.simulator.usual import SPREAD
 
     boots = f"Assumed: boots take {1 - SPREAD:.0%} to {1 + SPREAD:.0%} of what is expected"
@@ -140,6 +144,7 @@ def assumed(plan: Plan, wanted: Wanted, *, chance: bool = False) -> tuple[str, .
     begins = tuple(
         f"Assumed: the run begins as the maintenance window opens, {span.opens}." for span in plan.windows[:1]
     )
+    begins = (*begins, *persons_words(plan, AFTER_S))
     if not share:
         return (f"{boots}.", *begins)
     source = "--never-return" if wanted.never_return is not None else "policy.never_return; --never-return changes it"
@@ -172,6 +177,8 @@ def replay_text(target: str, shape: Shape, wanted: Wanted, share: float) -> str:
         words += ["--override", rule]
     options: Sequence[tuple[str, Any, Any]] = (
         ("--reason", shape.reason if shape.overrides else None, None),
+        ("--mode", shape.mode, "auto"),
+        ("--within", shape.within, None),
         ("--barrier", shape.barrier, None),
         ("--canaries", shape.canaries, None),
         ("--include-controller", shape.include_controller, False),

@@ -18,6 +18,7 @@ from restart.runner.drive import drive
 from restart.simulator.deaths import ControllerDied
 from restart.simulator.faults import Fault, Faults
 from restart.simulator.journal import Kept, MemoryJournal
+from restart.simulator.person import Person
 from restart.simulator.physics.figures import Physics
 from restart.simulator.physics.leaders import speakable
 from restart.simulator.score import availability, score
@@ -68,12 +69,14 @@ def play(
     keep_rows: bool = True,
     prepare: Prepare | None = None,
     journal: Kept | None = None,
+    approves_after_s: float | None = None,
 ) -> Result:
     """Carry out `plan` on a fleet with this physics, these faults and this seed: same arguments, same result, byte for byte.
 
     A run whose controller dies is resumed from its journal after `RESUME_AFTER_S`. A run that makes no progress, or is not over by
     `horizon_s` of its clock, has an outcome of None. `keep_rows`: the result holds the journal's rows. `prepare` may put more
     on the world's agenda before the run begins. `journal`: where the run is written down (default: in memory).
+    `approves_after_s`: a person is there, who answers so long after being asked; None: nobody but whom the faults script.
     """
     plan = speakable(plan)
     world = SimulatedWorld(plan.inventory, physics, gates=gates, seed=seed, horizon_s=horizon_s)
@@ -87,6 +90,8 @@ def play(
     judge = None if referee is None else referee(plan, world)
     run = _Run(plan, world, journal, judge, tuple(watchers))
     run.faults = Faults(world, run.journal, faults, seed)
+    if approves_after_s is not None:
+        run.person = Person(world, plan, approves_after_s)
     if prepare is not None:
         prepare(world, run.faults)
     outcome = run.carry_out()
@@ -125,6 +130,7 @@ class _Run:
     resumes: int = 0
     stuck: str = ""
     faults: Faults = field(init=False)
+    person: Person | None = None
 
     def carry_out(self) -> Outcome | None:
         """The outcome; None where the run makes no progress."""
@@ -224,6 +230,8 @@ class _Judged:
         requests = self._engine.handle(event)
         if self._run.referee is not None:
             self._run.referee.judge(event, requests, self._engine.facts)
+        if self._run.person is not None:
+            self._run.person.hear(self._engine.facts)
         return requests
 
 

@@ -20,7 +20,10 @@ from restart.simulator.world import HORIZON_S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """What is played. `name` of "": the fleet's. `horizon_s`: a run that is not over by then makes no progress."""
+    """What is played. `name` of "": the fleet's. `horizon_s`: a run that is not over by then makes no progress.
+
+    `approves_after_s`: how long after being asked a person answers; None: nobody does but whom the faults script.
+    """
 
     plan: Plan
     physics: Physics
@@ -29,6 +32,7 @@ class Rehearsal:
     faults: Sequence[Fault] = ()
     name: str = ""
     horizon_s: float = HORIZON_S
+    approves_after_s: float | None = None
 
     def play(
         self, story: Story, *, seed: int | None = None, prepare: Prepare | None = None, keep_rows: bool = False
@@ -46,6 +50,7 @@ class Rehearsal:
             horizon_s=self.horizon_s,
             keep_rows=keep_rows,
             prepare=prepare,
+            approves_after_s=self.approves_after_s,
         )
 
 

@@ -37,8 +37,8 @@ def usual_physics(plan: Plan, *, spread: float = SPREAD, never_return: float = 0
         stuck=(Stuck(hosts=tuple(inventory.hosts), chance=never_return),) if never_return else (),
         latency_s=LATENCY_S,
         strikes_after_s=STRIKES_AFTER_S,
-        # Hosts that only a person can switch on are taken to be on by then: nobody is there to do it in a rehearsal.
+        # What the first stage starts is off. Where there is no power control a person switches it on (`restart.simulator.person`).
         off=frozenset(
-            move.host for move in plan.moves() if move.act == "start" and inventory.hosts[move.host].power is not None
+            move.host for wave in plan.waves if wave.stage == 1 for move in wave.moves if move.act == "start"
         ),
     )

@@ -199,6 +199,19 @@ def test_plan_says_the_verdict_where_that_is_quick(restart: Restart, shop: Path)
     assert "one host is lost" not in said.out
 
 
+@pytest.mark.parametrize("options", [(), ("--runs", "3"), ("--n-1",)])
+def test_a_stop_and_start_is_rehearsed_with_a_person_who_answers_and_is_told_of(
+    restart: Restart, shop: Path, options: tuple[str, ...]
+) -> None:
+    ran = restart("simulate", str(shop), "--mode", "stop-start", *options)
+    assert ran.code == 0, ran.said
+    assert "NO PROGRESS" not in ran.out
+    if options != ("--n-1",):
+        told = " ".join(ran.out.split())
+        assert "Assumed: a person switches on" in told
+        assert "Assumed: a person who is asked to agree does so after 5m." in told
+
+
 def test_a_plot_is_one_sound_file(restart: Restart, shop: Path, tmp_path: Path) -> None:
     for options in ((), ("--runs", "4"), ("--n-1",)):
         said = restart("simulate", "shop.yml", "--plot", "run.svg", *options)

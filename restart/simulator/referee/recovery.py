@@ -33,6 +33,6 @@ def judge_recovery(record: Record, act: Act, host: str, decided_s: float) -> Non
 
 
 def is_well(record: Record, host: str) -> bool:
-    """Whether a host that was not restarted need not be: in a recovery one that is up and ready is where it should be."""
+    """Whether a host that was not restarted need not be: in a recovery or a cold start one that is up and ready is where it should be, whoever switched it on."""
     truth = record.truth.hosts[host]
-    return record.plan.mode == "recover" and truth.up and all(truth.ready.values())
+    return (record.plan.mode == "recover" or record.grounds.cold) and truth.up and all(truth.ready.values())
