@@ -118,6 +118,13 @@ SENTENCES = (
     Sentence(words="watch|watches is|are unknown", kind="unknown", takes=_AT_FOR, means="monitoring is gone"),
     Sentence(words="an alert on HOSTS fires|fire", kind="alert", takes=_AT_FOR, means="monitoring pages about it"),
     Sentence(words="an alert fires", kind="alert", takes=_AT_FOR, means="monitoring pages about something else"),
+    Sentence(
+        words="hook fails",
+        kind="hook_fails",
+        takes=("at", "for", "on"),
+        needs=("on",),
+        means="it can be neither set nor undone; on which",
+    ),
     Sentence(words="controller dies", kind="controller_dies", takes=("at",), means="and is resumed"),
     Sentence(words="disk is full", kind="disk_full", takes=_AT_FOR, means="the journal cannot be written"),
     Sentence(words="clock steps", kind="clock_steps", takes=("at", "by"), needs=("by",), means="the controller's"),
@@ -134,7 +141,7 @@ MODIFIERS = {
     "times": "3 times, or once: how often (default: always)",
     "with": "with 30%: how likely (default: always)",
     "in": "in auth: where (default: banner)",
-    "on": "on db-1: about whom",
+    "on": "on db-1: about whom, or which hook",
 }
 """What may stand behind a sentence, and what it says."""
 

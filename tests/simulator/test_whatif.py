@@ -42,6 +42,7 @@ APPS = tuple(f"app-{number:02d}" for number in range(1, 13))
         ("the controller dies at event 40", Fault(kind="controller_dies", event=40)),
         ("Controller dies at 1m", Fault(kind="controller_dies", at_s=60)),
         ("clock steps by -1h", Fault(kind="clock_steps", by_s=-3600)),
+        ("the hook fails on quiet at 5m", Fault(kind="hook_fails", target="quiet", at_s=300)),
         ("operator says retry on db-1 at 5m", Fault(kind="says", word="retry", target="db-1", at_s=300)),
     ],
 )
