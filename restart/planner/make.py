@@ -17,7 +17,6 @@ from restart.planner.books import playbook_name, playbook_names
 from restart.planner.bound import critical_path, lower_bound
 from restart.planner.cold import cold_plan
 from restart.planner.document import sealed
-from restart.planner.doors import Doors
 from restart.planner.durations import expected_durations
 from restart.planner.graph import Order
 from restart.planner.guards import Guards
@@ -29,6 +28,7 @@ from restart.planner.loads import unmeasured
 from restart.planner.notes import notes
 from restart.planner.overdrawn import overdrawn
 from restart.planner.overridden import overridden
+from restart.planner.packings import best_packing
 from restart.planner.powerless import powerless
 from restart.planner.reasons import Reasons
 from restart.planner.scope import Scope, chosen_hosts, draw_scope
@@ -36,8 +36,7 @@ from restart.planner.second_pass import with_second_pass
 from restart.planner.shutdown import shutdown_plan
 from restart.planner.stop_start import stop_start_plan
 from restart.planner.timeline import Pieces, Timeline
-from restart.planner.timing import time_plan
-from restart.planner.waves import pack
+from restart.planner.waves import Packed
 from restart.rules.waived import Waived
 
 BARRIERS = ("fleet", "service")
@@ -177,8 +176,9 @@ def _planned(
 ) -> Plan:
     inventory = scope.inventory
     expected, booted_s = expected_durations(inventory, scope.services_of, scope.moving, history)
-    pieces, fleet, doors, reasons = _lay_out(scope, {host: held.value_s for host, held in expected.items()}, booted_s)
-    timeline = time_plan(pieces, inventory.policy.barrier)
+    durations_s = {host: held.value_s for host, held in expected.items()}
+    pieces, timeline, fleet, packed = _lay_out(scope, durations_s, booted_s)
+    doors, reasons = packed.doors, Reasons(fleet, packed.doors, pieces.waves, packed.kept_out)
     bound = lower_bound(fleet, doors, pieces)
     return Plan(
         fleet=inventory.fleet,
@@ -247,22 +247,25 @@ def _with_options(inventory: Inventory, barrier: str | None, canaries: int | Non
 
 def _lay_out(
     scope: Scope, durations_s: Mapping[str, float], booted_s: Mapping[str, float]
-) -> tuple[Pieces, Fleet, Doors, Reasons]:
-    """The waves, the path's at their end, and what is needed to time and to explain them."""
+) -> tuple[Pieces, Timeline, Fleet, Packed]:
+    """The waves, the path's at their end, and when their moves start and end."""
     fleet = Fleet(scope, durations_s)
-    packed = pack(fleet, durations_s)
-    # One by one, because nothing may be in flight that is reached through a path host (rule 10).
-    waves = [*packed.waves, *([host] for host in path_in_turn(scope))]
     guards = Guards(scope.inventory, scope.order, scope.waived)
-    pieces = Pieces(
-        scope=scope,
-        guards=guards,
-        waves=waves,
-        path_from=len(packed.waves),
-        durations_s=durations_s,
-        holds=HoldTable(scope.inventory, guards, scope.services_of, durations_s, booted_s, waived=scope.waived),
-    )
-    return pieces, fleet, packed.doors, Reasons(fleet, packed.doors, waves, packed.kept_out)
+    holds = HoldTable(scope.inventory, guards, scope.services_of, durations_s, booted_s, waived=scope.waived)
+
+    def lay(packed: Packed) -> Pieces:
+        return Pieces(
+            scope=scope,
+            guards=guards,
+            # One by one, because nothing may be in flight that is reached through a path host (rule 10).
+            waves=[*packed.waves, *([host] for host in path_in_turn(scope))],
+            path_from=len(packed.waves),
+            durations_s=durations_s,
+            holds=holds,
+        )
+
+    packed, pieces, timeline = best_packing(fleet, durations_s, lay)
+    return pieces, timeline, fleet, packed
 
 
 def _waves(pieces: Pieces, timeline: Timeline, reasons: Reasons) -> tuple[Wave, ...]:

@@ -33,16 +33,20 @@ class Rule(NamedTuple):
     own: bool = False
 
 
-Priority = tuple[bool, int, int, float, int, int]
+Priority = tuple[bool, float, float, float, float, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """The hosts of each wave, in order of priority, and for each host the rule that kept it out of the wave before (None: order)."""
+    """The hosts of each wave, in order of priority, and for each host the rule that kept it out of the wave before (None: order).
+
+    `chain_waves`: so many the longest chain of budgets and order asks for; where no edge states `needs`, none can do with less.
+    """
 
     waves: list[list[str]]
     kept_out: Mapping[str, Rule]
     doors: Doors
+    chain_waves: int
 
 
 @dataclass(slots=True)
@@ -58,10 +62,12 @@ class _Wave:
 class Packing:
     """One packing of a fleet into waves; `pack` runs it once."""
 
-    def __init__(self, fleet: Fleet, tails: Tails, spread: Spread) -> None:
+    def __init__(self, fleet: Fleet, tails: Tails, spread: Spread, leaning: int = 0) -> None:
+        """`leaning`: 0 for the priorities that large fleets are packed by, 1 and up for others."""
         self._fleet = fleet
         self._spread = spread
         self._tails = tails
+        self._leaning = leaning
         self._doors = Doors(fleet)
         self._live: dict[int, tuple[Live, ...]] = {}
         self._next = [0] * len(fleet.kinds)  # index of each kind's first host that is not placed yet
@@ -80,6 +86,9 @@ class Packing:
     def pack(self) -> Packed:
         """Pack all. Raises `Refused` where hosts are left that no wave can take."""
         total = len(self._fleet.kind_of)
+        told = max(
+            (self._fleet.load(at) + self._tails.waves[at] for at in range(len(self._left)) if self._left[at]), default=0
+        )
         placed = 0
         waves: list[list[str]] = []
         fresh = self._doors.open()
@@ -94,7 +103,7 @@ class Packing:
             placed += len(self._wave.hosts)
             self._come_back()
             fresh = self._doors.finish(self._wave.kinds)
-        return Packed(waves, self._kept_out, self._doors)
+        return Packed(waves, self._kept_out, self._doors, told)
 
     def _fill(self, fresh: list[Kind], number: int) -> None:
         heap: list[tuple[Priority, int, Rule | None]] = [(self._priority(kind), kind.number, None) for kind in fresh]
@@ -131,7 +140,24 @@ class Packing:
             if load + tail[at] > chain:
                 chain = load + tail[at]
         domain = sum(self._domain_weight[domain] for domain in kind.domains) if kind.domains else 0
-        return (not kind.down, -chain, -own, -self._chain_s[kind.number], -domain, kind.number)
+        seconds = self._chain_s[kind.number]
+        if self._leaning:
+            return self._leant((not kind.down, -chain, -own, -seconds, -domain, kind.number))
+        return (not kind.down, -chain, -own, -seconds, -domain, kind.number)
+
+    def _leant(self, usual: Priority) -> Priority:
+        """`usual` leaning another way: to the longest chain in seconds first, or by as much as two waves either way, kind by kind."""
+        well, chain, own, seconds, domain, number = usual
+        if self._leaning == 1:
+            return (well, seconds, chain, own, domain, number)
+        return (
+            well,
+            chain - _lean(number, self._leaning),
+            own - _lean(number, -self._leaning),
+            seconds,
+            domain,
+            number,
+        )
 
     def _kept_out_by(self, kind: Kind) -> Rule | None:
         """The first rule that keeps the next host of `kind` out of this wave; None: it may go."""
@@ -279,7 +305,17 @@ def tails(fleet: Fleet, longest_s: list[float]) -> Tails:
     return Tails(waves, seconds, caps)
 
 
-def pack(fleet: Fleet, durations_s: Mapping[str, float]) -> Packed:
+LEANING_WAVES = 2.0
+
+
+def _lean(number: int, leaning: int) -> float:
+    """From 0 to `LEANING_WAVES`, unlike for each kind and leaning, always the same: a multiplication that mixes bits (Knuth, 6.4)."""
+    mixed = (number * 2654435761 + leaning * 3928391) & 0xFFFFFFFF
+    mixed = ((mixed ^ mixed >> 15) * 2246822519) & 0xFFFFFFFF
+    return LEANING_WAVES * ((mixed ^ mixed >> 13) % 1000) / 1000
+
+
+def pack(fleet: Fleet, durations_s: Mapping[str, float], leaning: int = 0) -> Packed:
     """The waves of `fleet`, path hosts not among them. Raises `Refused`."""
     longest_s = [0.0] * len(fleet.names)
     for kind in fleet.kinds:
@@ -287,4 +323,4 @@ def pack(fleet: Fleet, durations_s: Mapping[str, float]) -> Packed:
         for at in kind.services:
             longest_s[at] = max(longest_s[at], slowest_s)
     spread = Spread(fleet.scope.inventory, durations_s, fleet.leading)
-    return Packing(fleet, tails(fleet, longest_s), spread).pack()
+    return Packing(fleet, tails(fleet, longest_s), spread, leaning).pack()

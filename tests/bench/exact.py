@@ -15,9 +15,13 @@ from tests.planner.small_fleets import Rules
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Best:
-    """The least waves, and of all plans with that many the least makespan in seconds: `at_least_s` is proved, `found_s` was reached."""
+    """The least waves, and of all plans with so many as were found the least makespan in seconds.
 
-    waves: int
+    What is `at_least` is proved: no plan has less. What was `found` was reached; the two differ where the solver's time was over first.
+    """
+
+    waves_at_least: int
+    waves_found: int
     at_least_s: float
     found_s: float
 
@@ -28,33 +32,45 @@ def best(rules: Rules, durations_s: list[float], hint: list[tuple[int, float]], 
     Whether one wave less would do is asked again and again: that is settled far sooner than the least number itself.
     """
     most = max(wave for wave, _ in hint)
-    waves = most
-    while waves > 1 and _solved(_waves(rules, waves - 1)[0], solve_s) is not None:
-        waves -= 1
-    model, wave = _waves(rules, waves)
+    found = most
+    while found > 1 and (wave_less := _solved(_waves(rules, found - 1)[0], solve_s)[0]) in FOUND:
+        found -= 1
+    at_least = found
+    # Time was over: that is no proof. Far fewer waves are shown to be too few far sooner.
+    while at_least > 1 and wave_less != cp_model.INFEASIBLE:
+        at_least -= 1
+        wave_less = _solved(_waves(rules, at_least - 1)[0], solve_s)[0] if at_least > 1 else cp_model.INFEASIBLE
+    model, wave = _waves(rules, found)
     ends = _times(model, rules, wave, durations_s)
     makespan = model.new_int_var(0, round(sum(durations_s)), "makespan")
     model.add_max_equality(makespan, ends)
     model.minimize(makespan)
-    if waves == most:
+    if found == most:
         for at, (number, start_s) in enumerate(hint):
             model.add_hint(wave[at], number)
             model.add_hint(ends[at], round(start_s + durations_s[at]))
-    solver = _solved(model, solve_s)
-    assert solver is not None, "there is a plan with so many waves"
-    return Best(waves=waves, at_least_s=solver.best_objective_bound, found_s=solver.objective_value)
+    status, solver = _solved(model, solve_s)
+    assert status in FOUND, "there is a plan with so many waves"
+    return Best(
+        waves_at_least=at_least,
+        waves_found=found,
+        at_least_s=solver.best_objective_bound,
+        found_s=solver.objective_value,
+    )
 
 
-def _solved(model: cp_model.CpModel, solve_s: float) -> cp_model.CpSolver | None:
-    """The solver, where it found an answer; None: there is none, or none was found in its time."""
+FOUND = (cp_model.OPTIMAL, cp_model.FEASIBLE)
+
+
+def _solved(model: cp_model.CpModel, solve_s: float) -> tuple[int, cp_model.CpSolver]:
+    """How it ended, one of CP-SAT's words (INFEASIBLE is a proof, UNKNOWN is none), and the solver with what it found."""
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = 1
     # Looking for symmetries ends the solver (9.15) with an error on one fleet in two hundred.
     solver.parameters.symmetry_level = 0
     solver.parameters.max_deterministic_time = solve_s
-    status = solver.solve(model)
-    return solver if status in (cp_model.OPTIMAL, cp_model.FEASIBLE) else None
+    return solver.solve(model), solver
 
 
 def _waves(rules: Rules, most: int) -> tuple[cp_model.CpModel, list[cp_model.IntVar]]:
@@ -103,7 +119,13 @@ def _times(
         model.add(wave[first] < wave[later]).only_enforce_if(earlier)
         model.add(wave[first] >= wave[later]).only_enforce_if(earlier.negated())
         model.add(starts[later] >= ends[first]).only_enforce_if(earlier)
-    for members, most in rules.caps:
+    # What follows from waves and barriers is said once more in time: that proves in seconds what takes minutes without.
+    for at in hosts:
+        for members, count in rules.before[at]:
+            if count >= len(members):
+                for one in members:
+                    model.add(starts[at] >= ends[one])
+    for members, most in (*rules.caps, *rules.budgets):
         if most < len(members):
             model.add_cumulative([spans[at] for at in members], [1] * len(members), most)
     for at in hosts:

@@ -21,22 +21,24 @@ def test_plans_of_small_fleets_are_near_the_best_there_is() -> None:
     pytest.importorskip("ortools", reason="pip install staged-restart[bench]")
     from tests.bench.exact import best
 
-    waves, makespans, found, above = [], [], [], 0
+    waves, makespans, found, above, unsettled = [], [], [], 0, 0
     for seed in range(FLEETS):
         inventory = draw(seed)
         plan = make_plan(inventory, made_at="")
         rules = restated(inventory)
         at = {move.host: (wave.number, move.start_s, move.finish_s) for wave in plan.waves for move in wave.moves}
         lasts = [at[host][2] - at[host][1] for host in rules.hosts]
-        optimum = best(rules, lasts, [at[host][:2] for host in rules.hosts])
-        assert optimum.waves <= len(plan.waves) <= optimum.waves + 1, f"seed {seed}"
-        waves.append(len(plan.waves) / optimum.waves)
-        above += len(plan.waves) > optimum.waves
-        makespans.append(plan.estimate.makespan_s / optimum.at_least_s)
-        found.append(plan.estimate.makespan_s / optimum.found_s)
-    print(f"\nwaves over the least: {mean(waves):.4f} on average, one more in {above} of {FLEETS}")
+        least = best(rules, lasts, [at[host][:2] for host in rules.hosts])
+        # Where the solver's time was over, the least that it proved counts, which flatters no plan.
+        assert least.waves_at_least <= len(plan.waves) <= least.waves_at_least + 1, f"seed {seed}"
+        waves.append(len(plan.waves) / least.waves_at_least)
+        above += len(plan.waves) > least.waves_at_least
+        unsettled += least.waves_at_least < least.waves_found or least.at_least_s < least.found_s
+        makespans.append(plan.estimate.makespan_s / least.at_least_s)
+        found.append(plan.estimate.makespan_s / least.found_s)
+    print(f"\nwaves over the least proved: {mean(waves):.4f} on average, one more in {above} of {FLEETS}")
     print(f"makespan over the least that was proved: {mean(makespans):.4f} on average, at most {max(makespans):.2f}")
     print(f"makespan over the least that was found: {mean(found):.4f} on average, at most {max(found):.2f}")
+    print(f"not settled in the solver's time: {unsettled} of {FLEETS}")
     assert mean(waves) <= 1.05
-    # Where the least could not be proved in time, the least that was found is as near as anybody came.
-    assert mean(found) <= 1.10
+    assert mean(makespans) <= 1.10
