@@ -69,12 +69,32 @@ class LeftAlone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tightest:
+    """The rule that costs a plan most time: its name as `--override` takes it, and in words and numbers `what` it asks.
+
+    `value`: of a limit per label, the label's value for which moves wait longest.
+    `costs_s`: how much shorter the plan would be without it alone, in seconds (None: too many moves to be played again);
+    `waits_s`: for how long at least one move that nothing else keeps back waits for it (None: not counted, save of limits).
+    """
+
+    rule: str
+    what: str
+    value: str = ""
+    costs_s: float | None = None
+    waits_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """How long it takes, in seconds; no schedule that keeps order, budgets and limits is shorter than `lower_bound_s`."""
+    """How long it takes, in seconds; no schedule that keeps order, budgets and limits is shorter than `lower_bound_s`.
+
+    `tightest`: None where no rule alone keeps the plan from being shorter, and no move waits for a limit.
+    """
 
     makespan_s: float
     lower_bound_s: float
     critical_path: tuple[str, ...] = ()
+    tightest: Tightest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from restart.errors import Refusal, Refused
 from restart.model.inventory import Dependency, Inventory
 from restart.model.observation import Observation
 from restart.model.plan import Duration, Estimate, Impact, LeftAlone, Move, Override, Plan, Wave
+from restart.planner.binding import tightest
 from restart.planner.books import playbook_name, playbook_names
 from restart.planner.bound import Bound, critical_path, lower_bound
 from restart.planner.cold_reasons import ColdReasons, cold_notes
@@ -26,13 +27,14 @@ from restart.planner.holds import HoldTable
 from restart.planner.impact import impact
 from restart.planner.kinds import Fleet
 from restart.planner.scope import Scope, draw_scope
-from restart.planner.tightest import sharing, tightest
+from restart.planner.tightest import sharing
 from restart.planner.timeline import Pieces, Timeline
 from restart.planner.timing import time_plan
 from restart.planner.waves import pack
 from restart.rules.breaks import at_boot, boot_edges, broken, moving_services
 from restart.rules.durations import spoken
 from restart.rules.groups import opens_with, starts_together
+from restart.rules.named import order_rule
 from restart.rules.waived import Waived
 
 MODE = "cold-start"
@@ -69,6 +71,10 @@ def cold_plan(
         mode=MODE,
     )
     timeline = time_plan(pieces, inventory.policy.barrier)
+    chain = critical_path(timeline)
+    tight, told = tightest(
+        pieces, timeline, chain, {}, lambda rule: _without_ms(scope, pieces, rule, frozenset(first))
+    )  # fmt: skip
     bound = _bound(pieces, lasts_s)
     reasons = ColdReasons(scope, _stated(inventory), first, waves, broken(inventory, scope.moving))
     return sealed(
@@ -83,12 +89,13 @@ def cold_plan(
             estimate=Estimate(
                 makespan_s=timeline.makespan_ms / 1000,
                 lower_bound_s=bound.at_least_ms / 1000,
-                critical_path=critical_path(timeline),
+                critical_path=chain,
+                tightest=tight,
             ),
             left_alone=scope.left_alone,
             durations=expected,
             observation=observation,
-            notes=_notes(scope, first, pieces, timeline, bound, surveyed=observation is not None),
+            notes=_notes(scope, first, pieces, timeline, bound, told, surveyed=observation is not None),
             overrides=tuple(overrides),
             include_controller=include_controller,
             made_at=made_at,
@@ -204,6 +211,18 @@ def _side_by_side(wave: list[str], group_of: Mapping[str, tuple[str, ...]]) -> l
     return list(ordered)
 
 
+def _without_ms(scope: Scope, pieces: Pieces, rule: str, first: frozenset[str]) -> int:
+    """The makespan in milliseconds where one edge of the order is not waited for. Raises `Refused`."""
+    edges = {
+        consumer: tuple(edge for edge in found if rule != order_rule(consumer, edge.provider))
+        for consumer, found in scope.order.edges.items()
+    }
+    relaxed = replace(scope, order=Order(scope.inventory, edges, frozenset()))
+    waves = _waves(relaxed, pieces.durations_s, first)
+    laid = replace(pieces, scope=replace(relaxed, path={}), waves=waves, path_from=len(waves))
+    return time_plan(laid, scope.inventory.policy.barrier).makespan_ms
+
+
 def _bound(pieces: Pieces, lasts_s: Mapping[str, float]) -> Bound:
     """The lower bound; `after` is left out of it, because its consumers start before the provider's checks have held."""
     scope = pieces.scope
@@ -256,10 +275,17 @@ def _stated(inventory: Inventory) -> dict[str, tuple[Dependency, ...]]:
 
 
 def _notes(
-    scope: Scope, first: Mapping[str, str], pieces: Pieces, timeline: Timeline, bound: Bound, *, surveyed: bool
+    scope: Scope,
+    first: Mapping[str, str],
+    pieces: Pieces,
+    timeline: Timeline,
+    bound: Bound,
+    tight: Sequence[str],
+    *,
+    surveyed: bool,
 ) -> tuple[str, ...]:
     found = cold_notes(scope, first, broken(scope.inventory, scope.moving), surveyed=surveyed)
-    found += tightest(pieces, timeline)
+    found += tight
     found += sharing(pieces, timeline)
     if bound.at_least_ms:
         found.append(f"no schedule takes less than {spoken(bound.at_least_ms / 1000)}: set by {bound.by}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from restart.errors import Drift, UsageMistake
 from restart.model.document import as_json, canonical, digest_of, from_json
-from restart.model.plan import Move, Plan, Wave
+from restart.model.plan import Move, Plan, Tightest, Wave
 
 VERSION = 1
 
@@ -50,6 +50,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             "makespan_s": plan.estimate.makespan_s,
             "lower_bound_s": plan.estimate.lower_bound_s,
             "critical_path": list(plan.estimate.critical_path),
+            "tightest": _tightest(plan.estimate.tightest),
         },
         "notes": list(plan.notes),
         "selection": list(plan.selection),
@@ -64,6 +65,10 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "inventory": as_json(plan.inventory),
         **({"windows": as_json(plan.windows)} if plan.windows else {}),
     }
+
+
+def _tightest(found: Tightest | None) -> dict[str, Any] | None:
+    return None if found is None else {field.name: getattr(found, field.name) for field in fields(found)}
 
 
 def _move(move: Move) -> dict[str, Any]:
@@ -86,8 +91,14 @@ def _stage(wave: Wave) -> dict[str, Any]:
 
 def _unlike(held: Move | Wave, *names: str) -> dict[str, Any]:
     """Those of the named fields that are not what they are where nothing is said."""
-    usual = {found.name: found.default for found in fields(type(held))}
+    usual = _USUAL[type(held)]
     return {name: value for name in names if (value := getattr(held, name)) != usual[name]}
+
+
+_USUAL: dict[type, dict[str, Any]] = {
+    kind: {found.name: found.default for found in fields(kind)} for kind in (Move, Wave)
+}  # fmt: skip
+"""Each field's default."""
 
 
 def sealed(plan: Plan) -> Plan:

@@ -86,6 +86,11 @@ class HoldTable:
         ]  # fmt: skip
         return relaxed
 
+    def under(self, guards: Guards, waived: Waived) -> HoldTable:
+        """The holds of the same hosts under other rules."""
+        inventory, _, services_of, durations_s, booted_s = self._given
+        return HoldTable(inventory, guards, services_of, durations_s, booted_s, waived=waived, off=self._off)
+
     def proved(self) -> HoldTable:
         """The same, as a run holds what a prediction frees sooner."""
         return HoldTable(*self._given, waived=self._waived, proved=True, off=self._off)

@@ -13,22 +13,19 @@ from restart.model.observation import Observation
 from restart.model.plan import Duration, Estimate, Move, Override, Plan, Wave
 from restart.planner import recover, refusals
 from restart.planner.auto import choose_mode
+from restart.planner.binding import tightest, without
 from restart.planner.books import playbook_name, playbook_names
 from restart.planner.bound import critical_path, lower_bound
 from restart.planner.cold import cold_plan
 from restart.planner.document import sealed
 from restart.planner.durations import expected_durations
 from restart.planner.graph import Order
-from restart.planner.guards import Guards
-from restart.planner.holds import HoldTable
 from restart.planner.impact import impact
-from restart.planner.kinds import Fleet
-from restart.planner.last import path_in_turn
 from restart.planner.loads import unmeasured
 from restart.planner.notes import notes
 from restart.planner.overdrawn import overdrawn
 from restart.planner.overridden import overridden
-from restart.planner.packings import best_packing
+from restart.planner.packings import lay_out, lay_out_without
 from restart.planner.powerless import powerless
 from restart.planner.reasons import Reasons
 from restart.planner.scope import Scope, chosen_hosts, draw_scope
@@ -36,7 +33,6 @@ from restart.planner.second_pass import with_second_pass
 from restart.planner.shutdown import shutdown_plan
 from restart.planner.stop_start import stop_start_plan
 from restart.planner.timeline import Pieces, Timeline
-from restart.planner.waves import Packed
 from restart.rules.waived import Waived
 
 BARRIERS = ("fleet", "service")
@@ -176,10 +172,15 @@ def _planned(
 ) -> Plan:
     inventory = scope.inventory
     expected, booted_s = expected_durations(inventory, scope.services_of, scope.moving, history)
-    durations_s = {host: held.value_s for host, held in expected.items()}
-    pieces, timeline, fleet, packed = _lay_out(scope, durations_s, booted_s)
-    doors, reasons = packed.doors, Reasons(fleet, packed.doors, pieces.waves, packed.kept_out)
-    bound = lower_bound(fleet, doors, pieces)
+    laid = lay_out(scope, {host: held.value_s for host, held in expected.items()}, booted_s)
+    fleet, packed, pieces, timeline = laid.fleet, laid.packed, laid.pieces, laid.timeline
+    reasons = Reasons(fleet, packed.doors, pieces.waves, packed.kept_out)
+    chain = critical_path(timeline)
+    tight, told = tightest(
+        pieces, timeline, chain, packed.kept_out,
+        lambda rule: lay_out_without(laid, without(scope, rule)).timeline.makespan_ms,
+    )  # fmt: skip
+    bound = lower_bound(fleet, packed.doors, pieces)
     return Plan(
         fleet=inventory.fleet,
         mode="rolling",
@@ -191,12 +192,13 @@ def _planned(
         estimate=Estimate(
             makespan_s=timeline.makespan_ms / 1000,
             lower_bound_s=bound.at_least_ms / 1000,
-            critical_path=critical_path(timeline),
+            critical_path=chain,
+            tightest=tight,
         ),
         left_alone=scope.left_alone,
         durations=expected,
         observation=observation,
-        notes=notes(fleet, doors, pieces, timeline, bound, surveyed=observation is not None),
+        notes=notes(fleet, packed.doors, pieces, timeline, bound, told, surveyed=observation is not None),
         overrides=overrides,
         include_controller=include_controller,
         made_at=made_at,
@@ -243,29 +245,6 @@ def _with_options(inventory: Inventory, barrier: str | None, canaries: int | Non
         }
         inventory = replace(inventory, services=services, policy=replace(inventory.policy, canaries=canaries))
     return inventory
-
-
-def _lay_out(
-    scope: Scope, durations_s: Mapping[str, float], booted_s: Mapping[str, float]
-) -> tuple[Pieces, Timeline, Fleet, Packed]:
-    """The waves, the path's at their end, and when their moves start and end."""
-    fleet = Fleet(scope, durations_s)
-    guards = Guards(scope.inventory, scope.order, scope.waived)
-    holds = HoldTable(scope.inventory, guards, scope.services_of, durations_s, booted_s, waived=scope.waived)
-
-    def lay(packed: Packed) -> Pieces:
-        return Pieces(
-            scope=scope,
-            guards=guards,
-            # One by one, because nothing may be in flight that is reached through a path host (rule 10).
-            waves=[*packed.waves, *([host] for host in path_in_turn(scope))],
-            path_from=len(packed.waves),
-            durations_s=durations_s,
-            holds=holds,
-        )
-
-    packed, pieces, timeline = best_packing(fleet, durations_s, lay)
-    return pieces, timeline, fleet, packed
 
 
 def _waves(pieces: Pieces, timeline: Timeline, reasons: Reasons) -> tuple[Wave, ...]:

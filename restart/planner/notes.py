@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 
 from restart.planner.bound import Bound
 from restart.planner.doors import Doors
 from restart.planner.kinds import Fleet
 from restart.planner.refusals import some
-from restart.planner.tightest import sharing, tightest
+from restart.planner.tightest import sharing
 from restart.planner.timeline import Pieces, Timeline
 from restart.rules.budgets import budget
 from restart.rules.durations import spoken
@@ -19,9 +20,16 @@ NO_BUDGET_NOTES_MAX = 10
 
 
 def notes(
-    fleet: Fleet, doors: Doors, pieces: Pieces, timeline: Timeline, bound: Bound, *, surveyed: bool
+    fleet: Fleet,
+    doors: Doors,
+    pieces: Pieces,
+    timeline: Timeline,
+    bound: Bound,
+    tight: Sequence[str],
+    *,
+    surveyed: bool,
 ) -> tuple[str, ...]:
-    """Sentences, the most general first; the same for the same plan."""
+    """Sentences, the most general first, those on what is tightest given; the same for the same plan."""
     found = [] if surveyed else ["not surveyed: every host assumed up"]
     found += _down(fleet)
     found += _dropped(fleet)
@@ -32,7 +40,7 @@ def notes(
     found += _hooks(fleet)
     found += _path(fleet)
     found += _roles(fleet)
-    found += tightest(pieces, timeline)
+    found += tight
     found += sharing(pieces, timeline)
     if bound.at_least_ms:
         found.append(f"no schedule takes less than {spoken(bound.at_least_ms / 1000)}: set by {bound.by}")

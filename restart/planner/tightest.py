@@ -5,41 +5,68 @@ from __future__ import annotations
 from dataclasses import replace
 
 from restart.model.inventory import Limit
+from restart.model.plan import Tightest
 from restart.planner.timeline import Pieces, Timeline
 from restart.planner.timing import time_plan
 from restart.rules.durations import spoken
-from restart.rules.limits import saturating, transfer_s
+from restart.rules.limits import Slot, saturating, transfer_s
 from restart.rules.named import limit_rule
 
 REPLAYED_MOVES_MAX = 2000
 """Plans of more moves are not played again: then the note says how long moves waited."""
 
 
-def tightest(pieces: Pieces, timeline: Timeline) -> list[str]:
-    """A sentence on the limit that costs the plan most time; none where no move ever waits for a limit."""
+def tightest_limit(pieces: Pieces, timeline: Timeline) -> Tightest | None:
+    """The limit that costs the plan most time; None where no move ever waits for a limit."""
     waited: dict[str, int] = {}
-    worst: dict[str, str] = {}
+    worst: dict[str, Slot] = {}
     for slot, waited_ms in timeline.waited_ms.items():
         if waited_ms > waited.get(slot.limit, 0):
             waited[slot.limit] = waited_ms
-            worst[slot.limit] = f"{slot} ({pieces.holds.table.told(slot)})"
+            worst[slot.limit] = slot
     if not waited:
-        return []
+        return None
     longest = max(waited, key=lambda limit: waited[limit])
     if len(timeline.start_ms) > REPLAYED_MOVES_MAX:
-        return [f"tightest limit: {worst[longest]}; moves wait for it during {spoken(waited[longest] / 1000)}"]
+        return _tightest(pieces, worst[longest], waited[longest], None)
     makespan_ms = {limit: _without(pieces, limit) for limit in waited}
     best = min(waited, key=lambda limit: (makespan_ms[limit], -waited[limit]))
     gain_ms = timeline.makespan_ms - makespan_ms[best]
     if gain_ms > 0:
-        return [
-            f"tightest limit: {worst[best]}; it costs {spoken(gain_ms / 1000)}, "
-            f"without it the plan would take {spoken(makespan_ms[best] / 1000)}"
-        ]
-    return [
-        f"tightest limit: {worst[longest]}; moves wait for it during {spoken(waited[longest] / 1000)}, "
-        "but without it alone the plan would take as long"
-    ]
+        return _tightest(pieces, worst[best], waited[best], gain_ms)
+    return _tightest(pieces, worst[longest], waited[longest], 0)
+
+
+def _tightest(pieces: Pieces, slot: Slot, waited_ms: int, gain_ms: int | None) -> Tightest:
+    return Tightest(
+        rule=slot.limit,
+        what=pieces.holds.table.told(slot),
+        value=slot.value,
+        costs_s=None if gain_ms is None else gain_ms / 1000,
+        waits_s=waited_ms / 1000,
+    )
+
+
+def told(limit: Tightest | None, rule: Tightest | None, timeline: Timeline) -> list[str]:
+    """Sentences on the tightest limit, and on the `rule` that is no limit and costs more than that."""
+    found = []
+    if limit is not None:
+        name = f"tightest limit: {Slot(limit.rule, limit.value)} ({limit.what})"
+        waits = f"moves wait for it during {spoken(limit.waits_s or 0)}"
+        if limit.costs_s:
+            found.append(f"{name}; {_costs(limit.costs_s, timeline)}")
+        elif limit.costs_s is None:
+            found.append(f"{name}; {waits}")
+        else:
+            found.append(f"{name}; {waits}, but without it alone the plan would take as long")
+    if rule is not None and rule.costs_s:
+        found.append(f"tightest of all rules: {rule.rule} ({rule.what}); {_costs(rule.costs_s, timeline)}")
+    return found
+
+
+def _costs(costs_s: float, timeline: Timeline) -> str:
+    without_s = timeline.makespan_ms / 1000 - costs_s
+    return f"it costs {spoken(costs_s)}, without it the plan would take {spoken(without_s)}"
 
 
 def _without(pieces: Pieces, limit: str) -> int:

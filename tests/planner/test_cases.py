@@ -98,6 +98,9 @@ def compare(plan: Plan, expected: dict[str, Any]) -> None:
         assert plan.estimate.makespan_s == expected["makespan_s"]
     if "lower_bound_s" in expected:
         assert plan.estimate.lower_bound_s == expected["lower_bound_s"]
+    if "tightest" in expected:
+        found = plan.estimate.tightest
+        assert (None if found is None else {"rule": found.rule, "costs_s": found.costs_s}) == expected["tightest"]
     for note in expected.get("notes", ()):
         assert note in plan.notes
     assert {alone.host: alone.why for alone in plan.left_alone} == expected.get("left_alone", {})

@@ -70,7 +70,7 @@ def test_every_key_is_always_there() -> None:
         for move in wave["moves"]:
             assert set(move) == {"host", "services", "playbook", "canary", "start_s", "finish_s", "why"}
     assert {tuple(row) for row in found["impact"]} == {("service", "hosts", "budget", "lowest_available", "outage_s")}
-    assert set(found["estimate"]) == {"makespan_s", "lower_bound_s", "critical_path"}
+    assert set(found["estimate"]) == {"makespan_s", "lower_bound_s", "critical_path", "tightest"}
     assert set(found["durations"]["db-1"]) == {"value_s", "samples", "source"}
 
 
