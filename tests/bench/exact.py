@@ -91,6 +91,9 @@ def _waves(rules: Rules, most: int) -> tuple[cp_model.CpModel, list[cp_model.Int
     for at in hosts:
         for members, count in rules.before[at]:
             needed = min(count, len(members))
+            if needed == len(members):
+                for one in members:
+                    model.add(wave[at] >= wave[one] + 1)
             for index in range(most):
                 done = sum(moved[one][index] for one in members)
                 model.add(done >= needed).only_enforce_if(is_in[at][index])

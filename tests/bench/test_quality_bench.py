@@ -21,7 +21,7 @@ def test_plans_of_small_fleets_are_near_the_best_there_is() -> None:
     pytest.importorskip("ortools", reason="pip install staged-restart[bench]")
     from tests.bench.exact import best
 
-    waves, makespans, found, above, unsettled = [], [], [], 0, 0
+    waves, makespans, found, above, unproved, unsettled = [], [], [], 0, 0, 0
     for seed in range(FLEETS):
         inventory = draw(seed)
         plan = make_plan(inventory, made_at="")
@@ -29,8 +29,9 @@ def test_plans_of_small_fleets_are_near_the_best_there_is() -> None:
         at = {move.host: (wave.number, move.start_s, move.finish_s) for wave in plan.waves for move in wave.moves}
         lasts = [at[host][2] - at[host][1] for host in rules.hosts]
         least = best(rules, lasts, [at[host][:2] for host in rules.hosts])
-        # Where the solver's time was over, the least that it proved counts, which flatters no plan.
-        assert least.waves_at_least <= len(plan.waves) <= least.waves_at_least + 1, f"seed {seed}"
+        # Where the solver's time was over, averages count the least that it proved, which flatters no plan; "one more" wants a proof.
+        assert least.waves_at_least <= len(plan.waves) <= least.waves_found + 1, f"seed {seed}"
+        unproved += least.waves_at_least < least.waves_found
         waves.append(len(plan.waves) / least.waves_at_least)
         above += len(plan.waves) > least.waves_at_least
         unsettled += least.waves_at_least < least.waves_found or least.at_least_s < least.found_s
@@ -39,6 +40,6 @@ def test_plans_of_small_fleets_are_near_the_best_there_is() -> None:
     print(f"\nwaves over the least proved: {mean(waves):.4f} on average, one more in {above} of {FLEETS}")
     print(f"makespan over the least that was proved: {mean(makespans):.4f} on average, at most {max(makespans):.2f}")
     print(f"makespan over the least that was found: {mean(found):.4f} on average, at most {max(found):.2f}")
-    print(f"not settled in the solver's time: {unsettled} of {FLEETS}")
+    print(f"not settled in the solver's time: {unsettled} of {FLEETS}, of them {unproved} in their waves")
     assert mean(waves) <= 1.05
     assert mean(makespans) <= 1.10
