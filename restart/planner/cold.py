@@ -30,6 +30,7 @@ from restart.planner.scope import Scope, draw_scope
 from restart.planner.tightest import sharing
 from restart.planner.timeline import Pieces, Timeline
 from restart.planner.timing import time_plan
+from restart.planner.undrains import undoes
 from restart.planner.waves import pack
 from restart.rules.breaks import at_boot, boot_edges, broken, moving_services
 from restart.rules.durations import spoken
@@ -247,6 +248,7 @@ def _document(pieces: Pieces, timeline: Timeline, reasons: ColdReasons) -> tuple
                 playbook=playbook_name(inventory, books, host, services_of[host]),
                 canary=host in timeline.canaries,
                 act="start",
+                undrain=bool(undoes(inventory, books, host, services_of[host])),
                 start_s=timeline.start_ms[host] / 1000,
                 finish_s=timeline.finish_ms[host] / 1000,
                 why=reasons.of_move(host, host in timeline.canaries),

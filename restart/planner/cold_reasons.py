@@ -10,6 +10,7 @@ from restart.model.inventory import Dependency, Inventory, Service
 from restart.planner.reasons import span
 from restart.planner.refusals import some
 from restart.planner.scope import Scope
+from restart.planner.undrains import undrained
 from restart.rules.breaks import Edge
 from restart.rules.groups import opens_with, starts_together
 from restart.rules.path import path_alone
@@ -120,6 +121,12 @@ def cold_notes(scope: Scope, first: Mapping[str, str], bridged: frozenset[Edge],
     ]  # fmt: skip
     found += [_bridge(inventory, edge) for edge in sorted(bridged)]
     found += _by_hand(inventory, scope.moving)
+    found += undrained(
+        inventory,
+        scope.moving,
+        [left.host for left in scope.left_alone if left.why.startswith("up already")],
+        scope.services_of,
+    )
     found += [
         f"{host}: {why}, and nothing stands beside it" for host, why in scope.path.items() if host in path_alone(inventory)
     ]  # fmt: skip

@@ -11,6 +11,7 @@ from restart.planner.reasons import span
 from restart.planner.refusals import some, stated_budget
 from restart.planner.scope import Scope
 from restart.planner.timeline import Timeline
+from restart.planner.undrains import stays_drained
 from restart.rules.durations import spoken
 from restart.rules.stops import floors, running, stays_up, stop_ladder, tells
 
@@ -101,6 +102,7 @@ def stop_notes(
     ]
     found += _not_asked(inventory, stays_up(inventory, off))
     found += _bare(inventory, scope)
+    found += stays_drained(inventory, scope.moving, scope.services_of)
     domains = [name for name, limit in inventory.limits.items() if limit.max_domains is not None]
     if domains:
         found.append(f"max_domains of {some(domains)} does not hold: a host that is off is touched for good")

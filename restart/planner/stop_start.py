@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from restart.model.plan import Plan, Wave
 from restart.planner.document import sealed
+from restart.planner.undrains import STAYS_DRAINED
 
 MODE = "stop-start"
 APPROVE = "the maintenance is over: start what was switched off"
@@ -22,37 +23,34 @@ def stop_start_plan(stop: Plan, cold: MakeCold) -> Plan:
     """`stop`, a shutdown, with the cold start of its hosts behind it, which waits for a person. Raises `Refused`."""
     hosts = tuple(move.host for move in stop.moves())
     start = cold(hosts)
-    drained = {host for host in hosts if any(step.undo for step in stop.inventory.playbooks[_book(stop, host)].drain)}
     later_s = stop.estimate.makespan_s
     waves = [replace(wave, mode=stop.mode) for wave in stop.waves]
     for wave in start.waves:
         first = wave.number == start.waves[0].number
-        waves.append(_behind(wave, len(stop.waves), later_s, drained, start.mode, APPROVE if first else wave.approve))
+        waves.append(_behind(wave, len(stop.waves), later_s, start.mode, APPROVE if first else wave.approve))
     estimate = replace(
         stop.estimate,
         makespan_s=round(later_s + start.estimate.makespan_s, 3),
         lower_bound_s=round(stop.estimate.lower_bound_s + start.estimate.lower_bound_s, 3),
         critical_path=(*stop.estimate.critical_path, *start.estimate.critical_path),
     )
-    notes = [*stop.notes, *(f"start: {note}" for note in start.notes if not note.startswith("not surveyed"))]
+    notes = [
+        *(note for note in stop.notes if not note.startswith(STAYS_DRAINED)),
+        *(f"start: {note}" for note in start.notes if not note.startswith("not surveyed")),
+    ]
     notes.append("between the two a person is waited for, and the times do not count that")
     return sealed(
         replace(stop, mode=MODE, waves=tuple(waves), estimate=estimate, notes=tuple(notes), durations=start.durations)
     )
 
 
-def _book(plan: Plan, host: str) -> str:
-    return next(move.playbook for move in plan.moves() if move.host == host)
-
-
-def _behind(wave: Wave, waves: int, later_s: float, drained: set[str], mode: str, approve: str | None) -> Wave:
-    """One wave of the cold start, at its place behind the `waves` of the shutdown. What that has drained is undrained."""
+def _behind(wave: Wave, waves: int, later_s: float, mode: str, approve: str | None) -> Wave:
+    """One wave of the cold start, at its place behind the `waves` of the shutdown. What that has drained its cold start undrains."""
     moves = tuple(
         replace(
             move,
             start_s=round(move.start_s + later_s, 3),
             finish_s=round(move.finish_s + later_s, 3),
-            undrain=move.act == "start" and move.host in drained,
             why=tuple(_shifted(line, waves) for line in move.why),
         )
         for move in wave.moves

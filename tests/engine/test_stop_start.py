@@ -8,6 +8,7 @@ from restart.engine import facts, not_yet
 from restart.errors import Exit
 from restart.model.event import Word
 from restart.model.inventory import Amount, Dependency, Service
+from restart.model.observation import HostSeen, Observation
 from restart.model.plan import Plan
 from restart.model.playbook import Playbook, PowerControl, Rung, Step
 from restart.planner import make_plan, plan_from_json, plan_json
@@ -66,3 +67,37 @@ def test_a_crash_while_it_waits_loses_nothing() -> None:
     played = play(plan, toy, die_after=60)
     assert played.exit_code == Exit.DONE
     assert all(host.offs == 1 and host.switches == ["on"] for host in toy.hosts.values())
+
+
+def test_a_cold_start_undrains_what_a_shutdown_before_it_left_drained() -> None:
+    plan, toy = planned()
+    stop = make_plan(plan.inventory, mode="shutdown", made_at="")
+    assert [note for note in stop.notes if note.startswith("stays drained")] == [
+        "stays drained until a cold start has their checks hold, or until somebody does it by hand: d1, d2, w1, w2 (`in {host}`)"
+    ]
+    assert play(stop, toy).exit_code == Exit.DONE
+    start = make_plan(plan.inventory, mode="cold-start", made_at="")
+    assert all(move.undrain for move in start.moves())
+    assert any(note.startswith("undrained once the checks hold") for note in start.notes)
+    after = Toy(plan.inventory)
+    for host in after.hosts:
+        after.go_off(host)
+    assert play(start, after).exit_code == Exit.DONE
+    assert sorted(after.ran) == ["in d1", "in d2", "in w1", "in w2"]
+
+
+def test_a_host_whose_checks_do_not_hold_after_its_start_stays_drained() -> None:
+    plan, toy = planned()
+    start = make_plan(plan.inventory, mode="cold-start", made_at="")
+    for host in toy.hosts:
+        toy.go_off(host)
+    toy.hosts["d1"].sick = True
+    assert play(start, toy).exit_code == Exit.HALTED
+    assert "in d1" not in toy.ran
+
+
+def test_a_host_that_is_up_already_is_named_with_the_command_that_undrains_it() -> None:
+    plan, _ = planned()
+    seen = Observation(at="2026-11-22T00:00:00Z", hosts={"w1": HostSeen(boot_id="b", uptime_s=10.0)})
+    start = make_plan(plan.inventory, mode="cold-start", observation=seen, made_at="")
+    assert "up already and not undrained: w1; where a shutdown drained them, by hand: `in {host}`" in start.notes
