@@ -466,10 +466,12 @@ class Engine:
             case Phase.DONE | Phase.NOT_REBOOTED:
                 self._slots.free(state.host, "ready", now_s)
                 self._awaiting_gate[state.host] = now_s
-                self._brakes.finished(state.host, now_s)
-                if state.host in self._late:
-                    self._late.discard(state.host)
-                    self._starts.forgive(state)
+                if phase is Phase.DONE or state.host not in self._late:
+                    # No rung has brought back a canary that missed its first one and is in its old boot still.
+                    self._brakes.finished(state.host, now_s)
+                    if state.host in self._late:
+                        self._late.discard(state.host)
+                        self._starts.forgive(state)
                 if phase is Phase.DONE:
                     self._suspended.ready(state.host, state.move.services)
                     self._tell_done(state)
@@ -480,6 +482,7 @@ class Engine:
                     self._slots.free(state.host, "all", now_s)
                 self._failed(state, canary=lost_canary or state.move.canary)
             case Phase.WAITING | Phase.SKIPPED:
+                self._late.discard(state.host)
                 self._slots.free(state.host, "all", now_s)
             case _:
                 pass

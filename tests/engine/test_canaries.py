@@ -134,6 +134,15 @@ def test_a_canary_that_a_later_rung_brings_back_counts_no_longer() -> None:
     assert played.exit_code == 0
 
 
+def test_a_canary_that_no_rung_has_rebooted_goes_on_counting() -> None:
+    toy, _ = two_strata()
+    toy.hosts["w1"].fault, toy.hosts["a1"].fault = "same_boot_id", "dead"
+    played = play(plan_of(toy.inventory, "w1", "a1", "w2 a2", canaries="w1 a1"), toy)
+    assert [fact.host for fact in played.told(facts.NOT_REBOOTED)] == ["w1"]
+    assert [fact.data["rule"] for fact in played.told(facts.HALTED)] == ["canaries"]
+    assert toy.hosts["w2"].reboots == toy.hosts["a2"].reboots == 0
+
+
 def test_a_lost_canary_that_is_borne_is_replaced_by_the_next_and_a_second_one_closes_the_stratum() -> None:
     inventory = fleet(
         replace(WEB, hosts=("w1", "w2", "w3", "w4"), max_unavailable=Amount(number=4)),
