@@ -34,17 +34,20 @@ def ask(plan: Plan, consent: Consent, *, until_wave: int | None = None) -> None:
     hosts = list(dict.fromkeys(move.host for wave in waves for move in wave.moves))
     _ask_path(plan, hosts, consent)
     _ask_cuts(plan, consent, until_wave)
+    # Spares may be touched, so that whoever types a number has to have seen them.
+    restarted, hosts = len(hosts), list(dict.fromkeys((*hosts, *(spare.host for spare in plan.spares))))
+    spares = f" and may call up {len(hosts) - restarted} spares" if len(hosts) > restarted else ""
     if consent.hosts is not None:
         if consent.hosts != len(hosts):
             _refuse(
                 "yes-hosts",
-                f"--yes-hosts says {consent.hosts}, this run restarts {len(hosts)}",
+                f"--yes-hosts says {consent.hosts}, this run restarts {restarted}{spares}",
                 "look at the scope again",
             )
         return
     share, above = len(hosts) / max(1, len(plan.inventory.hosts)), plan.inventory.policy.confirm_above
     if share > above:
-        what = f"{len(hosts)} of {len(plan.inventory.hosts)} hosts is {share:.0%} of the fleet, above confirm_above ({above:.0%})"
+        what = f"{len(hosts)} of {len(plan.inventory.hosts)} hosts is {share:.0%} of the fleet{', spares counted' if spares else ''}, above confirm_above ({above:.0%})"
         if not _present():
             _refuse("confirm_above", what, "say that you mean it: --yes-hosts NUMBER, the number of hosts")
         typed = click.prompt(f"{what}.\nType the number of hosts to go on", err=True)

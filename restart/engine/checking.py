@@ -9,7 +9,7 @@ from math import inf
 
 from restart.engine import facts
 from restart.engine.guards import Streaks
-from restart.engine.ladder import Ladder, rung_of
+from restart.engine.ladder import Ladder, ladder_of, rung_of
 from restart.engine.outbox import Outbox
 from restart.engine.readiness import asked_after, asked_before, summed_up
 from restart.engine.state import MoveState
@@ -138,6 +138,7 @@ class Checking:
             or state.by_itself
             or not state.boot_id
             or state.move.act == "start"
+            or not ladder_of(state)
             or rung_of(state).kind == "service_restart"
         ):
             return asked_before(checks)

@@ -44,6 +44,7 @@ from restart.engine.recovery import RecoverStarts, Recovery
 from restart.engine.roles import Roles
 from restart.engine.silent import Silent
 from restart.engine.slots import Slots
+from restart.engine.spares import BACK, Spares
 from restart.engine.stall import STALL_S, Stall
 from restart.engine.starts import Starts
 from restart.engine.state import MoveState, state_of
@@ -84,6 +85,9 @@ class Engine:
             # To a shutdown order and floors are the other way round: it gets an inventory that says so.
             off = gone((move.host for move in plan.moves()), plan.observation)
             inventory = as_stopping(inventory, off, in_turn=False)
+        # A spare may come to be a member of its service: who is one is the engine's own.
+        members = dict(inventory.services)
+        inventory = replace(inventory, services=members)
         waived = waived_by(plan)
         bridged = bridges(inventory, [move.host for move in plan.moves()]) if self._cold else {}
         for wave in plan.waves:
@@ -92,7 +96,12 @@ class Engine:
                 self.states[move.host] = state_of(inventory, move, wave.number, bridged.get(move.host, ()))
         self._outbox = Outbox()
         self._overrides = Overrides(plan, self._outbox)
-        self._parking = Parking(list(self.states))
+        self._spares = Spares(
+            plan, inventory, members, self.states, self._outbox, joins=self._join, changed=self._exchange
+        )  # fmt: skip
+        standing = self._spares.hosts()
+        # A place that is empty is filled before anything else begins.
+        self._parking = Parking([*standing, *self.states])
         stir = self._parking.stir
         self._readiness = Readiness(
             inventory, self._outbox,
@@ -111,7 +120,7 @@ class Engine:
             suspended=self._suspended.is_off, waived=waived,
         )  # fmt: skip
         self._hooks = Hooks(inventory, self._outbox, self._halt)
-        services_of = {host: state.move.services for host, state in self.states.items()}
+        services_of = {**standing, **{host: state.move.services for host, state in self.states.items()}}
         self._across = Across(inventory, services_of, self._outbox, stir, cold=self._cold, waived=waived)
         self._slots = Slots(
             inventory, services_of, lambda slot: stir(("slot", slot)), lambda slot: stir(("slot taken", slot)),
@@ -153,7 +162,9 @@ class Engine:
             begin=self._begin, tell=self._acting.tell_hold,
         )  # fmt: skip
         self._stall = Stall(self._outbox, self._starts, self._readiness, self._turns)
-        self._waves = Waves(replace(plan, inventory=inventory), self.states, self._guards, self._outbox)
+        self._waves = Waves(
+            replace(plan, inventory=inventory), self.states, self._guards, self._outbox, before=len(standing)
+        )
         self._words = Words(
             self.states, self._outbox,
             moving=self._moving, waves=self._waves, slots=self._slots, pace=self._pace, brakes=self._brakes,
@@ -323,6 +334,8 @@ class Engine:
         for host in sorted(self._moving.checking.due(), key=self._starts.begun):
             self._moving.checking.look(self.states[host])
         self._acting.carry_on(starting=self._starting(), closed=self._is_closed())
+        if self._starting():
+            self._spares.call_up()
         while self._waves.advance(self._outbox.now_s, asking=self._starting()):
             pass
         self._turns.rest()
@@ -427,9 +440,22 @@ class Engine:
 
     # --- what moves and gates report ---------------------------------------------------------------------------------
 
+    def _join(self, state: MoveState) -> None:
+        """A spare's move is one of the run's."""
+        for joined in (self._starts, self._waves):
+            joined.join(state)
+        self._windows.join(state.move)
+        self._reached(state, state.phase)
+
+    def _exchange(self, service: str, gone: str | None, come: str) -> None:
+        for members in (self._readiness, self._available):
+            members.exchange(service, gone, come)
+
     def _down_for_us(self, host: str) -> bool:
         if host not in self.states:
             return False
+        if self.states[host].member is not None and self.states[host].phase not in BACK:
+            return True  # a spare is ready when its move has ended well, whatever it answers before
         # In a cold start a host is off until its move has ended well; nobody need be asked about it before.
         # After a shutdown it is off for good, and nobody need be asked about it after.
         down = NOT_UP if self._cold else COUNTS_AS_DOWN | {Phase.DONE} if self._stop else COUNTS_AS_DOWN
@@ -446,6 +472,7 @@ class Engine:
         self._roles.entered(state)
         self._acting.entered(state)
         self._waves.entered(state)
+        self._spares.entered(state)
         for service in state.move.services:
             self._readiness.touched(service, state.host)
             self._available.count(service, state.host)

@@ -12,7 +12,7 @@ from restart.model.answer import Answer, NoAnswer, StepRan, silence
 from restart.model.inventory import Inventory
 from restart.model.playbook import Step
 from restart.model.request import RunStep
-from restart.rules.fill import fill
+from restart.rules.fill import fill, fill_known
 
 TRIES_MAX = 3
 """How often a step is tried whose answer was lost."""
@@ -44,7 +44,8 @@ class Drains:
             return
         step = state.playbook.drain[state.step]
         if step.approve is not None:
-            self.ask_approval(state, step.approve)
+            host, service = self._inventory.hosts[state.host], next(iter(state.move.services), None)
+            self.ask_approval(state, fill_known(step.approve, host, service, member=state.member))
         else:
             self._run_step(state, step, step.run, undo=False)
 
@@ -91,7 +92,7 @@ class Drains:
         host = self._inventory.hosts[state.host]
         service = state.move.services[0] if state.move.services else None
         try:
-            command = fill(text, host, service)
+            command = fill(text, host, service, member=state.member)
         except ValueError as error:
             self._step_ran(state, StepRan(exit_status=2, output=str(error)), undo=undo)
             return

@@ -14,6 +14,10 @@ WAVE_DONE = "wave_done"  # wave
 CHANGED_PLACES = (
     "changed_places"  # host: a leader, wave, why; data: other (goes in its place), to (the wave it goes in)
 )
+PROMOTED = (
+    "promoted"  # host: a spare, service, wave, why; data: member (whose place it takes), services (all it carries then)
+)
+NO_SPARE = "no_spare"  # service, why: nobody is left to take a lost member's place; data: member
 MOVE_STARTED = "move_started"  # host, wave; data: services, canary
 CLAIMED = "claimed"  # host; data: boot_id, uptime_s
 UP_ALREADY = "up_already"  # host, why: a start finds it up and does not touch it; data: uptime_s

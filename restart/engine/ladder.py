@@ -64,6 +64,10 @@ class Ladder:
         state.rung += 1
         state.tries, state.switched = 0, ""
         ladder = ladder_of(state)
+        if not ladder and state.rung == 0:
+            # A spare that is promoted by the steps of its playbook alone.
+            self.sign(state, Sign.NO_RUNGS)
+            return
         if state.rung >= len(ladder):
             # Past the ladder's end a host in its old boot is checked once, not for ever.
             if state.still_up and state.rung == len(ladder):
@@ -172,7 +176,7 @@ class Ladder:
 
     def rung_failed(self, state: MoveState) -> None:
         """The rung at hand did not bring the host back: the next one is for `next` to find."""
-        if not state.up_already:  # then no rung was tried
+        if not state.up_already and ladder_of(state):  # else no rung was tried
             self._outbox.tell(
                 facts.RUNG_FAILED, host=state.host, why=state.why, rung=rung_of(state).kind, number=state.rung + 1
             )

@@ -209,7 +209,9 @@ class Moving:
         state.taken = state.touched = True
         text = rung_of(state).text or "bring the host back by hand"
         service = state.move.services[0] if state.move.services else None
-        self._drains.ask_approval(state, fill_known(text, self._inventory.hosts[state.host], service))
+        self._drains.ask_approval(
+            state, fill_known(text, self._inventory.hosts[state.host], service, member=state.member)
+        )
         if state.move.act == "start":
             self._look_out(state)
 
@@ -253,7 +255,8 @@ class Moving:
             state.boot_id = state.boot_id_now = answer.boot_id
             state.kernel = answer.kernel
             self._outbox.tell(facts.CLAIMED, host=state.host, boot_id=answer.boot_id, uptime_s=answer.uptime_s)
-            how = None if starting else self._recovery.came_back(state.host, answer.boot_id)
+            own = starting or state.member is not None  # a spare is promoted however it was seen before
+            how = None if own else self._recovery.came_back(state.host, answer.boot_id)
             if how is not None:
                 state.by_itself, state.booted_s = True, self._outbox.now_s
                 self._outbox.tell(facts.RETURNED, host=state.host, evidence=how, boot_id=answer.boot_id)
@@ -269,7 +272,7 @@ class Moving:
             self.sign(state, Sign.FOREIGN)
         elif state.move.act == "stop":
             self.sign(state, Sign.GONE)
-        elif (starting or self._recovery.is_dark(state.host)) and not (
+        elif (starting or (state.member is None and self._recovery.is_dark(state.host))) and not (
             isinstance(answer, NoAnswer) and answer.reason in LETS_NOBODY_IN
         ):
             self._is_off(state)

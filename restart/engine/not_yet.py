@@ -22,15 +22,13 @@ def not_yet(plan: Plan) -> tuple[Refusal, ...]:
     # What a host goes through when it comes back means nothing to one that is switched off.
     for service in inventory.services.values() if plan.mode != "shutdown" else ():
         found += _of_service(service)
-    for name in dict.fromkeys(move.playbook for move in plan.moves() if move.act != "stop"):
+    restarting = [move.playbook for move in plan.moves() if move.act != "stop"]
+    for name in dict.fromkeys((*restarting, *(spare.playbook for spare in plan.spares))):
         found += _of_playbook(inventory.playbooks[name])
     return tuple(found)
 
 
 def _of_service(service: Service) -> Iterator[Refusal]:
-    for key, stated in (("spares", service.spares),):
-        if stated:
-            yield _refusal(f"services.{service.name}.{key}", "leave it out, or restart this service by hand")
     for check in (*service.ready, *service.gate):
         if check.kind not in CHECKS:
             yield _refusal(f"services.{service.name}: check {check.kind}", "use one of the checks the README lists")

@@ -50,7 +50,7 @@ class Pace:
         self._waived = waived
         self._wave_of = wave_of
         self._strata: dict[str, Stratum] = {}
-        self._of: dict[str, tuple[Stratum, ...]] = {}
+        self._of: dict[str, tuple[Stratum, ...]] = {}  # a spare that takes a place is of none
         for move in moves:
             mine = []
             names = stratum(inventory.hosts[move.host], move.services)
@@ -78,7 +78,7 @@ class Pace:
         return [found for found in self._closed(host) if found[0] in self._waived] if self._waived else []
 
     def _closed(self, host: str) -> Iterator[tuple[str, str]]:
-        for found in self._of[host]:
+        for found in self._of.get(host, ()):
             rule = canary_rule(found.name)
             left = found.canaries - found.good
             if left > 0 and (why := self._led(host, found)):
@@ -104,19 +104,19 @@ class Pace:
             found.good < found.canaries
             and len(found.lost) >= CANARIES_LOST_MAX
             and canary_rule(found.name) not in self._waived
-            for found in self._of[host]
+            for found in self._of.get(host, ())
         )
 
     def of(self, host: str) -> tuple[tuple[str, bool], ...]:
         """The strata of `host`, and of each whether the plan chose it to lead: those alike in this and in their wave wait for the same."""
-        return tuple((found.name, host in found.chosen) for found in self._of[host])
+        return tuple((found.name, host in found.chosen) for found in self._of.get(host, ()))
 
     def change_places(self, first: str, second: str) -> bool:
         """Two moves change their waves; True: in the same strata, so that the one leads where the other would have."""
         waves = self._wave_of
         waves[first], waves[second] = waves[second], waves[first]
-        strata = self._of[first]
-        if strata != self._of[second]:
+        strata = self._of.get(first, ())
+        if strata != self._of.get(second, ()):
             return False
         for found in strata:
             leading = {first: second, second: first}
@@ -126,24 +126,25 @@ class Pace:
 
     def begin(self, host: str) -> None:
         """The move of `host` is under way."""
-        for found in self._of[host]:
+        for found in self._of.get(host, ()):
             found.under_way.add(host)
 
     def leads(self, host: str) -> bool:
         """Whether the move of `host`, under way, is a canary's."""
         return any(
-            found.good < found.canaries and canary_rule(found.name) not in self._waived for found in self._of[host]
+            found.good < found.canaries and canary_rule(found.name) not in self._waived
+            for found in self._of.get(host, ())
         )
 
     def watch_s(self, host: str) -> float:
         """How long the canary on `host`, whose move has ended well, is watched; 0: it is none, or not at all."""
-        leading = (found for found in self._of[host] if found.good < found.canaries)
+        leading = (found for found in self._of.get(host, ()) if found.good < found.canaries)
         return max((found.watch_s for found in leading if canary_rule(found.name) not in self._waived), default=0.0)
 
     def end(self, host: str, *, good: bool | None) -> bool:
         """The move of `host` has ended: proved good, failed, or neither (None: called off or not rebooted). True: it was a lost canary."""
         was_canary = False
-        for found in self._of[host]:
+        for found in self._of.get(host, ()):
             found.under_way.discard(host)
             if good:
                 found.good += 1
@@ -160,6 +161,6 @@ class Pace:
 
     def forgive(self, host: str) -> None:
         """An operator wants the move of `host` tried again."""
-        for found in self._of[host]:
+        for found in self._of.get(host, ()):
             found.lost.discard(host)
             self._stirred(found.name)

@@ -171,6 +171,29 @@ class Readiness:
             complete = complete and not members.unknown
         return complete
 
+    def is_member(self, service: str, host: str) -> bool:
+        """Whether `host` is a member of `service` now: no longer where a spare has taken its place."""
+        return host in self._members[service].position
+
+    def exchange(self, service: str, gone: str | None, come: str) -> None:
+        """`come` is a member of `service`, in the place of `gone` (None: beside all that are)."""
+        members = self._members[service]
+        if gone is None:
+            members.position[come] = len(members.hosts)
+            members.hosts = (*members.hosts, come)
+        else:
+            place = members.position.pop(gone)
+            members.position[come] = place
+            members.hosts = (*members.hosts[:place], come, *members.hosts[place + 1 :])
+            if gone in members.is_down:
+                members.is_down.discard(gone)
+                del members.down[bisect_left(members.down, place)]
+            for known in (members.unknown, members.due):
+                known.discard(gone)
+            members.time_of.pop(gone, None)
+        self._place(members, come)
+        self._stirred(service)
+
     def touched(self, service: str, host: str) -> None:
         """The state of a member's move has changed."""
         members = self._members[service]
@@ -192,6 +215,8 @@ class Readiness:
 
     def _place(self, members: Members, host: str) -> bool:
         """Sort `host` in by what is known of it now; whether that has changed anything that a start depends on."""
+        if host not in members.position:
+            return False
         now_s, seen = self._outbox.now_s, members.seen.get(host)
         ours = self._down_for_us(host)
         stale = seen is None or now_s - seen.at_s > self._fresh_s

@@ -61,7 +61,7 @@ class Roles:
         self._outbox = outbox
         self._readiness = readiness
         self._stir = stir
-        self._services = {name: service for name, service in inventory.services.items() if service.role is not None}
+        self._led = frozenset(name for name, service in inventory.services.items() if service.role is not None)
         self._rounds: dict[str, Round] = {}
         self._asked = 0
         self._gives_way: dict[str, str] = {}
@@ -87,8 +87,9 @@ class Roles:
         if state.move.act == "start":
             return None
         for name in state.move.services:
-            service = self._services.get(name)
-            hold = None if service is None else self._of_service(state, service)
+            if name not in self._led or (state.member is not None and name == state.move.services[0]):
+                continue  # a spare that takes a place leads nobody yet
+            hold = self._of_service(state, self._inventory.services[name])
             if hold is not None:
                 return hold
         return None

@@ -100,18 +100,28 @@ class Starts:
         self.contained: dict[str, dict[str, str]] = {}  # service -> failed host -> why
         self._off_path = {host: state.wave for host, state in states.items() if host not in self._path}
         self.last_end_s: dict[str, float] = {}
-        self._drains_on = {
-            host: frozenset(step.on for step in state.playbook.drain if step.on not in (None, host))
-            for host, state in states.items()
-        }
+        self._drains_on = {host: _drains_on(state) for host, state in states.items()}
         self._edges = {name: _running_edges(service.depends_on) for name, service in inventory.services.items()}
         self._near: dict[str, tuple[str, ...]] = _neighbours(inventory)
         self._service_barrier = inventory.policy.barrier == "service"
         self._progress: dict[str, dict[int, WaveProgress]] = {}
+        self._promoted_in: dict[str, set[str]] = {}  # service -> spares in flight that take a place in it
         for state in states.values():
-            for service in state.move.services:
-                waves = self._progress.setdefault(service, {})
-                waves.setdefault(state.wave, WaveProgress()).unfinished.add(state.host)
+            self._take_in(state)
+
+    def _take_in(self, state: MoveState) -> None:
+        for service in state.move.services:
+            waves = self._progress.setdefault(service, {})
+            waves.setdefault(state.wave, WaveProgress()).unfinished.add(state.host)
+
+    def join(self, state: MoveState) -> None:
+        """One more move: a spare's."""
+        self._drains_on[state.host] = _drains_on(state)
+        if state.host not in self._path:
+            self._off_path[state.host] = state.wave
+        self._take_in(state)
+        for service in state.move.services:
+            self._stir(("unfinished", service))
 
     def entered(self, state: MoveState) -> None:
         """Keep the set of moves in flight, and of those not finished in each wave of each service."""
@@ -158,11 +168,15 @@ class Starts:
                 self._path_in_flight[host] = None
             for on in self._drains_on[host]:
                 self._drained_on.setdefault(on, {})[host] = None
+            if self._states[host].member is not None:
+                self._promoted_in.setdefault(self._states[host].move.services[0], set()).add(host)
         else:
             del self._in_flight[host]
             self._path_in_flight.pop(host, None)
             for on in self._drains_on[host]:
                 self._drained_on[on].pop(host, None)
+            if self._states[host].member is not None:
+                self._promoted_in[self._states[host].move.services[0]].discard(host)
             self._stir(("in flight",))
             self._stir(("in flight", host))
 
@@ -450,6 +464,7 @@ class Starts:
         for service in self._guarding(state, around.gates):
             excused = self._guards.excused(service)
             repairing = excused and any(service in self._states[host].sick_in for host in self._in_flight)
+            repairing = repairing or bool(self._promoted_in.get(service))
             if self._guards.passed(service, since_s, patient=repairing):
                 continue
             wanted.append(service)
@@ -461,20 +476,32 @@ class Starts:
 
     def _guarding(self, state: MoveState, gates: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the gates near it that guard this start."""
-        return gates
+        if state.member is None:
+            return gates
+        # Its service's own gate may well fail for the member that is lost, whose place the spare takes.
+        return tuple(name for name in gates if name != state.move.services[0])
+
+    def _takes_nothing(self, state: MoveState, service: str) -> bool:
+        """Whether the start takes nothing from the budget: a spare that is to become a member, or a member whose place was taken."""
+        promoted = state.member is not None and service == state.move.services[0]
+        return promoted or not self._readiness.is_member(service, state.host)
+
+    def _members_lost(self, service: str, but: str) -> int:
+        """How many members other than `but` only an operator can bring back."""
+        return sum(host != but and self._readiness.is_member(service, host) for host in self._lost_in[service])
 
     def _sick(self, state: MoveState) -> frozenset[str]:
         return state.sick_in if state.phase in IN_FLIGHT else self.sick_in(state)
 
     def _budget(self, state: MoveState, sick: frozenset[str]) -> Hold | None:
         for name in state.move.services:
-            if name in sick:
+            if name in sick or self._takes_nothing(state, name):
                 continue
             service = self._inventory.services[name]
             allowed = may_be_down(service)
             would = self._readiness.down_without(name, state.host) + 1
             if would > allowed:
-                lost = len(self._lost_in[name].keys() | {state.host})
+                lost = self._members_lost(name, state.host) + 1
                 others = ", ".join(
                     f"{host} ({self._reason(name, host)})"
                     for host in self._readiness.down(name, 4)
@@ -497,7 +524,7 @@ class Starts:
                 needed = ready_enough(provider, edge.needs)
                 ready = len(provider.hosts) - self._readiness.down_without(edge.provider, state.host)
                 if ready < needed:
-                    lost = len(self._lost_in[edge.provider].keys() - {state.host})
+                    lost = self._members_lost(edge.provider, state.host)
                     why = f"{name} requires {edge.provider}: {ready} of {len(provider.hosts)} ready, {needed} needed"
                     if self._lets(state, requires_rule(name, edge.provider), why):
                         continue
@@ -515,6 +542,11 @@ class Starts:
         if state is not None and state.phase in COUNTS_AS_DOWN:
             return state.phase.value
         return self._readiness.evidence(service, host)
+
+
+def _drains_on(state: MoveState) -> frozenset[str]:
+    """The other hosts on which the move's drain runs."""
+    return frozenset(step.on for step in state.playbook.drain if step.on is not None and step.on != state.host)
 
 
 _ASKING = Hold(rule="ready_fresh", why="readiness is being asked", waits="asking")

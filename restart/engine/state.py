@@ -22,7 +22,7 @@ class MoveState:
     `dark`: it has not answered since our last act was sent to it. `reboots_seen`: how often somebody else rebooted it while its checks held.
     `stepping`: the drain's step at hand may have been carried out. `held_since_s`: since when it waits to be judged well.
     `look_s`: when its checks are next to be looked at. `switched`: the reset that this rung sends, or has sent, to its power control; `answers`: it let us in just before. `told_done`: who said that the host is done, and why.
-    `kernel`: the one that ran before, as far as the host told, `kernel_now` the one after. `by_itself`: it came back without us, and only its checks are asked. Of a start: `up_already`: the host was found up, and is not touched; `silent_s`: when it was last found silent; `bridges`: its stand-ins; `seeded`: a service of it chooses who starts first.
+    `kernel`: the one that ran before, as far as the host told, `kernel_now` the one after. `by_itself`: it came back without us, and only its checks are asked. Of a start: `up_already`: the host was found up, and is not touched; `silent_s`: when it was last found silent; `bridges`: its stand-ins; `seeded`: a service of it chooses who starts first. Of a spare: `member`, the lost one whose place in its first service it takes.
     """
 
     move: Move
@@ -72,6 +72,7 @@ class MoveState:
     seeded: bool = False
     undrains: tuple[Step, ...] = ()
     """What an earlier stage has drained it with, to be undone once it is well."""
+    member: str | None = None
 
     def reset(self) -> None:
         """As if the move had never begun; its place in the plan stays."""
@@ -83,6 +84,7 @@ class MoveState:
             bridges=self.bridges,
             seeded=self.seeded,
             undrains=self.undrains,
+            member=self.member,
         )
         for known in fields(MoveState):
             setattr(self, known.name, getattr(fresh, known.name))

@@ -72,6 +72,7 @@ class Sign(StrEnum):
     RUNG_UNITS = "rung_units"
     RUNG_POWER = "rung_power"
     RUNG_APPROVAL = "rung_approval"
+    NO_RUNGS = "no_rungs"
     LADDER_ENDED = "ladder_ended"
     LADDER_ENDED_UP = "ladder_ended_up"
     LADDER_ENDED_UNTOUCHED = "ladder_ended_untouched"
@@ -128,6 +129,7 @@ TABLE: dict[tuple[Phase, Sign], Phase] = {
     (P.CLIMBING, S.RUNG_UNITS): P.READING,
     (P.CLIMBING, S.RUNG_POWER): P.PROBING,
     (P.CLIMBING, S.RUNG_APPROVAL): P.APPROVING,
+    (P.CLIMBING, S.NO_RUNGS): P.CHECKING,
     (P.CLIMBING, S.LADDER_ENDED): P.QUARANTINED,
     (P.CLIMBING, S.LADDER_ENDED_UP): P.CHECKING,
     (P.CLIMBING, S.LADDER_ENDED_UNTOUCHED): P.UNDOING,

@@ -34,7 +34,10 @@ class WaveState:
 class Waves:
     """The waves of the plan in order. `last`: the wave after which the run stops (None: none)."""
 
-    def __init__(self, plan: Plan, states: Mapping[str, MoveState], guards: Guards, outbox: Outbox) -> None:
+    def __init__(
+        self, plan: Plan, states: Mapping[str, MoveState], guards: Guards, outbox: Outbox, *, before: int = 0
+    ) -> None:
+        """`before`: so many hosts that stand by come before the plan's moves in its order."""
         self._services = plan.inventory.services
         self._fleet_barrier = plan.inventory.policy.barrier == "fleet"
         self._waived = waived_by(plan)
@@ -47,7 +50,7 @@ class Waves:
         self._number = {wave.wave.number: wave for wave in self._waves}
         self.last: int | None = None
         counts = accumulate(len(wave.moves) for wave in plan.waves)
-        self._last_index = {wave.number: count - 1 for wave, count in zip(plan.waves, counts, strict=True)}
+        self._last_index = {wave.number: before + count - 1 for wave, count in zip(plan.waves, counts, strict=True)}
 
     @property
     def approvals(self) -> Mapping[str, str]:
@@ -73,6 +76,13 @@ class Waves:
         """Keep the set of moves that are not finished."""
         wave = self._number[state.wave]
         (wave.unfinished.discard if state.phase in FINISHED else wave.unfinished.add)(state.host)
+
+    def join(self, state: MoveState) -> None:
+        """One more move in a wave: a spare's."""
+        wave = self._number[state.wave]
+        wave.states.append(state)
+        wave.ended_s = wave.settled_s = None
+        wave.done = False
 
     def change_places(self, first: MoveState, second: MoveState) -> None:
         """Two waiting moves change their waves."""

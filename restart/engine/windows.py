@@ -49,6 +49,12 @@ class Windows:
         for move in plan.moves() if self._rules else ():
             self._need(move)
 
+    def join(self, move: Move) -> None:
+        """One more move: a spare's."""
+        if self._rules:
+            self._need(move)
+            self._reckon()
+
     def begun(self, event: Started | Resumed) -> None:
         """A process begins to lead the run, and says what time it is."""
         if not self._rules:

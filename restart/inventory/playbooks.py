@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -44,6 +44,7 @@ class PlaybookShelf:
         self._host_exists = host_exists
         self._given = given
         self._sources: dict[str, Source] = {}
+        self._bare: dict[str, Source] = {}  # those without a ladder
         self._missing: set[str] = set()
         self.playbooks: dict[str, Playbook] = {}
 
@@ -67,15 +68,32 @@ class PlaybookShelf:
             meant = self._problems.meant(name, known) or where
             self._problems.at(source, path, f"there is no playbook {clipped(name)}", meant)
 
-    def judge(self, users: Mapping[str, Sequence[Host]], label_everywhere: LabelEverywhere) -> None:
-        """Whether the placeholders of each playbook can be filled on every host that uses it."""
+    def judge(
+        self,
+        users: Mapping[str, Sequence[Host]],
+        promoted: Mapping[str, Sequence[Host]],
+        label_everywhere: LabelEverywhere,
+    ) -> None:
+        """Whether each playbook can be carried out on every host that it restarts (`users`) and every spare that it promotes."""
+        for name, source in self._bare.items():
+            if users.get(name) or name not in promoted or not source.root.get("drain"):
+                self._problems.at(source, (), "no ladder: it does nothing", "write restart:, start: or stop:")
         for name, source in self._sources.items():
-            for index, step in enumerate(source.root.get("drain") or ()):
-                if step is None:  # taken out, being wrong
-                    continue
-                for key in ("run", "undo"):
-                    for placeholder in sorted(set(placeholders(step.get(key, "")))):
-                        label_everywhere(source, ("drain", index, key), placeholder, users.get(name, ()))
+            hosts = [*users.get(name, ()), *promoted.get(name, ())]
+            for path, text in _texts(source.root):
+                for placeholder in sorted(set(placeholders(text))):
+                    if placeholder == "member":
+                        self._member(source, path, users.get(name, ()), promotes=name in promoted)
+                    elif path[-1] in ("run", "undo"):
+                        label_everywhere(source, path, placeholder, hosts)
+
+    def _member(self, source: Source, path: Path, users: Sequence[Host], *, promotes: bool) -> None:
+        """`{member}` is the lost one whose place a spare takes: nobody else has it."""
+        if promotes and not users:
+            return
+        who = f"{clipped(users[0].name)}, which this playbook restarts" if users else "a host that is no spare"
+        way_out = "a playbook that only spares: names may use it"
+        self._problems.at(source, path, f"{{member}} has no value on {who}", way_out)
 
     def _file(self, name: str) -> FilePath | None:
         for folder in self._folders:
@@ -103,7 +121,7 @@ class PlaybookShelf:
             what = f"the playbook {clipped(root['name'])} is in the file {file}"
             self._problems.at(source, ("name",), what, f"write name: {name}, or rename the file")
         if not any(root.get(ladder) for ladder in _LADDERS):
-            self._problems.at(source, (), "no ladder: it does nothing", "write restart:, start: or stop:")
+            self._bare[name] = source
         for ladder in ("restart", "start"):
             self._brings_up(source, ladder, root.get(ladder) or ())
         return Playbook(
@@ -166,6 +184,18 @@ class PlaybookShelf:
             timeout_s=seconds_or(held, "timeout", _STEP.timeout_s),
             approve=held.get("approve"),
         )
+
+
+def _texts(root: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """The texts of a playbook in which placeholders are filled, each with its place; entries that were wrong are None."""
+    for index, step in enumerate(root.get("drain") or ()):
+        for key in ("run", "undo", "approve"):
+            if step is not None and key in step:
+                yield ("drain", index, key), step[key]
+    for ladder in _LADDERS:
+        for index, rung in enumerate(root.get(ladder) or ()):
+            if rung is not None and "approve" in rung:
+                yield (ladder, index, "approve"), rung["approve"]
 
 
 def _rung(held: Mapping[str, Any]) -> Rung:

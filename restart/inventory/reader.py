@@ -238,8 +238,17 @@ class _Reading:
                 shelf.want(service.playbook, source, (*path, "playbook"))
             if service.spares is not None:
                 shelf.want(service.spares.playbook, source, (*path, "spares", "playbook"))
-        shelf.judge(self._users(default), checks.label_everywhere)
+        shelf.judge(self._users(default), self._promoted(), checks.label_everywhere)
         return shelf
+
+    def _promoted(self) -> dict[str, list[Host]]:
+        """The spares that each playbook promotes."""
+        promoted: dict[str, list[Host]] = {}
+        for service in self._services.services.values():
+            if service.spares is not None:
+                hosts = [self._hosts.hosts[name] for name in service.spares.hosts if name in self._hosts.hosts]
+                promoted.setdefault(service.spares.playbook, []).extend(hosts)
+        return promoted
 
     def _users(self, default: str) -> dict[str, list[Host]]:
         """The hosts that each playbook restarts. A host whose services name different ones must say which."""

@@ -116,7 +116,7 @@ class ServiceTable:
             expect=expect_of(entry.get("expect")),
             role=self._role(source, (*path, "role"), entry.get("role")),
             seed=_seed(entry.get("seed")),
-            spares=self._spares(source, (*path, "spares"), entry.get("spares")),
+            spares=self._spares(source, (*path, "spares"), entry.get("spares"), name, hosts),
             **fields,
         )
 
@@ -187,10 +187,16 @@ class ServiceTable:
             self._problems.at(source, (*path, "leader"), f"not a regular expression: {error}")
         return Role(run=entry["run"], leader=entry["leader"])
 
-    def _spares(self, source: Source, path: Path, entry: Mapping[str, Any] | None) -> Spares | None:
+    def _spares(
+        self, source: Source, path: Path, entry: Mapping[str, Any] | None, name: str, hosts: tuple[str, ...]
+    ) -> Spares | None:
         if entry is None:
             return None
-        return Spares(hosts=self.members(source, (*path, "hosts"), entry["hosts"]), playbook=entry["playbook"])
+        spares = self.members(source, (*path, "hosts"), entry["hosts"])
+        if carried := [host for host in spares if host in set(hosts)]:
+            what = f"{', '.join(map(clipped, carried[:3]))} is a member of {name}, which it is to take a place in"
+            self._problems.at(source, (*path, "hosts"), what, "a spare is another host: leave it out here, or in hosts")
+        return Spares(hosts=spares, playbook=entry["playbook"])
 
     def judge_needs(self) -> None:
         """`needs` above the provider's members can never be met. Asked once every service is known."""

@@ -85,6 +85,16 @@ class Tightest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StandBy:
+    """A spare that may be touched: where a member of `service` is given up, it takes the place by `playbook` (design: rule 19)."""
+
+    host: str
+    service: str
+    playbook: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """How long it takes, in seconds; no schedule that keeps order, budgets and limits is shorter than `lower_bound_s`.
 
@@ -138,6 +148,7 @@ class Plan:
     impact: tuple[Impact, ...]
     estimate: Estimate
     left_alone: tuple[LeftAlone, ...] = ()
+    spares: tuple[StandBy, ...] = ()
     durations: Mapping[str, Duration] = field(default_factory=dict)
     observation: Observation | None = None
     observation_digest: str | None = None

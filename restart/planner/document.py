@@ -46,6 +46,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             for row in plan.impact
         ],
         "left_alone": [{"host": alone.host, "why": alone.why} for alone in plan.left_alone],
+        **({"spares": as_json(plan.spares)} if plan.spares else {}),
         "estimate": {
             "makespan_s": plan.estimate.makespan_s,
             "lower_bound_s": plan.estimate.lower_bound_s,
@@ -155,7 +156,7 @@ def _compare(document: Mapping[str, Any]) -> None:
             )
 
 
-_OPTIONAL = frozenset({"within_s", "windows"})
+_OPTIONAL = frozenset({"within_s", "windows", "spares"})
 _KEYS = frozenset(
     [
         "version",

@@ -31,6 +31,7 @@ from restart.planner.reasons import Reasons
 from restart.planner.scope import Scope, chosen_hosts, draw_scope
 from restart.planner.second_pass import with_second_pass
 from restart.planner.shutdown import shutdown_plan
+from restart.planner.spares import never_called_up, spare_notes, still_standing
 from restart.planner.stop_start import stop_start_plan
 from restart.planner.timeline import Pieces, Timeline
 from restart.rules.waived import Waived
@@ -72,7 +73,8 @@ def make_plan(
                 inventory, selection=chosen, observation=seen, made_at=made_at, durations=durations or {},
                 include_controller=include_controller, overrides=overrides,
             )  # fmt: skip
-            return with_second_pass(first, lambda hosts: _rolling(inventory, hosts, durations or {}, overrides))
+            both = with_second_pass(first, lambda hosts: _rolling(inventory, hosts, durations or {}, overrides))
+            return never_called_up(both)
 
         if mode == "cold-start":
             return _said(chosen, cold(selection, observation))
@@ -107,7 +109,7 @@ def _rolling(
     inventory: Inventory, hosts: tuple[str, ...], durations: Mapping[str, Duration], overrides: Sequence[Override]
 ) -> Plan:
     """The rolling plan of just these hosts."""
-    scope = _checked_scope(inventory, hosts, None, True, overrides, "rolling")
+    scope = _checked_scope(inventory, hosts, None, True, overrides, "rolling", standing_by=False)
     return _planned(scope, hosts, None, durations, tuple(overrides), True, "")
 
 
@@ -130,6 +132,8 @@ def _checked_scope(
     include_controller: bool,
     overrides: Sequence[Override],
     mode: str,
+    *,
+    standing_by: bool = True,
 ) -> Scope:
     """The scope of the plan. Raises `Refused` with all that speaks against it."""
     waived = Waived(override.rule for override in overrides)
@@ -142,6 +146,7 @@ def _checked_scope(
         order=order,
         waived=waived,
         recovering=mode == "recover",
+        standing_by=standing_by,
     )
     if mode == "recover" and observation is not None:
         scope = recover.narrowed(scope, observation)
@@ -181,6 +186,7 @@ def _planned(
         lambda rule: lay_out_without(laid, without(scope, rule)).timeline.makespan_ms,
     )  # fmt: skip
     bound = lower_bound(fleet, packed.doors, pieces)
+    standing = still_standing(inventory, scope.standing, scope.moving)
     return Plan(
         fleet=inventory.fleet,
         mode="rolling",
@@ -196,9 +202,13 @@ def _planned(
             tightest=tight,
         ),
         left_alone=scope.left_alone,
+        spares=standing,
         durations=expected,
         observation=observation,
-        notes=notes(fleet, packed.doors, pieces, timeline, bound, told, surveyed=observation is not None),
+        notes=(
+            *notes(fleet, packed.doors, pieces, timeline, bound, told, surveyed=observation is not None),
+            *spare_notes(inventory, standing),
+        ),
         overrides=overrides,
         include_controller=include_controller,
         made_at=made_at,

@@ -9,8 +9,9 @@ from restart.errors import Refusal, UsageMistake
 from restart.model.check import Verdict
 from restart.model.inventory import Inventory
 from restart.model.observation import Observation
-from restart.model.plan import LeftAlone, Plan
+from restart.model.plan import LeftAlone, Plan, StandBy
 from restart.planner.graph import Order
+from restart.planner.spares import stand_bys
 from restart.rules.budgets import may_be_down
 from restart.rules.named import budget_rule
 from restart.rules.names import expand, select
@@ -24,7 +25,8 @@ class Scope:
     """Who moves, and how the fleet stands before it.
 
     `moving` is in inventory order; `path` holds the moving path hosts and why, in the order in which they go. `down` and
-    `sick` map a service to its members seen not ready for any reason, and to those that a FAIL proves not ready.
+    `sick` map a service to its members seen not ready for any reason, and to those that a FAIL proves not ready. `standing` are the
+    spares that stand by.
     """
 
     inventory: Inventory
@@ -38,6 +40,7 @@ class Scope:
     sick: Mapping[str, frozenset[str]]
     uptime_s: Mapping[str, float]
     waived: Waived = NOTHING_WAIVED
+    standing: tuple[StandBy, ...] = ()
 
     def may_be_down(self, service: str) -> int:
         """Members of `service` that may be not ready at once: all of them where its budget is overridden by name."""
@@ -72,10 +75,12 @@ def draw_scope(
     order: Order,
     waived: Waived = NOTHING_WAIVED,
     recovering: bool = False,
+    standing_by: bool = False,
 ) -> tuple[Scope, tuple[Refusal, ...]]:
     """The scope, and what is wrong with it. Raises `UsageMistake` where the selection matches nothing.
 
-    `recovering`: silent hosts that are no longer waited for are as sick as those that a FAIL proves so.
+    `recovering`: silent hosts that are no longer waited for are as sick as those that a FAIL proves so. `standing_by`: spares stand by, and are not
+    restarted.
     """
     carried = services_of(inventory)
     refusals: list[Refusal] = []
@@ -98,6 +103,8 @@ def draw_scope(
         told = f" ({host.on_path})" if host.on_path else ""
         why = f"the controller runs here{told}; --include-controller restarts it, last of all"
         left_alone.append(LeftAlone(host=host.name, why=why))
+    standing = _standing(inventory, selection, wanted, path) if standing_by else ()
+    wanted -= {found.host for found in standing}
     if not wanted and not refusals:
         what = "nothing is left to restart: " + (
             ", ".join(alone.host for alone in left_alone) + " is left alone" if left_alone else "the fleet has no host"
@@ -116,6 +123,7 @@ def draw_scope(
         sick=sick,
         uptime_s=_uptimes(observation),
         waived=waived,
+        standing=standing,
     )
     return scope, tuple(refusals)
 
@@ -143,9 +151,32 @@ def scope_of(plan: Plan, order: Order) -> Scope:
 
 def chosen_hosts(inventory: Inventory, selection: tuple[str, ...] | None) -> list[str]:
     """The hosts that `selection` names (None: all), in inventory order. Raises `UsageMistake` where it names none."""
+    return _chosen(inventory, selection, {name: service.hosts for name, service in inventory.services.items()})
+
+
+def offered_hosts(inventory: Inventory, selection: tuple[str, ...] | None) -> list[str]:
+    """As `chosen_hosts`, but that `service:NAME` takes the spares of NAME along: who may stand by."""
+    members = {
+        name: (*service.hosts, *(service.spares.hosts if service.spares else ()))
+        for name, service in inventory.services.items()
+    }
+    return _chosen(inventory, selection, members)
+
+
+def _standing(
+    inventory: Inventory, selection: tuple[str, ...] | None, wanted: set[str], path: Mapping[str, str]
+) -> tuple[StandBy, ...]:
+    if not any(service.spares for service in inventory.services.values()):
+        return ()
+    kept_out = {*path, *(host.name for host in inventory.hosts.values() if host.controller)}
+    return stand_bys(inventory, offered_hosts(inventory, selection), wanted, kept_out)
+
+
+def _chosen(
+    inventory: Inventory, selection: tuple[str, ...] | None, members: Mapping[str, tuple[str, ...]]
+) -> list[str]:
     if selection is None:
         return list(inventory.hosts)
-    members = {service.name: service.hosts for service in inventory.services.values()}
     try:
         return list(select(selection, inventory.hosts, members))
     except ValueError as error:

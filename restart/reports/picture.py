@@ -146,12 +146,16 @@ class Picture:
         """The hooks that may be in place: how each is undone by hand."""
         self.let_go: dict[str, list[str]] = {override.rule: [] for override in plan.overrides}
         """The rules overridden by name, and the hosts that each of them would have held."""
+        self.promoted: dict[str, str] = {}
+        """The spares that were called up, and whose place each takes."""
         self._open_holds: dict[str, int] = {}
         self._lateness_s = 0.0
 
     def take(self, fact: Fact) -> None:
         """Fold one more fact in. A fact about what the plan does not know changes nothing."""
         self.now_s = max(self.now_s, fact.at_s)
+        if fact.fact == names.PROMOTED and fact.host is not None and fact.host not in self.hosts:
+            self._promoted(fact, fact.host)
         if fact.host in self.hosts:
             phase = _phase(fact, self.hosts[fact.host])
             if phase is not None:
@@ -226,6 +230,16 @@ class Picture:
         else:
             self.in_flight.pop(seen.host, None)
         self.hosts[seen.host] = seen
+
+    def _promoted(self, fact: Fact, host: str) -> None:
+        """A spare is called up: one more move in the wave of the member whose place it takes."""
+        number, services = fact.wave or 1, tuple(map(str, fact.data.get("services", ())))
+        self.promoted[host] = fact.why or ""
+        self.hosts[host] = HostPicture(
+            host=host, services=services, wave=number, planned_finish_s=self.plan.estimate.makespan_s
+        )
+        if number in self.waves:
+            self.waves[number] = replace(self.waves[number], moves=self.waves[number].moves + 1, state="running")
 
     def _over(self, fact: Fact, seen: HostPicture, before: HostPicture) -> HostPicture:
         wave = self.waves[seen.wave]

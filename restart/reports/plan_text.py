@@ -30,6 +30,8 @@ def plan_text(plan: Plan, *, width: int = WIDTH, verdict: Sequence[str] = ()) ->
     lines += ["", *_impact(plan.impact)]
     if verdict:
         lines += ["", "If any one host is lost, when it can be spared least", *(f"  {line}" for line in verdict)]
+    if plan.spares:
+        lines += ["", "Stand by", *_stand_by(plan, width)]
     if plan.left_alone:
         lines += ["", "Left alone", *_left_alone(plan, width)]
     if plan.notes:
@@ -54,6 +56,9 @@ def scope_text(plan: Plan, *, until_wave: int | None = None, width: int = WIDTH)
     )
     lines += wrapped(listed(hosts), width=width, first="  hosts     ")
     lines += wrapped(", ".join(services) or "none", width=width, first="  services  ")
+    for service, spares in stand_bys(plan).items():
+        text = f"{listed(spares)} (of {service}; touched only if a member is given up)"
+        lines += wrapped(text, width=width, first="  stand by  ", rest="            ")
     if until_wave is not None and len(waves) < len(plan.waves):
         lines.append(f"  stops after wave {until_wave} of {len(plan.waves)}")
     for override in plan.overrides:
@@ -255,6 +260,22 @@ def _impact(rows: tuple[Impact, ...]) -> list[str]:
             f"  {name:<{widths[0]}}  {hosts:>{widths[1]}}  {needed:>{widths[2]}}  {lowest:>{widths[3]}}  {short}"
         )
     return lines
+
+
+def stand_bys(plan: Plan) -> dict[str, list[str]]:
+    """The spares that stand by, by service."""
+    found: dict[str, list[str]] = {}
+    for spare in plan.spares:
+        found.setdefault(spare.service, []).append(spare.host)
+    return found
+
+
+def _stand_by(plan: Plan, width: int) -> Iterator[str]:
+    reasons: dict[str, list[str]] = {}
+    for spare in plan.spares:
+        reasons.setdefault(spare.why, []).append(spare.host)
+    for why, hosts in reasons.items():
+        yield from wrapped(f"{listed(hosts)}: {printable(why)}", width=width, first="  ", rest="    ")
 
 
 def _left_alone(plan: Plan, width: int) -> Iterator[str]:

@@ -9,6 +9,7 @@ from restart.reports import by_hand
 from restart.reports.plan_text import outages, overrides, thin
 from restart.reports.prose import count, listed, printable
 from restart.rules.durations import spoken
+from restart.rules.fill import fill_known
 from restart.rules.moves import ready_checks
 from restart.rules.named import limit_rule
 from restart.rules.waived import Waived
@@ -64,6 +65,17 @@ def _lines(plan: Plan) -> Iterator[str]:
     yield ""
     for wave in plan.waves:
         yield from _wave(plan, wave)
+    if plan.spares:
+        yield "## Stand by"
+        yield ""
+        yield "Touch one of these only after a member has been given up; then it is the member. Its steps, {member} being the lost one:"
+        yield ""
+        for spare in plan.spares:
+            yield f"- {spare.host}: {printable(spare.why)}"
+            for step in plan.inventory.playbooks[spare.playbook].drain:
+                what = step.run or step.approve or ""
+                yield f"    - on {step.on or spare.host}: `{printable(fill_known(what, plan.inventory.hosts[spare.host], spare.service))}`"
+        yield ""
     if plan.left_alone:
         yield "## Left alone"
         yield ""
@@ -74,12 +86,10 @@ def _lines(plan: Plan) -> Iterator[str]:
 
 def _reached(plan: Plan) -> tuple[str, ...]:
     """The hosts that some command of the page runs on."""
-    moved = {move.host for move in plan.moves()}
+    moved = {*(move.host for move in plan.moves()), *(spare.host for spare in plan.spares)}
+    books = {*(move.playbook for move in plan.moves()), *(spare.playbook for spare in plan.spares)}
     on = {
-        step.on
-        for name in {move.playbook for move in plan.moves()}
-        if name in plan.inventory.playbooks
-        for step in plan.inventory.playbooks[name].drain
+        step.on for name in books if name in plan.inventory.playbooks for step in plan.inventory.playbooks[name].drain
     }
     return tuple(host for host in plan.inventory.hosts if host in moved or host in on)
 

@@ -40,6 +40,7 @@ _BAD = frozenset(
         names.RUNG_FAILED,
         names.CONTAINED,
         names.HOOK_FAILED,
+        names.NO_SPARE,
     }
 )
 _GOOD = frozenset({names.MOVE_DONE, names.WAVE_DONE})
@@ -53,9 +54,12 @@ _WAITS = frozenset(
         names.APPROVAL_WANTED,
         names.SKIPPED,
         names.OVERRIDDEN,
+        names.PROMOTED,
     }
 )
-_NAMES_ITSELF = frozenset({names.FLAGGED, names.UNFLAGGED, names.GATE, names.AVAILABLE, names.CONTAINED})
+_NAMES_ITSELF = frozenset(
+    {names.NO_SPARE, names.FLAGGED, names.UNFLAGGED, names.GATE, names.AVAILABLE, names.CONTAINED}
+)
 
 
 def _why(fact: Fact, before: str = ": ") -> str:
@@ -199,6 +203,8 @@ _TOLD: dict[str, Callable[[Fact], str]] = {
     names.WAVE_STARTED: _wave_started,
     names.WAVE_DONE: lambda fact: f"wave {fact.wave} is done",
     names.CHANGED_PLACES: lambda fact: fact.why or "changes places",
+    names.PROMOTED: lambda fact: f"a spare is called up{_why(fact)}",
+    names.NO_SPARE: lambda fact: fact.why or "no spare is left",
     names.MOVE_STARTED: _move_started,
     names.CLAIMED: lambda fact: "claimed for this run",
     names.RETURNED: lambda fact: f"came back by itself, not touched so far: {fact.evidence or ''}",

@@ -154,6 +154,7 @@ def summary_json(told: Summary, rows: Sequence[Row]) -> dict[str, Any]:
              "gate": service.gate.value if service.gate else None}
             for service in told.picture.services.values()
         ],
+        "promoted": [{"host": host, "why": why} for host, why in told.picture.promoted.items()],
         "quarantined": [{"host": host.host, "why": host.why} for host in told.having(QUARANTINED)],
         "in_doubt": [{"host": host.host, "why": host.why} for host in told.having(IN_DOUBT)],
         "untouched": [{"host": host.host, "why": host.why} for host in told.having(UNTOUCHED)],

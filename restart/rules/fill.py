@@ -1,4 +1,4 @@
-"""Placeholders: `{host}`, `{address}`, `{service}`, `{label.NAME}`, each value quoted for its place."""
+"""Placeholders: `{host}`, `{address}`, `{service}`, `{label.NAME}`, and of a spare `{member}`, each value quoted for its place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from restart.model.inventory import Host
 
-PLACEHOLDER = re.compile(r"\{(host|address|service|label\.[A-Za-z0-9_.-]+)\}")
+PLACEHOLDER = re.compile(r"\{(host|address|service|member|label\.[A-Za-z0-9_.-]+)\}")
 
 
 def placeholders(text: str) -> tuple[str, ...]:
@@ -17,10 +17,17 @@ def placeholders(text: str) -> tuple[str, ...]:
     return tuple(PLACEHOLDER.findall(text))
 
 
-def fill(text: str, host: Host | None, service: str | None, quoting: Callable[[str], str] = shlex.quote) -> str:
+def fill(
+    text: str,
+    host: Host | None,
+    service: str | None,
+    quoting: Callable[[str], str] = shlex.quote,
+    *,
+    member: str | None = None,
+) -> str:
     """`text` with its placeholders filled, each value passed through `quoting` (default: for a POSIX shell).
 
-    Raises `ValueError` where a value is not known: nothing is ever run with a hole in it.
+    `member`: the lost one whose place a spare takes; nobody else has it. Raises `ValueError` where a value is not known: nothing is ever run with a hole in it.
     """
 
     def value(match: re.Match[str]) -> str:
@@ -28,6 +35,8 @@ def fill(text: str, host: Host | None, service: str | None, quoting: Callable[[s
         found: str | None
         if name == "service":
             found = service
+        elif name == "member":
+            found = member
         elif host is None:
             found = None
         elif name == "host":
@@ -43,12 +52,12 @@ def fill(text: str, host: Host | None, service: str | None, quoting: Callable[[s
     return PLACEHOLDER.sub(value, text)
 
 
-def fill_known(text: str, host: Host | None, service: str | None) -> str:
+def fill_known(text: str, host: Host | None, service: str | None, *, member: str | None = None) -> str:
     """`text` for people: placeholders that have a value here are filled as they are, the others stay."""
 
     def value(match: re.Match[str]) -> str:
         try:
-            return fill(match.group(0), host, service, plain)
+            return fill(match.group(0), host, service, plain, member=member)
         except ValueError:
             return match.group(0)
 

@@ -54,6 +54,7 @@ from restart.simulator.physics.figures import Physics
 from restart.simulator.physics.leaders import says
 from restart.simulator.physics.site import Site
 from restart.simulator.powers import PowerControls
+from restart.simulator.promotions import Promotions
 from restart.simulator.replies import Replies
 from restart.simulator.spoken import Spoken
 from restart.simulator.stand_ins import StandIns
@@ -97,6 +98,7 @@ class SimulatedWorld:
         self.offs = Offs(self.site, self.network, self.powers)
         self.alerts = Alerts()
         self._stand_ins = StandIns(inventory, self.site.members)
+        self._promotions = Promotions(inventory, self.site)
         self._inventory = inventory
         self._physics = physics
         self._run = run
@@ -323,6 +325,8 @@ class SimulatedWorld:
             return StepRan(exit_status=1, output="the step failed")
         if self._stand_ins.run(request.host, request.command) or self._stand_ins.run_seed(request.on, request.command):
             return StepRan(exit_status=0)
+        if not request.undo:
+            self._promotions.ran(request.host, request.command)
         self._fleet.truth[request.host].drained = not request.undo
         self._fleet.changed.add(request.host)
         return StepRan(exit_status=0)
@@ -358,6 +362,8 @@ class SimulatedWorld:
         """The reboot or power-off that the host has taken happens, save where a fault lets it come to nothing."""
         truth = self._fleet.truth[host]
         truth.restarts_by_us += 1
+        if not off:
+            self._promotions.restarted(host)
         if self.network.ignores_reboot(host):
             return
         truth.ours_down = True

@@ -103,6 +103,9 @@ def compare(plan: Plan, expected: dict[str, Any]) -> None:
         assert (None if found is None else {"rule": found.rule, "costs_s": found.costs_s}) == expected["tightest"]
     for note in expected.get("notes", ()):
         assert note in plan.notes
+    assert [f"{spare.host} for {spare.service} by {spare.playbook}" for spare in plan.spares] == expected.get(
+        "stand_by", []
+    )
     assert {alone.host: alone.why for alone in plan.left_alone} == expected.get("left_alone", {})
     rows = {row.service: row for row in plan.impact}
     for service, wanted in expected.get("impact", {}).items():

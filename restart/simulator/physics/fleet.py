@@ -6,7 +6,7 @@ instant (`settle`), so that no order of hosts decides what happens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 
@@ -166,7 +166,7 @@ _DEFAULT_HOST = HostFigures()
 _DEFAULT_SERVICE = ServiceFigures()
 
 
-def _services_of(inventory: Inventory) -> Mapping[str, tuple[str, ...]]:
+def _services_of(inventory: Inventory) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {name: [] for name in inventory.hosts}
     for service in inventory.services.values():
         for host in service.hosts:

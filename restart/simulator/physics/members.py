@@ -64,13 +64,16 @@ class Members(Rule):
         fleet.functions = self.functions
 
     def functions(self, service: str, host: str) -> bool:
-        """Whether this member does its work: the truth behind every functional probe."""
-        member = self.of[service, host]
-        return member.step is Step.UP and not member.sick and not self._fleet.groups[service].cuts
+        """Whether this member does its work: the truth behind every functional probe. A spare does none before it is one."""
+        member = self.of.get((service, host))
+        return (
+            member is not None and member.step is Step.UP and not member.sick and not self._fleet.groups[service].cuts
+        )
 
     def running(self, service: str, host: str) -> bool:
         """Whether the member's process runs and its port is open."""
-        return self.of[service, host].step in RUNNING
+        member = self.of.get((service, host))
+        return member is not None and member.step in RUNNING
 
     def failed(self) -> list[str]:
         """Hosts with a member that failed to start."""

@@ -67,6 +67,19 @@ class Site:
         for go in self._sealed.pop(service, {}).values():
             go()
 
+    def join(self, service: str, host: str) -> None:
+        """`host` is a member of `service` from now on, and its process starts; a no-op where it is one."""
+        if (service, host) in self.members.of:
+            return
+        fleet, group = self.fleet, self.fleet.groups[service]
+        fleet.services_of[host] = (*fleet.services_of[host], service)
+        fleet.truth[host].ready[service] = False
+        group.hosts = (*group.hosts, host)
+        member = self.members.of[service, host] = Member(service, host)
+        if fleet.truth[host].up:
+            self.members.start(member)
+        fleet.refresh((host,))
+
     def _behind_a_seal(self, member: Member, go: Callable[[], None]) -> bool:
         """A stage of `Members`: a member that comes up sealed waits for a person, each time."""
         if not self.fleet.groups[member.service].figures.sealed:

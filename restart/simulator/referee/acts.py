@@ -15,6 +15,7 @@ from restart.simulator.referee.grounds import REBOOTING_RUNGS
 from restart.simulator.referee.record import Begun, Record, some
 from restart.simulator.referee.recovery import judge_recovery
 from restart.simulator.referee.restated import Cap
+from restart.simulator.referee.spares import promotes
 from restart.simulator.referee.stages import heard_stand_in, judge_seed
 from restart.simulator.referee.stopping import judge_off
 from restart.simulator.referee.told import HAIR_S
@@ -75,6 +76,11 @@ def _judge_step(record: Record, act: Act, host: str) -> None:
             _judge_budgets(record, act, host, begun)
         _judge_limits(record, act, host)
         record.aways.add(_away(record, host, begun))
+    if not record.grounds.ladder[host] and (away := record.aways.get(host)) is not None:
+        # A spare that its steps alone promote: after the last of them its checks must hold.
+        away.acted = away.booted = True
+        away.acted_s = away.booted_s = act.at_s
+        away.streaks.clear()
 
 
 def _judge_restart(record: Record, act: Act, host: str) -> None:
@@ -159,10 +165,11 @@ def _judge_times(record: Record, act: Act, host: str) -> None:
 def not_ready(record: Record, service: str, decided_s: float, but: str) -> set[str]:
     """Members of `service` that are not ready for any reason that the run could know by `decided_s`, `but` left out."""
     fresh_s = record.plan.inventory.policy.ready_fresh_s
-    found = {host for host in record.aways.of(service) if host != but}
-    for host in record.not_ready[service]:
+    members = record.grounds.members[service]
+    found = {host for host in record.aways.of(service) if host != but and host in members}
+    for host in record.not_ready[service] & members:
         truth = record.truth.hosts[host]
-        if host == but or host in found or (truth.up and truth.ready.get(service, True)):
+        if host == but or host in found or (truth.up and truth.ready.get(service, host not in record.spares)):
             continue
         if not record.told.passed(service, host, by_s=decided_s, fresh_s=fresh_s):
             found.add(host)
@@ -176,7 +183,8 @@ def _judge_budgets(record: Record, act: Act, host: str, begun: Begun) -> None:
     fresh_s = record.plan.inventory.policy.ready_fresh_s
     for service in record.grounds.services_of[host]:
         sick = host in record.not_ready[service] or record.told.failed(service, host, by_s=known_s, fresh_s=fresh_s)
-        if sick or record.grounds.let_go(f"budget.{service}"):
+        gone = host not in record.grounds.members[service]  # a spare has taken its place
+        if sick or gone or promotes(record, service, host) or record.grounds.let_go(f"budget.{service}"):
             continue
         missing = not_ready(record, service, decided_s, host)
         allowed, members = record.grounds.down_max[service], len(record.grounds.members[service])

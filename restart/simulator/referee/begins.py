@@ -21,6 +21,7 @@ from restart.simulator.referee.cold import opens_at
 from restart.simulator.referee.record import Begun, Record
 from restart.simulator.referee.restated import gate_checks
 from restart.simulator.referee.spans import judge_window
+from restart.simulator.referee.spares import promotes
 from restart.simulator.referee.stopping import staying
 from restart.simulator.referee.told import HAIR_S
 
@@ -200,7 +201,7 @@ def _judge_gates(record: Record, request: Request, host: str) -> None:
     since_s = max((record.last_end_s(name, by_seq) for name in near), default=0.0)
     for name in near:
         gate = record.told.gates.get(name)
-        if gate is None or record.grounds.let_go(f"gate.{name}"):
+        if gate is None or record.grounds.let_go(f"gate.{name}") or promotes(record, name, host):
             continue
         if record.grounds.stops and name not in staying(record):
             continue
@@ -259,9 +260,11 @@ def _judge_canaries(record: Record, request: Request, host: str) -> None:
         alike = [
             other
             for other in grounds.members[name]
-            if other in grounds.moves and inventory.hosts[other].labels.get("image", "") == image
+            if other in grounds.moves
+            and other not in record.spares
+            and inventory.hosts[other].labels.get("image", "") == image
         ]
-        if not for_s or len(alike) < 2 or grounds.let_go(f"canary.{name}/{image}".rstrip("/")):
+        if not for_s or len(alike) < 2 or host in record.spares or grounds.let_go(f"canary.{name}/{image}".rstrip("/")):
             continue
         held = [other for other in alike if record.done_s.get(other, record.at_s) + for_s <= record.at_s + HAIR_S]
         leading = [

@@ -65,7 +65,9 @@ def _judge_done(record: Record) -> None:
     left = [
         host
         for host in record.grounds.moves
-        if not (record.truth.hosts[host].up if cold else restarted(record, host)) and not is_well(record, host)
+        if not (record.truth.hosts[host].up if cold else restarted(record, host))
+        and not is_well(record, host)
+        and host not in record.spares
     ]
     if left:
         record.call(10, f"the run says that it is done, and {len(left)} hosts were not restarted: {some(left)}")

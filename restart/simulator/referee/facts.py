@@ -8,6 +8,7 @@ from math import floor
 from restart.model.event import Fact
 from restart.simulator.referee.record import Closing, Record, some
 from restart.simulator.referee.recovery import is_well
+from restart.simulator.referee.spares import heard_promoted, returned
 from restart.simulator.referee.stages import next_stage
 from restart.simulator.referee.stopping import judge_off_done
 
@@ -28,6 +29,8 @@ def hear_facts(record: Record, facts: Sequence[Fact]) -> bool:
         elif fact.fact == "approved":
             record.wanted.pop(str(fact.data.get("target")), None)
             record.approved.add(str(fact.data.get("target")))
+        elif fact.fact == "promoted":
+            heard_promoted(record, fact)
         elif fact.fact == "stage_started":
             next_stage(record, fact)
         elif fact.host in record.grounds.moves:
@@ -69,6 +72,7 @@ def _done(record: Record, host: str, at_s: float) -> None:
     if is_well(record, host) and record.aways.get(host) is None:
         # It came back by itself, and nobody took it away: there is no restart whose checks could have held.
         record.grounds.finished(host)
+    returned(record, host)
     if record.aways.get(host) is not None:
         record.call(5, f"the move of {host} is called done before its checks have held", host=host)
 
@@ -77,7 +81,10 @@ def _ended(record: Record, fact: Fact, host: str) -> None:
     away = record.aways.get(host)
     record.grounds.finished(host)
     record.ended(host, fact.at_s)
+    if fact.fact == "quarantined":
+        record.lost.add(host)
     if fact.fact == "not_rebooted":
+        returned(record, host)
         # It must be so when it is said; the host may well boot by itself later.
         before = record.first_boot[host] if away is None or not away.acted else away.boot_before
         if record.truth.hosts[host].boot_id == before:
@@ -119,7 +126,7 @@ def _judge_failures(record: Record) -> None:
     policy = record.plan.inventory.policy
     borne = policy.max_failures
     if policy.on_failure == "contain":
-        usual = max(1, floor(policy.never_return * len(record.grounds.moves) + 1e-9))
+        usual = max(1, floor(policy.never_return * (len(record.grounds.moves) - len(record.spares)) + 1e-9))
         borne = usual if borne is None else borne
         borne = max(borne + 1, floor(1.5 * borne))
     borne = borne or 0
@@ -133,6 +140,7 @@ def _resolved(record: Record, word: str, host: str) -> None:
     if word == "none":
         return
     record.failed.pop(host, None)
+    record.lost.discard(host)
     record.doubtful.discard(host)
     record.late.pop(host, None)
     if word != "done":

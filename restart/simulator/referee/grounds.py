@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from restart.model.check import SSH_CHECK, Check
-from restart.model.inventory import Dependency, Inventory
+from restart.model.inventory import Dependency, Inventory, Service
 from restart.model.plan import Plan
 from restart.model.playbook import Rung
 from restart.model.request import Ask, RunHook, RunStep, SwitchPower
@@ -29,7 +29,7 @@ REBOOTING_RUNGS = frozenset({"reboot", "power", "poweroff"})
 
 
 class Grounds:
-    """Read-only, but for `unfinished`, which the referee keeps."""
+    """Read-only, but for `unfinished` and for spares that are called up, which the referee keeps."""
 
     def __init__(self, plan: Plan, stated: Inventory | None = None) -> None:
         """`stated`: the inventory as the whole plan states it, where `plan` is one stage of it."""
@@ -45,6 +45,8 @@ class Grounds:
                 carried[host].append(service.name)
         self.services_of = {host: tuple(names) for host, names in carried.items()}
         self.members = {name: frozenset(service.hosts) for name, service in inventory.services.items()}
+        self.sized: dict[str, Service] = {}
+        """Services whose members are no longer those of the inventory, because a spare has come."""
         self.down_max = {name: down_max(service) for name, service in inventory.services.items()}
         self.cold = plan.mode == "cold-start"
         self.stops = plan.mode == "shutdown"
@@ -88,7 +90,7 @@ class Grounds:
 
     def needed(self, edge: Dependency) -> int:
         """Ready members of the provider that `edge` asks for."""
-        provider = self.inventory.services[edge.provider]
+        provider = self.sized.get(edge.provider) or self.inventory.services[edge.provider]
         return opens_at(provider, edge.needs) if self.cold else ready_min(provider, edge.needs)
 
     def is_waited_for(self, host: str, first_boot: str) -> bool:

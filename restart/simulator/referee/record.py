@@ -87,6 +87,12 @@ class Record:
     told_off: dict[str, list[str]] = field(default_factory=dict)
     """The boots in which each host was told to switch off."""
     failed: dict[str, None] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
+    """Those of the failed that were quarantined: a spare may take the place of one."""
+    holders: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Who is the member in the place of a lost one, by service and lost member."""
+    spares: set[str] = field(default_factory=set)
+    """Spares that were called up."""
     closings: dict[str, Closing] = field(default_factory=dict)
     from_store: set[str] = field(default_factory=set)
     """Hosts for which the store has given slots that span its runs, and that have given none back."""

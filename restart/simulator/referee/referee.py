@@ -2,8 +2,8 @@
 
 It is told of each event twice: once it is durable (`appended`), and once it was handled, with the requests that are about to begin
 and what the engine says of itself (`judge`). It judges by the truth of the world (`restart.simulator.truth`) and by what the
-world has told, and takes the engine's word for three things only: when a move began and ended, that it gave a move up, and that
-it halts. It knows the rules by heart (`restated`) and imports neither `restart.rules` nor the engine.
+world has told, and takes the engine's word for four things only: when a move began and ended, that it gave a move up, whose place a
+spare takes, and that it halts. It knows the rules by heart (`restated`) and imports neither `restart.rules` nor the engine.
 
 After every event it looks at every host where there are up to 200, else at those that changed, and at every host when a wave is
 done. A look at a host that is as it was at the last one, and not away, ends there: it would find the same. What an act is judged on
@@ -292,7 +292,7 @@ class Referee:
         self._seen[host] = replace(truth, ready=dict(truth.ready), leads=set(truth.leads))
         for service in record.grounds.services_of[host]:
             not_ready = record.not_ready[service]
-            if up and truth.ready.get(service, True):
+            if up and truth.ready.get(service, host not in record.spares):
                 not_ready.discard(host)
             else:
                 not_ready.add(host)

@@ -66,6 +66,9 @@ def next_stage(record: Record, fact: Fact) -> None:
         record.started_s,
         record.started_seq,
         record.failed,
+        record.lost,
+        record.holders,
+        record.spares,
     ):
         held.clear()
     for count in record.restarts.values():
