@@ -89,7 +89,14 @@ def machines(session: nox.Session) -> None:
         session.skip(f"NOT RUN: the machines need {', '.join(missing)}")
     session.install("-e", ".[test]")
     # One at a time: each boots machines of its own, and they are emulated.
-    session.run("pytest", "-m", "machines", "-s", "tests/machines", *session.posargs)
+    session.run("pytest", "-m", "machines and not debian", "-s", "tests/machines", *session.posargs)
+
+
+@nox.session
+def debian(session: nox.Session) -> None:
+    """A whole Debian with systemd as a virtual machine; not part of the default, its image alone takes minutes. Needs debootstrap, too."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-m", "debian", "-s", "tests/machines", *session.posargs)
 
 
 @nox.session

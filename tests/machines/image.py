@@ -53,10 +53,11 @@ FOLDERS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """What QEMU boots."""
+    """What QEMU boots. `disk` is the root file system, of which each machine has a copy; None: it is in the initrd."""
 
     kernel: Path
     initrd: Path
+    disk: Path | None = None
 
 
 def build() -> Image:
@@ -126,17 +127,17 @@ def _pack(work: Path) -> None:
     for secret in ("root", "root/.ssh"):
         (root / secret).chmod(stat.S_IRWXU)
     (root / "init").symlink_to("/sbin/init")
-    names = "\n".join(sorted(str(path.relative_to(root)) for path in root.rglob("*")))
-    archive = subprocess.run(
-        ["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"],
-        cwd=root,
-        input=names.encode(),
-        capture_output=True,
-        check=True,
-    ).stdout
-    (work / "initrd.gz").write_bytes(gzip.compress(archive, 1))
-    shutil.rmtree(root)
+    pack(root, work / "initrd.gz")
     shutil.rmtree(work / "kernel")
+
+
+def pack(root: Path, target: Path) -> None:
+    """Make an initrd of the folder `root`, and remove the folder."""
+    names = "\n".join(sorted(str(path.relative_to(root)) for path in root.rglob("*")))
+    words = ["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"]
+    archive = subprocess.run(words, cwd=root, input=names.encode(), capture_output=True, check=True).stdout
+    target.write_bytes(gzip.compress(archive, 1))
+    shutil.rmtree(root)
 
 
 def _programs(root: Path) -> None:

@@ -31,6 +31,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from tests.machines import debian as debian_image
 from tests.machines import image
 from tests.machines.machine import Spec
 
@@ -45,7 +46,8 @@ KEYS_EACH = 3
 class Lab:
     """Machines named `names`, numbered from 1. Starts with `with`; all its processes end at the latest when this one does.
 
-    `on` says which are switched on at the start (None: all). `etcd` joins them all to one cluster.
+    `on` says which are switched on at the start (None: all). `etcd` joins them all to one cluster. `debian`: whole Debians with systemd,
+    which want a minute to boot.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Lab:
         faults: Mapping[str, Sequence[str]] | None = None,
         on: Collection[str] | None = None,
         etcd: bool = False,
+        debian: bool = False,
         accel: str = "tcg,thread=single",
     ) -> None:
         # A short path: a Unix socket's may have 107 bytes.
@@ -63,10 +66,12 @@ class Lab:
             name: Spec(name=name, number=number, folder=self.folder / name) for number, name in enumerate(names, 1)
         }
         # Here and not among the machines: there is no network to fetch a kernel from in there.
-        built = image.build()
+        built = debian_image.build() if debian else image.build()
+        self._debian = debian
         told = {
             "kernel": str(built.kernel),
             "initrd": str(built.initrd),
+            "disk": None if built.disk is None else str(built.disk),
             "machines": list(names),
             "faults": {name: list(words) for name, words in (faults or {}).items()},
             "on": list(names if on is None else on),
@@ -129,18 +134,26 @@ class Lab:
         for name, spec in self.specs.items():
             for number in range(1, KEYS_EACH + 1):
                 key = self.folder / "keys" / f"{name}.{number}"
-                made = subprocess.run(
-                    ["dropbearkey", "-t", "ed25519", "-f", key], capture_output=True, text=True, check=True
-                ).stdout
+                public = self._make_key(key)
                 if number == 1:
-                    public = next(line for line in made.splitlines() if line.startswith("ssh-ed25519 "))
-                    known.append(f"{spec.address} {' '.join(public.split()[:2])}\n")
+                    known.append(f"{spec.address} {public}\n")
         (self.folder / "known_hosts").write_text("".join(known))
         (self.folder / "ssh_config").write_text(
             "".join(f"Host {name}\n  HostName {spec.address}\n" for name, spec in self.specs.items())
             + f"Host *\n  User root\n  IdentityFile {identity}\n  IdentitiesOnly yes\n"
             f"  UserKnownHostsFile {self.folder / 'known_hosts'}\n"
         )
+
+    def _make_key(self, file: Path) -> str:
+        """A host key in the format of the machine's SSH server; its public half."""
+        if self._debian:
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", file], check=True)
+            made = file.with_name(f"{file.name}.pub").read_text(encoding="utf-8")
+        else:
+            words = ["dropbearkey", "-t", "ed25519", "-f", file]
+            made = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        public = next(line for line in made.splitlines() if line.startswith("ssh-ed25519 "))
+        return " ".join(public.split()[:2])
 
     # --- words ---------------------------------------------------------------------------------------------------------
 

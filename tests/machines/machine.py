@@ -16,6 +16,7 @@ from tests.machines.image import Image
 
 DISK_MIB = 256
 MEMORY_MIB = 256
+MEMORY_WITH_DISK_MIB = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +48,12 @@ class Machine:
         self._process: subprocess.Popen[bytes] | None = None
         spec.folder.mkdir(parents=True, exist_ok=True)
         self._disk = spec.folder / "disk"
-        with self._disk.open("wb") as file:
-            file.truncate(DISK_MIB << 20)
-        subprocess.run(["/sbin/mke2fs", "-q", "-t", "ext4", self._disk], check=True)
+        if image.disk is not None:
+            subprocess.run(["cp", "--sparse=always", image.disk, self._disk], check=True)
+        else:
+            with self._disk.open("wb") as file:
+                file.truncate(DISK_MIB << 20)
+            subprocess.run(["/sbin/mke2fs", "-q", "-t", "ext4", self._disk], check=True)
 
     @property
     def is_on(self) -> bool:
@@ -106,12 +110,13 @@ class Machine:
     def _command(self) -> list[str | os.PathLike[str]]:
         spec, monitor = self.spec, self.spec.folder / "qmp"
         forwards = ",".join(f"hostfwd=tcp:{spec.address}:{port}-:{port}" for port in (22, 80, 2379))
+        memory = MEMORY_MIB if self._image.disk is None else MEMORY_WITH_DISK_MIB
         mac = f"52:54:00:77:00:{spec.number:02x}"
         return [
-            "qemu-system-x86_64", "-M", "q35", "-accel", self._accel, "-m", str(MEMORY_MIB), "-smp", "1",
+            "qemu-system-x86_64", "-M", "q35", "-accel", self._accel, "-m", str(memory), "-smp", "1",
             "-nodefaults", "-display", "none", "-serial", f"file:{spec.folder / 'serial.log'}",
             "-kernel", self._image.kernel, "-initrd", self._image.initrd,
-            "-append", f"console=ttyS0 quiet panic=5 mitigations=off lab.name={spec.name} lab.number={spec.number}",
+            "-append", f"console=ttyS0 quiet panic=5 mitigations=off net.ifnames=0 lab.name={spec.name} lab.number={spec.number}",
             "-netdev", f"user,id=outside,restrict=on,{forwards}", "-device", "virtio-net-pci,netdev=outside,romfile=",
             "-netdev", f"tap,id=inside,ifname=tap{spec.number},script=no,downscript=no",
             "-device", f"virtio-net-pci,netdev=inside,mac={mac},romfile=",

@@ -63,7 +63,9 @@ class Supervisor:
         if told["etcd"]:
             self.book.etcd = ",".join(f"{spec.name}=http://{spec.private}:2380" for spec in specs)
         _join(specs)
-        found = Image(kernel=Path(told["kernel"]), initrd=Path(told["initrd"]))
+        found = Image(
+            kernel=Path(told["kernel"]), initrd=Path(told["initrd"]), disk=told["disk"] and Path(told["disk"])
+        )
         self.machines = {spec.name: Machine(spec, found, accel=told["accel"]) for spec in specs}
         for name in told["on"]:
             self.machines[name].switch_on()
