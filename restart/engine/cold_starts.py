@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from restart.engine.groups import UP, Groups
 from restart.engine.parking import Hold
 from restart.engine.starts import Starts
 from restart.engine.state import MoveState
 from restart.engine.table import FINISHED, IN_FLIGHT, ONLY_AN_OPERATOR, Phase
 from restart.model.inventory import Inventory, Service
 from restart.rules.breaks import boot_edges
-from restart.rules.groups import forms_with, opens_with, starts_together
+from restart.rules.groups import opens_with, starts_together
 from restart.rules.moves import gate_s
 from restart.rules.named import order_rule, requires_rule, settle_rule
-
-UP = frozenset({Phase.DONE, Phase.NOT_REBOOTED})
 
 
 class ColdStarts(Starts):
@@ -36,9 +35,8 @@ class ColdStarts(Starts):
             name: tuple(host for host in service.hosts if host in states)
             for name, service in inventory.services.items()
         }
-        self._together_in = {
-            name for name, service in inventory.services.items() if starts_together(service) and self._members[name]
-        }
+        together = [name for name, service in inventory.services.items() if starts_together(service)]
+        self._groups = Groups(inventory, states, together, slots=self._slots, lost=self.lost)
 
     def entered(self, state: MoveState) -> None:
         """Beside the usual: a host that has booted, which `after` waits for."""
@@ -48,7 +46,7 @@ class ColdStarts(Starts):
                 self._stir(("booted", service))
 
     def _static(self, state: MoveState) -> Hold | None:
-        return self.hold_early(state) or self._behind_path(state) or self._order(state) or self._together(state)
+        return self.hold_early(state) or self._behind_path(state) or self._order(state) or self._groups.hold(state)
 
     def _behind_path(self, state: MoveState) -> Hold | None:
         """The path's hosts of earlier waves go first."""
@@ -116,40 +114,6 @@ class ColdStarts(Starts):
             queue=("settle", state.wave, state.move.services),
             topics=(("unfinished", provider),),
             until_s=settled_s,
-        )
-
-    def _together(self, state: MoveState) -> Hold | None:
-        """As many members as the group takes to form must find their places at once: alone none of them would ever be ready."""
-        for name in state.move.services:
-            hold = self._group(name) if name in self._together_in else None
-            if hold is not None:
-                return hold
-        return None
-
-    def _group(self, name: str) -> Hold | None:
-        service, members = self._inventory.services[name], self._members[name]
-        phases = {host: self._states[host].phase for host in members}
-        begun = sum(phase in IN_FLIGHT or phase in UP for phase in phases.values())
-        missing = forms_with(service) - (len(service.hosts) - len(members)) - begun
-        waiting = [host for host, phase in phases.items() if phase is Phase.WAITING]
-        if missing <= 1:
-            return None
-        rule, topics = f"ready_when.{name}", (("unfinished", name), ("booted", name))
-        if len(waiting) < missing:
-            why = f"{forms_with(service)} of {len(service.hosts)} must be up together, {begun + len(waiting)} can still be"
-            return Hold(rule=rule, why=why, waits="order", lasting=True, queue=("group", name), topics=topics)
-        room = self._slots.beside(waiting)
-        if room >= missing:
-            return None
-        slots = dict.fromkeys(slot for host in waiting for slot in self._slots.needed(host))
-        holders = {host for slot in slots for host in self._slots.held_by(slot)}
-        return Hold(
-            rule=rule,
-            why=f"{missing} of {len(service.hosts)} must start together, the limits let {room} start now",
-            waits="slot",
-            lasting=not holders or self.lost(holders),
-            queue=("group", name),
-            topics=(*topics, *(("slot", slot) for slot in slots), *(("slot taken", slot) for slot in slots)),
         )
 
     def _budget(self, state: MoveState, sick: frozenset[str]) -> Hold | None:

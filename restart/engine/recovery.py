@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from restart.engine.groups import UP, Groups
 from restart.engine.parking import Hold
 from restart.engine.starts import Starts
 from restart.engine.state import MoveState
 from restart.model.check import Verdict
-from restart.model.inventory import Inventory
+from restart.model.inventory import Dependency, Inventory
 from restart.model.plan import Plan
+from restart.rules.groups import opens_with
+from restart.rules.outages import forms_together, outages, recovering_edges
 from restart.rules.recovery import DARK, state_of
 
 ASK_RETURNING_S = 10.0
@@ -30,6 +33,9 @@ class Recovery:
     def __init__(self, plan: Plan) -> None:
         self._seen = {} if plan.observation is None else plan.observation.hosts
         self._recovering = plan.mode == MODE
+        moving = [move.host for move in plan.moves()]
+        self.out = outages(plan.inventory, plan.observation, moving) if self._recovering else frozenset()
+        """The services that were seen down as a whole: cold-start rules hold for them."""
 
     def came_back(self, host: str, boot_id: str) -> str | None:
         """How it is known that the host, found in the boot `boot_id`, came back by itself; None: it is as it was seen."""
@@ -46,13 +52,24 @@ class Recovery:
 
 
 class RecoverStarts(Starts):
-    """Judges the starts of a recovery: a rolling restart's rules, but hosts that are down already take nothing from any budget."""
+    """Judges the starts of a recovery: a rolling restart's rules, but hosts that are down already take nothing from any budget.
+
+    Of services that are out as a whole the group opens the consumers, its members don't wait for each other, and its gate guards
+    nothing before enough of it is up that it can pass.
+    """
 
     def __init__(
         self, inventory: Inventory, states: Mapping[str, MoveState], *, recovery: Recovery, **given: Any
     ) -> None:
         super().__init__(inventory, states, **given)
         self._recovery = recovery
+        out = recovery.out
+        self._edges = recovering_edges(inventory, out)
+        self._out_members = {
+            name: tuple(host for host in inventory.services[name].hosts if host in states) for name in sorted(out)
+        }
+        together = [name for name in self._out_members if forms_together(inventory.services[name])]
+        self._groups = Groups(inventory, states, together, slots=self._slots, lost=self.lost)
 
     def sick_in(self, state: MoveState) -> frozenset[str]:
         """Beside those that a FAIL proves so: a host that was seen dark and does not PASS now."""
@@ -63,7 +80,25 @@ class RecoverStarts(Starts):
         )
 
     def _static(self, state: MoveState) -> Hold | None:
-        return self._returning(state) or super()._static(state)
+        return self._returning(state) or super()._static(state) or self._groups.hold(state)
+
+    def _opens(self, state: MoveState, edge: Dependency) -> int:
+        """Of a group that is out, as many as can be ready before this host: itself and those of its own wave or a later one cannot."""
+        members = self._out_members.get(edge.provider)
+        if members is None:
+            return super()._opens(state, edge)
+        provider = self._inventory.services[edge.provider]
+        late = sum(host == state.host or self._states[host].wave >= state.wave for host in members)
+        return min(opens_with(provider, edge.needs), len(provider.hosts) - late)
+
+    def _guarding(self, state: MoveState, gates: tuple[str, ...]) -> tuple[str, ...]:
+        """The gate of a group that is out guards nothing before the group can be ready; until then readiness holds its consumers."""
+        return tuple(name for name in gates if name not in self._out_members or self._can_pass(name))
+
+    def _can_pass(self, name: str) -> bool:
+        service, members = self._inventory.services[name], self._out_members[name]
+        up = sum(self._states[host].phase in UP for host in members)
+        return up + len(service.hosts) - len(members) >= opens_with(service)
 
     def _returning(self, state: MoveState) -> Hold | None:
         """It may still come back by itself: nothing is done to it before its time, unless it is back."""

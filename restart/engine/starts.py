@@ -521,7 +521,7 @@ class Starts:
                 if edge.kind != "requires":
                     continue
                 provider = self._inventory.services[edge.provider]
-                needed = ready_enough(provider, edge.needs)
+                needed = self._opens(state, edge)
                 ready = len(provider.hosts) - self._readiness.down_without(edge.provider, state.host)
                 if ready < needed:
                     lost = self._members_lost(edge.provider, state.host)
@@ -531,6 +531,10 @@ class Starts:
                     lasting = len(provider.hosts) - lost < needed
                     return Hold(rule=requires_rule(name, edge.provider), why=why, waits="ready", lasting=lasting)
         return None
+
+    def _opens(self, state: MoveState, edge: Dependency) -> int:
+        """Ready members of the provider that let `state` begin."""
+        return ready_enough(self._inventory.services[edge.provider], edge.needs)
 
     def lost(self, hosts: Iterable[str]) -> bool:
         """Whether only an operator can let any of `hosts` go."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from restart.errors import Refusal
@@ -32,7 +32,7 @@ def cold_refusals(scope: Scope, observation: Observation | None) -> tuple[Refusa
         *overdrawn(scope, off=off),
         *_all_up(scope, off),
         *powerless(scope, "start"),
-        *_groups(scope, off),
+        *groups(scope, off, starts_together),
     )
 
 
@@ -128,25 +128,28 @@ def _too_many(limit: Limit, slot: Slot, table: SlotTable, count: int, drawn: flo
     return Refusal(rule=slot.limit, what=what, way_out=f"raise limits.{limit.name}.capacity, or start fewer hosts")
 
 
-def _groups(scope: Scope, off: frozenset[str]) -> Iterator[Refusal]:
-    """Groups whose members must be up together, and limits that never let so many be (design: rule 4)."""
+def groups(scope: Scope, off: frozenset[str], together: Callable[[Service], bool]) -> Iterator[Refusal]:
+    """Groups whose members must be up `together`, and limits that never let so many be (design: rule 4). `off`: hosts that draw nothing yet."""
+    moving = frozenset(scope.moving)
     table = SlotTable(scope.inventory, scope.waived, off=off)
     for service in scope.inventory.services.values():
-        members = [host for host in service.hosts if host in off]
+        members = [host for host in service.hosts if host in moving]
         wanted = forms_with(service) - (len(service.hosts) - len(members))
-        if members and starts_together(service) and wanted > 1:
+        if members and together(service) and wanted > 1:
             yield from _group(scope, table, service, members, wanted)
 
 
-def torn_groups(scope: Scope, waves: Sequence[Sequence[str]]) -> tuple[Refusal, ...]:
+def torn_groups(
+    scope: Scope, waves: Sequence[Sequence[str]], together: Callable[[Service], bool] = starts_together
+) -> tuple[Refusal, ...]:
     """Groups that cannot form because some of their members, for other services' sake, have to wait for others of them."""
     wave_of = {host: number for number, wave in enumerate(waves, 1) for host in wave}
     found = []
     for service in scope.inventory.services.values():
         numbers = [wave_of[host] for host in service.hosts if host in wave_of]
         wanted = forms_with(service) - (len(service.hosts) - len(numbers))
-        together = numbers.count(min(numbers)) if numbers else 0
-        if starts_together(service) and wanted > 1 and together < wanted:
+        beside = numbers.count(min(numbers)) if numbers else 0
+        if together(service) and wanted > 1 and beside < wanted:
             late = [host for host in service.hosts if wave_of.get(host, 0) > min(numbers)]
             what = (
                 f"{service.name}: {forms_with(service)} of {len(service.hosts)} members must be up together before any is ready, "

@@ -76,6 +76,8 @@ class Doors:
                 provider = fleet.number_of[edge.provider]
                 # Whoever does not wait for the provider's moves must at least find it ready.
                 in_ring = self._provider_rank[provider] == self.rank[kind.number] or edge not in self._edges[at]
+                if edge.provider in fleet.scope.out:
+                    continue  # nothing of it is up that could be lost by moving together
                 if edge.kind == "requires" and fleet.left[provider] and (edge.needs is not None or in_ring):
                     enough = ready_enough(services[provider], edge.needs)
                     down_max = fleet.members[provider] - enough

@@ -15,9 +15,10 @@ class Guards:
     """For each service the services whose gates guard moves on it: itself, direct providers and direct consumers."""
 
     def __init__(
-        self, inventory: Inventory, order: Order, waived: Waived = NOTHING_WAIVED, *, cold: bool = False
-    ) -> None:
-        """Gates and settling that are `waived` are not waited for. `cold`: consumers are off when a provider starts, so their gates guard nothing then."""
+        self, inventory: Inventory, order: Order, waived: Waived = NOTHING_WAIVED, *, cold: bool = False,
+        out: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
+        """Gates and settling that are `waived` are not waited for. `cold`: consumers are off when a provider starts, so their gates guard nothing then; `out`: these are."""
         self._inventory = inventory
         self._waived = waived
         gated = {name for name, service in inventory.services.items() if service.gate and gate_rule(name) not in waived}
@@ -27,7 +28,7 @@ class Guards:
             for edge in edges:
                 if edge.provider in gated:
                     near[consumer][edge.provider] = None
-                if consumer in gated and not cold:
+                if consumer in gated and not cold and consumer not in out:
                     near[edge.provider][consumer] = None
         self._near = near
         self.held_s: Mapping[str, float] = {

@@ -90,13 +90,13 @@ def make_plan(
             if observation is None:
                 way_out = "add --survey, or --observation FILE from restart survey --save"
                 raise UsageMistake("mode recover plans on what was seen", remedy=way_out)
-            inventory = recover.paced(inventory)
+            inventory = recover.paced(inventory, observation)
         scope = _checked_scope(inventory, selection, observation, include_controller, overrides, mode)
         plan = _planned(
             scope, selection or (), observation, durations or {}, tuple(overrides), include_controller, made_at
         )
         if mode == "recover" and observation is not None:
-            plan = recover.told(plan, observation)
+            plan = recover.told(plan, observation, scope)
         return sealed(_said(chosen, plan))
 
 
@@ -150,6 +150,8 @@ def _checked_scope(
     )
     if mode == "recover" and observation is not None:
         scope = recover.narrowed(scope, observation)
+        order = scope.order
+        wrong = (*wrong, *recover.refusals_of_outages(scope))
     wrong = (
         *wrong,
         *refusals.cycles(order),

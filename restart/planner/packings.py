@@ -41,7 +41,7 @@ class Laid:
 
 def lay_out(scope: Scope, durations_s: Mapping[str, float], booted_s: Mapping[str, float]) -> Laid:
     """The best packing found. Raises `Refused` where the first one does."""
-    guards = Guards(scope.inventory, scope.order, scope.waived)
+    guards = Guards(scope.inventory, scope.order, scope.waived, out=scope.out)
     holds = HoldTable(scope.inventory, guards, scope.services_of, durations_s, booted_s, waived=scope.waived)
     fleet = Fleet(scope, durations_s)
     in_turn = [list(kind.hosts) for kind in fleet.kinds]
@@ -68,7 +68,7 @@ def lay_out(scope: Scope, durations_s: Mapping[str, float], booted_s: Mapping[st
 def lay_out_without(laid: Laid, scope: Scope) -> Laid:
     """The same hosts packed by the same priorities under the other rules of `scope`. Raises `Refused`."""
     durations_s = laid.pieces.durations_s
-    guards = Guards(scope.inventory, scope.order, scope.waived)
+    guards = Guards(scope.inventory, scope.order, scope.waived, out=scope.out)
     holds = laid.pieces.holds.under(guards, scope.waived)
     return _laid(Fleet(scope, durations_s), guards, holds, durations_s, laid.leaning)
 

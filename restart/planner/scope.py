@@ -41,6 +41,8 @@ class Scope:
     uptime_s: Mapping[str, float]
     waived: Waived = NOTHING_WAIVED
     standing: tuple[StandBy, ...] = ()
+    out: frozenset[str] = frozenset()
+    """Services that a recovery finds down as a whole: cold-start rules hold for them."""
 
     def may_be_down(self, service: str) -> int:
         """Members of `service` that may be not ready at once: all of them where its budget is overridden by name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,8 +14,10 @@ RETURNING_S = 180.0
 """How long a silent host that will come back is waited for (rule 17: at least 3 minutes)."""
 
 
-def sorted_out(observation: Observation, faults: Iterable[Fault]) -> Observation:
+def sorted_out(observation: Observation, faults: Iterable[Fault], *, off: Collection[str] = ()) -> Observation:
     """`observation` with a state for each host. A fault `goes_down` at the start that ends makes its hosts the returning ones.
+
+    Of hosts that are `off` a power control has said so.
 
     Such a host is seen silent, though the simulated fleet loses it only with the run's first moment.
     """
@@ -27,13 +29,14 @@ def sorted_out(observation: Observation, faults: Iterable[Fault]) -> Observation
         for host in fault.hosts
     }
     until = datetime.fromisoformat(observation.at) + timedelta(seconds=RETURNING_S)
-    return replace(
-        observation,
-        hosts={
-            host: _state(seen, host in back, host in gone, until.strftime("%Y-%m-%dT%H:%M:%SZ"))
-            for host, seen in observation.hosts.items()
-        },
-    )
+    found = {
+        host: _state(seen, host in back, host in gone, until.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        for host, seen in observation.hosts.items()
+    }
+    for host in off:
+        if host in found:
+            found[host] = replace(found[host], state="down", power="off", why="its power is off")
+    return replace(observation, hosts=found)
 
 
 def _returns(fault: Fault) -> bool:

@@ -104,7 +104,7 @@ def plan_of(scenario: Scenario, seed: int, gates: Mapping[str, Gate]) -> Plan:
 
 def _seen_by_survey(scenario: Scenario, seed: int, gates: Mapping[str, Gate]) -> Observation:
     seen = observe(scenario.inventory, scenario.physics, seed, gates)
-    return sorted_out(seen, scenario.faults) if scenario.mode == "recover" else seen
+    return sorted_out(seen, scenario.faults, off=scenario.physics.off) if scenario.mode == "recover" else seen
 
 
 def _with_power(inventory: Inventory) -> Inventory:

@@ -57,6 +57,9 @@ class Machines:
             if name in fleet.physics.off:
                 machine.state, truth.up, truth.powered = State.OFF, False, False
                 continue
+            if name in fleet.physics.hung:
+                machine.state, truth.up = State.GONE, False
+                continue
             uptime_s = fleet.figures(name).uptime_s
             if uptime_s is None:
                 uptime_s = fleet.chance("uptime", name).randrange(10 * 86400, 100 * 86400)

@@ -165,8 +165,8 @@ class Physics:
     """Everything that makes a fleet behave.
 
     `latency_s` is there and back of a question, `silence_s` how long one waits for a host that is off, and a reboot strikes
-    `strikes_after_s` after it was taken. `off` are hosts without power at the run's start. `metrics` says what a query or URL
-    measures, by glob: `demand SERVICE`, `served SERVICE` or `ready SERVICE`.
+    `strikes_after_s` after it was taken. `off` are hosts without power at the run's start, `hung` those that have power and do not
+    answer. `metrics` says what a query or URL measures, by glob: `demand SERVICE`, `served SERVICE` or `ready SERVICE`.
     """
 
     hosts: Mapping[str, HostFigures] = field(default_factory=dict)
@@ -181,4 +181,5 @@ class Physics:
     silence_s: float = 5.0
     strikes_after_s: float = 0.0
     off: frozenset[str] = frozenset()
+    hung: frozenset[str] = frozenset()
     metrics: Mapping[str, str] = field(default_factory=dict)

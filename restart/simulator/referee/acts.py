@@ -205,7 +205,8 @@ def _judge_order(record: Record, act: Act, host: str, begun: Begun) -> None:
                 continue
             missing = not_ready(record, edge.provider, decided_s, host)
             members, needed = len(record.grounds.members[edge.provider]), record.grounds.needed(edge)
-            if record.grounds.cold:
+            opens = record.grounds.cold or edge.provider in record.grounds.dark
+            if opens:
                 # It cannot wait for itself, nor for those that wait for it only because services share hosts.
                 ring = record.grounds.ring
                 beside = [
@@ -222,7 +223,7 @@ def _judge_order(record: Record, act: Act, host: str, begun: Begun) -> None:
                 )
                 record.call(1, what, host=host, at_s=act.at_s)
             left = record.grounds.waits_for(host, edge)
-            if left and not record.grounds.cold and not record.grounds.let_go(f"order.{service}.{edge.provider}"):
+            if left and not opens and not record.grounds.let_go(f"order.{service}.{edge.provider}"):
                 what = (
                     f"{act.kind} on {host} of {service} before {len(left)} moves of its provider {edge.provider} "
                     f"have finished ({some(left)})"

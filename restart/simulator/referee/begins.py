@@ -207,6 +207,8 @@ def _judge_gates(record: Record, request: Request, host: str) -> None:
             continue
         if record.grounds.cold and _asks_nobody(record, name, host):
             continue
+        if name in record.grounds.dark and _is_still_out(record, name):
+            continue
         if _repairs(record, name, host, decided_s, ever_held=gate.held_s is not None):
             continue
         service = record.plan.inventory.services[name]
@@ -233,6 +235,13 @@ def _asks_nobody(record: Record, service: str, host: str) -> bool:
     up = len(found.hosts) - len(record.not_ready[service] | set(record.aways.of(service)))
     stated = found.ready_when is not None or found.min_available is not None or found.co_start
     return up < (opens_at(found, None) if stated else 1)
+
+
+def _is_still_out(record: Record, service: str) -> bool:
+    """Whether too few of a service that was down as a whole are back for its gate to pass."""
+    grounds, found = record.grounds, record.plan.inventory.services[service]
+    coming = grounds.members[service] & grounds.moves.keys()
+    return len(found.hosts) - len(coming) + len(coming & record.done) < opens_at(found, None)
 
 
 def _is_off(record: Record, check: Check) -> bool:

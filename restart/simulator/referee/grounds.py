@@ -12,6 +12,7 @@ from restart.model.playbook import Rung
 from restart.model.request import Ask, RunHook, RunStep, SwitchPower
 from restart.simulator.referee.cold import before_the_path, edges_at_boot, opens_at
 from restart.simulator.referee.compared import plain
+from restart.simulator.referee.outages import dark_services, edges_out_of_the_dark
 from restart.simulator.referee.restated import (
     down_max,
     edges_of,
@@ -61,6 +62,10 @@ class Grounds:
                 name: frozenset((name, *(edge.provider for edge in edges))) for name, edges in self.edges.items()
             }
             self.early = before_the_path(inventory, self.path, self.edges)
+        self.dark = dark_services(plan, self.moves)
+        """Services that this recovery finds down as a whole."""
+        if self.dark:
+            self.edges = edges_out_of_the_dark(inventory, self.dark)
         if self.stops:
             self.early = before_the_path(inventory, self.path, self.edges)
         self.ring = rings(inventory, self.moves, self.services_of, self.edges)
