@@ -45,6 +45,41 @@ def test_at_a_base_rate_of_one_in_ten_the_cluster_rule_stops_few_runs_for_nothin
     assert low <= stopped <= high, f"{stopped:.2%}"
 
 
+def melted(hosts: int, seed: int, rate: float, every_s: float) -> bool:
+    """Whether the meltdown rule alone halts such a run: no cluster is looked for, and every number of failures is borne."""
+    chance = Random(f"melt {hosts}/{seed}")
+    known = {f"h{number}": Host(name=f"h{number}", address="x") for number in range(hosts)}
+    brakes = Brakes(Policy(max_failures=hosts, cluster_by=()), known, hosts)
+    for number, host in enumerate(known):
+        if chance.random() >= rate:
+            brakes.finished(host, number * every_s)
+        elif (braking := brakes.failed(host, number * every_s, canary=False)).action == "halt":
+            assert braking.rule == "meltdown"
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("hosts", "every_s", "low", "high"),
+    [
+        (40, 90.0, 0.002, 0.008),
+        (100, 90.0, 0.006, 0.017),
+        (40, 30.0, 0.15, 0.20),
+        (100, 30.0, 0.41, 0.48),
+        (100, 10.0, 0.13, 0.18),
+    ],
+)
+def test_at_a_base_rate_of_one_in_ten_meltdown_stops_so_many_runs_for_nothing(
+    hosts: int, every_s: float, low: float, high: float
+) -> None:
+    """Measured over 3,000 seeds, as it is: one move every 90 s 0.4 % of runs of 40 hosts and 1.1 % of 100; every 30 s 17 % and 44 %; every 10 s 15 % of 100.
+
+    At 20 moves in the ten minutes, 5 failures are 25 % of them, which a base rate of 10 % gives often (design: meltdown always halts).
+    """
+    stopped = sum(melted(hosts, seed, 0.10, every_s) for seed in range(RUNS)) / RUNS
+    assert low <= stopped <= high, f"{stopped:.2%}"
+
+
 def test_a_trap_in_an_image_is_stopped_after_a_few_hosts() -> None:
     known = {f"h{number}": Host(name=f"h{number}", address="x", labels={"image": "v7"}) for number in range(40)}
     brakes = Brakes(Policy(max_failures=40), known, 40)
