@@ -8,6 +8,7 @@ from restart.errors import UsageMistake
 from restart.model.inventory import Dependency
 from restart.model.plan import Move, Plan, Wave
 from restart.planner.doors import Doors
+from restart.planner.explain_turns import not_earlier
 from restart.planner.graph import Order
 from restart.planner.kinds import Fleet, Kind
 from restart.planner.reasons import span
@@ -30,10 +31,10 @@ def explain(plan: Plan, host: str) -> tuple[str, ...]:
     for alone in plan.left_alone:
         if alone.host == host:
             return (f"{host} is left alone: {alone.why}",)
-    for wave in plan.waves:
-        for move in wave.moves:
-            if move.host == host:
-                return _explained(plan, wave, move)
+    found = [(wave, move) for wave in plan.waves for move in wave.moves if move.host == host]
+    if found:
+        # In a plan of several stages a host may move in each.
+        return tuple(line for wave, move in found for line in _explained(plan, wave, move))
     return (f"{host} is not in this plan: the selection {', '.join(plan.selection) or '(all)'} does not hold it",)
 
 
@@ -50,8 +51,8 @@ def _explained(plan: Plan, wave: Wave, move: Move) -> tuple[str, ...]:
             if plan.inventory.services[name].role is not None
         ),
     ]
-    if (wave.mode or plan.mode) == "cold-start":
-        return tuple(lines)  # what keeps it waiting is among its reasons
+    if (wave.mode or plan.mode) in ("cold-start", "shutdown"):
+        return (*lines, *not_earlier(plan, wave, move))
     if wave.number == 1:
         lines.append("no wave is before it")
         return tuple(lines)

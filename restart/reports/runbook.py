@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from restart.model.plan import Move, Plan, Wave
-from restart.reports import by_hand
+from restart.reports import by_hand, by_hand_ladders
 from restart.reports.plan_text import outages, overrides, thin
 from restart.reports.prose import count, listed, printable
 from restart.rules.durations import spoken
@@ -22,10 +22,11 @@ def plan_markdown(plan: Plan) -> str:
 
 def _lines(plan: Plan) -> Iterator[str]:
     moves = plan.moves()
-    yield f"# Runbook: {plan.mode} restart of {plan.fleet}"
+    what = f"{plan.mode} restart" if any(move.act == "restart" for move in moves) or not moves else plan.mode
+    yield f"# Runbook: {what} of {plan.fleet}"
     yield ""
     yield (
-        f"{count(len(moves), 'host')} of {len(plan.inventory.hosts)} in {count(len(plan.waves), 'wave')}, "
+        f"{count(len({move.host for move in moves}), 'host')} of {len(plan.inventory.hosts)} in {count(len(plan.waves), 'wave')}, "
         f"about {spoken(plan.estimate.makespan_s)}. Made {plan.made_at}, plan `{plan.digest}`."
     )
     yield ""
@@ -105,12 +106,17 @@ def _wave(plan: Plan, wave: Wave) -> Iterator[str]:
     yield ""
     yield f"Why: {printable(wave.why)}."
     yield ""
-    for sentence in thin(plan, wave):
+    # At a cold start nothing is up yet, so nothing gets thin.
+    for sentence in thin(plan, wave) if (wave.mode or plan.mode) != "cold-start" else ():
         yield f"- {sentence}"
     yield ""
+    if wave.approve:
+        yield f"- [ ] a person agrees: {printable(wave.approve)}"
+        yield ""
     yield "Begun at ________________"
     yield ""
-    guarded = _guards(plan, wave)
+    # A shutdown asks the gates of what stays up alone, and its plan says which it does not ask.
+    guarded = () if (wave.mode or plan.mode) == "shutdown" and not wave.gates else _guards(plan, wave)
     if guarded:
         yield f"- [ ] before each host below, these gates pass: {', '.join(guarded)} (commands at the end of the wave)"
         yield ""
@@ -141,11 +147,12 @@ def _move(plan: Plan, move: Move) -> Iterator[str]:
     soak_s = max(
         (check.healthy_for_s for name in move.services for check in ready_checks(inventory.services[name])), default=0.0
     )
+    verify = [] if move.act == "stop" else by_hand.verify_lines(inventory, move)
     for title, lines in (
-        ("drain", by_hand.drain_lines(inventory, move)),
-        ("restart", by_hand.restart_lines(inventory, move)),
-        (f"verify; all must keep passing for {spoken(soak_s)}", by_hand.verify_lines(inventory, move)),
-        ("undrain", by_hand.undrain_lines(inventory, move)),
+        ("drain", by_hand_ladders.drain_lines(inventory, move)),
+        (by_hand_ladders.TITLES[move.act], by_hand_ladders.ladder_lines(inventory, move)),
+        (f"verify; all must keep passing for {spoken(soak_s)}", verify),
+        ("undrain", by_hand_ladders.undrain_lines(inventory, move)),
     ):
         if lines:
             yield f"- [ ] {title}"

@@ -23,6 +23,7 @@ from restart.reports.picture import (
 )
 from restart.reports.prose import listed
 from restart.reports.rows import Row, facts_of
+from restart.reports.stand_ins import StandIn, stand_ins, stand_ins_json
 
 SHOWN_MAX = 5
 """Hosts for which the same command is written out."""
@@ -76,6 +77,7 @@ class Summary:
     resumes: int
     next_steps: tuple[NextStep, ...]
     picture: Picture
+    stand_ins: tuple[StandIn, ...] = ()
 
     def having(self, phase: str) -> tuple[HostPicture, ...]:
         """The moves that ended, or stand, in `phase`."""
@@ -116,6 +118,7 @@ def summary(plan: Plan, rows: Sequence[Row], card: RunCard) -> Summary:
         resumes=picture.resumes,
         next_steps=_next_steps(plan, picture, card, state),
         picture=picture,
+        stand_ins=stand_ins(facts_of(rows)),
     )
 
 
@@ -176,6 +179,7 @@ def summary_json(told: Summary, rows: Sequence[Row]) -> dict[str, Any]:
             for gate in told.gates
         ],
         "hooks_left": [{"hook": name, "by_hand": said} for name, said in told.picture.hooks.items()],
+        "stand_ins": stand_ins_json(told.stand_ins),
         "approvals_wanted": [{"target": target, "text": text} for target, text in told.approvals],
         "next": [{"what": step.what, "commands": list(step.commands)} for step in told.next_steps],
         "journal": [dict(row) for row in rows],

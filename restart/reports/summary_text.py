@@ -17,6 +17,7 @@ from restart.reports.picture import (
     WavePicture,
 )
 from restart.reports.prose import aligned, count, listed, printable, wrapped
+from restart.reports.stand_ins import stand_ins_lines
 from restart.reports.summary import Summary
 from restart.rules.durations import spoken
 
@@ -31,6 +32,7 @@ def summary_text(told: Summary, *, width: int = WIDTH, hosts: bool = True) -> st
     for section in (_waves(told), _hosts(told) if hosts else (), _troubles(told, width), _holds(told, width)):
         lines += _spaced(section)
     lines += _spaced(_gates(told, width))
+    lines += _spaced(stand_ins_lines(told.stand_ins, width))
     lines += _spaced(_next(told, width))
     return "\n".join(lines) + "\n"
 
@@ -86,6 +88,7 @@ def summary_markdown(told: Summary) -> str:
         ("Not well", list(_troubles(told, 10_000))[1:]),
         ("What it waited for", list(_holds(told, 10_000))[1:]),
         ("Gates and watches", list(_gates(told, 10_000))[1:]),
+        ("Stand-ins", list(stand_ins_lines(told.stand_ins, 10_000))[1:]),
     ):
         if section:
             lines += ["", f"## {title}", "", *(f"- {line.strip().removeprefix('- ')}" for line in section)]

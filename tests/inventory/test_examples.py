@@ -8,9 +8,12 @@ import pytest
 
 from restart.inventory import read
 from restart.model.inventory import Amount, Inventory
+from restart.model.observation import HostSeen, Observation
+from restart.planner import make_plan
 from restart.rules.fill import fill
 from tests.inventory.reading import GATES, ROOT, inventory_of, small
 
+AT = "2026-11-22T00:00:00Z"
 FOLDER = ROOT / "inventories"
 EXAMPLES = sorted(
     path
@@ -66,3 +69,16 @@ def test_every_shipped_playbook_can_be_used(tmp_path: Path, name: str) -> None:
     (tmp_path / "playbooks").symlink_to(ROOT / "playbooks")
     text = small(hosts='\n  "db-[1-3]": {}\n  app-1: {}\n  lb-1: {}', defaults=f" {{playbook: {name}}}")
     assert inventory_of(tmp_path, text).playbooks[name].restart
+
+
+@pytest.mark.parametrize("mode", ["rolling", "recover", "cold-start", "shutdown", "stop-start"])
+def test_the_small_site_is_planned_in_every_mode_by_its_own_ladders(mode: str) -> None:
+    inventory = example("small-site.yml")
+    seen = Observation(at=AT, hosts={"db-2": HostSeen(state="down", power="off", why="no route")})
+    made = make_plan(inventory, mode=mode, made_at=AT, observation=seen if mode == "recover" else None)
+    assert made.mode == mode
+    moved = {move.host for move in made.moves()}
+    assert moved == ({"db-2"} if mode == "recover" else set(inventory.hosts))
+    ladders = inventory.playbooks["power-site"]
+    assert [rung.kind for rung in ladders.stop] == ["poweroff", "power"]
+    assert [rung.kind for rung in ladders.start] == ["power", "approve"]
