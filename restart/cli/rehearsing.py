@@ -137,14 +137,14 @@ def assumed(plan: Plan, wanted: Wanted, *, chance: bool = False) -> tuple[str, .
     """What was assumed of the fleet, in sentences."""
     from restart.simulator.person import AFTER_S
     from restart.simulator.person import in_words as persons_words
-    from restart.simulator.usual import SPREAD
+    from restart.simulator.usual import SPREAD, seen_at_first
 
     boots = f"Assumed: boots take {1 - SPREAD:.0%} to {1 + SPREAD:.0%} of what is expected"
     share = never_return(plan, wanted, chance=chance)
     begins = tuple(
         f"Assumed: the run begins as the maintenance window opens, {span.opens}." for span in plan.windows[:1]
     )
-    begins = (*begins, *persons_words(plan, AFTER_S))
+    begins = (*begins, *seen_at_first(plan), *persons_words(plan, AFTER_S))
     if not share:
         return (f"{boots}.", *begins)
     source = "--never-return" if wanted.never_return is not None else "policy.never_return; --never-return changes it"

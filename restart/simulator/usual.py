@@ -1,7 +1,8 @@
-"""The physics of a fleet of which nothing is known but its inventory: hosts boot about as long as the plan expects."""
+"""The physics of a fleet of which nothing is known but its inventory and what the plan's survey saw: hosts boot about as long as the plan expects."""
 
 from __future__ import annotations
 
+from restart.model.check import Verdict
 from restart.model.plan import Plan
 from restart.rules.moves import expected_s, soak_s
 from restart.simulator.physics.figures import HostFigures, Physics, ServiceFigures, Stuck
@@ -31,14 +32,43 @@ def usual_physics(plan: Plan, *, spread: float = SPREAD, never_return: float = 0
         hosts[name] = HostFigures(boot_s=boot_s, spread=spread)
         for service_name in services_of[name]:
             warm_s[service_name] = max(warm_s[service_name], host_warm_s)
+    # What the first stage starts is off. Where there is no power control a person switches it on (`restart.simulator.person`).
+    off = frozenset(move.host for wave in plan.waves if wave.stage == 1 for move in wave.moves if move.act == "start")
     return Physics(
         hosts=hosts,
         services={name: ServiceFigures(warm_s=length_s) for name, length_s in warm_s.items() if length_s},
         stuck=(Stuck(hosts=tuple(inventory.hosts), chance=never_return),) if never_return else (),
         latency_s=LATENCY_S,
         strikes_after_s=STRIKES_AFTER_S,
-        # What the first stage starts is off. Where there is no power control a person switches it on (`restart.simulator.person`).
-        off=frozenset(
-            move.host for wave in plan.waves if wave.stage == 1 for move in wave.moves if move.act == "start"
-        ),
+        off=off,
+        hung=_silent(plan) - off,
+        dead=_dead(plan),
+    )
+
+
+def _silent(plan: Plan) -> frozenset[str]:
+    """Hosts that a survey saw silent. Those that may come back by themselves are taken not to: what a plan must bear is the worse."""
+    seen = {} if plan.observation is None else plan.observation.hosts
+    return frozenset(host for host, found in seen.items() if found.boot_id is None and host in plan.inventory.hosts)
+
+
+def _dead(plan: Plan) -> frozenset[tuple[str, str]]:
+    """Members that a survey proved not to function, on hosts that are up."""
+    seen = {} if plan.observation is None else plan.observation.hosts
+    return frozenset(
+        (service, host)
+        for host, found in seen.items()
+        for service, verdict in found.ready.items()
+        if verdict is Verdict.FAIL and found.boot_id is not None
+    )
+
+
+def seen_at_first(plan: Plan) -> tuple[str, ...]:
+    """How a surveyed fleet stands when the rehearsal begins, in a sentence; nothing where all of it was well, or nobody had looked."""
+    silent, dead = _silent(plan), {host for _, host in _dead(plan)}
+    if plan.observation is None or not (silent or dead):
+        return ()
+    more = " Whoever may come back by itself does not." if any(move.conditional for move in plan.moves()) else ""
+    return (
+        f"Begins as the fleet was seen at {plan.observation.at}: {len(silent)} silent or off, {len(dead)} up and not ready.{more}",
     )

@@ -166,7 +166,7 @@ class Physics:
 
     `latency_s` is there and back of a question, `silence_s` how long one waits for a host that is off, and a reboot strikes
     `strikes_after_s` after it was taken. `off` are hosts without power at the run's start, `hung` those that have power and do not
-    answer. `metrics` says what a query or URL measures, by glob: `demand SERVICE`, `served SERVICE` or `ready SERVICE`.
+    answer, `dead` members (service and host) that are up and do nothing until they are started anew. `metrics` says what a query or URL measures, by glob: `demand SERVICE`, `served SERVICE` or `ready SERVICE`.
     """
 
     hosts: Mapping[str, HostFigures] = field(default_factory=dict)
@@ -182,4 +182,5 @@ class Physics:
     strikes_after_s: float = 0.0
     off: frozenset[str] = frozenset()
     hung: frozenset[str] = frozenset()
+    dead: frozenset[tuple[str, str]] = frozenset()
     metrics: Mapping[str, str] = field(default_factory=dict)

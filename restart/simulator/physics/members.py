@@ -60,7 +60,8 @@ class Members(Rule):
         for service in fleet.inventory.services.values():
             for host in service.hosts:
                 up = fleet.truth[host].up
-                self.of[service.name, host] = Member(service.name, host, Step.UP if up else Step.DOWN)
+                at_first = Step.FAILED if (service.name, host) in fleet.physics.dead else Step.UP
+                self.of[service.name, host] = Member(service.name, host, at_first if up else Step.DOWN)
         fleet.functions = self.functions
 
     def functions(self, service: str, host: str) -> bool:
