@@ -116,6 +116,15 @@ def test_a_host_that_restarted_unheard_with_its_old_boot_id_is_not_restarted_twi
     assert result.outcome.exit_code == 9
 
 
+def test_consumers_go_on_behind_a_provider_that_somebody_else_rebooted_just_before_our_reboot_reached_it() -> None:
+    at_s = next(row["at_s"] for row in played().rows if row["event"] == "rebooting" and row["host"] == "db-3")
+    result = played(Fault(kind="someone_reboots", hosts=("db-3",), at_s=at_s + 0.001))
+    assert result.violations == ()
+    assert "db-3" not in result.restarts
+    assert result.outcome is not None
+    assert result.outcome.exit_code == 0
+
+
 @pytest.mark.parametrize("at_s", [77.0, 79.5, 82.0])
 def test_a_word_said_while_no_controller_lives_waits_for_the_next(at_s: float) -> None:
     result = played(Fault(kind="controller_dies", at_s=77.0), Fault(kind="says", word="stop", at_s=at_s))

@@ -7,7 +7,7 @@ from math import floor
 
 from restart.model.event import Fact
 from restart.simulator.referee.record import Closing, Record, some
-from restart.simulator.referee.recovery import is_well
+from restart.simulator.referee.recovery import is_well, rebooted_by_others
 from restart.simulator.referee.spares import heard_promoted, returned
 from restart.simulator.referee.stages import next_stage
 from restart.simulator.referee.stopping import judge_off_done
@@ -69,8 +69,8 @@ def _done(record: Record, host: str, at_s: float) -> None:
     record.ended(host, at_s)
     if record.grounds.stops:
         judge_off_done(record, host)
-    if is_well(record, host) and record.aways.get(host) is None:
-        # It came back by itself, and nobody took it away: there is no restart whose checks could have held.
+    if (is_well(record, host) or rebooted_by_others(record, host)) and record.aways.get(host) is None:
+        # It came back without us, and we did not take it away: there is no restart of ours whose checks could have held.
         record.grounds.finished(host)
     returned(record, host)
     if record.aways.get(host) is not None:

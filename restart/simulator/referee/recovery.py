@@ -36,3 +36,9 @@ def is_well(record: Record, host: str) -> bool:
     """Whether a host that was not restarted need not be: in a recovery or a cold start one that is up and ready is where it should be, whoever switched it on."""
     truth = record.truth.hosts[host]
     return (record.plan.mode == "recover" or record.grounds.cold) and truth.up and all(truth.ready.values())
+
+
+def rebooted_by_others(record: Record, host: str) -> bool:
+    """Whether a host that no act of the run has taken away is ready in another boot than at first: somebody else was quicker."""
+    truth = record.truth.hosts[host]
+    return truth.up and truth.boot_id != record.first_boot[host] and all(truth.ready.values())
