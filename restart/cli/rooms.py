@@ -222,7 +222,7 @@ def _known_mode(mode: str) -> None:
 
     if mode not in (*planner.MODES, "auto"):
         known = " or ".join(f"--mode {name}" for name in planner.MODES)
-        raise Refused((Refusal(rule="mode", what=f"mode {mode}: not yet", way_out=f"plan with {known}"),))
+        raise Refused((Refusal(rule="mode", what=f"there is no mode {mode}", way_out=f"plan with {known}"),))
 
 
 def durations(fleet: str, store: str | None) -> Mapping[str, Duration]:

@@ -33,7 +33,24 @@ def cold_refusals(scope: Scope, observation: Observation | None) -> tuple[Refusa
         *_all_up(scope, off),
         *powerless(scope, "start"),
         *groups(scope, off, starts_together),
+        *_two_seeds(scope),
     )
+
+
+def _two_seeds(scope: Scope) -> Iterator[Refusal]:
+    """Hosts of two services that each choose who starts first: one start cannot wait for two choices, which may contradict each other (design: rule 19)."""
+    services = scope.inventory.services
+    found: dict[tuple[str, ...], list[str]] = {}
+    for host in scope.moving:
+        seeded = tuple(name for name in scope.services_of[host] if services[name].seed is not None)
+        if len(seeded) > 1:
+            found.setdefault(seeded, []).append(host)
+    for names, hosts in found.items():
+        yield Refusal(
+            rule="seed",
+            what=f"{some(hosts)}: {some(names)} each choose by `seed` who starts first, and they share {'this host' if len(hosts) == 1 else 'these hosts'}",
+            way_out="put them on hosts of their own, or write `seed` into one of them alone",
+        )
 
 
 def _without_domains(inventory: Inventory) -> Inventory:

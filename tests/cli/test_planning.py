@@ -131,10 +131,13 @@ def test_a_part_of_the_fleet_is_planned(restart: Restart, shop: Path) -> None:
     assert restart("plan", "shop.yml", "--limit", "nobody-*").code in (2, 4)
 
 
-def test_other_modes_are_not_yet(restart: Restart, shop: Path) -> None:
-    said = restart("plan", "shop.yml", "--mode", "stop-start")
-    assert said.code == 4
-    assert "stop-start: not yet" in said.err
+def test_whole_site_maintenance_is_planned_as_shutdown_and_cold_start(restart: Restart, shop: Path) -> None:
+    said = restart("plan", "shop.yml", "--mode", "stop-start", "--format", "json")
+    assert said.code == 0
+    waves = json.loads(said.out)["waves"]
+    assert list(dict.fromkeys(wave.get("mode") for wave in waves)) == ["shutdown", "cold-start"]
+    unknown = restart("plan", "shop.yml", "--mode", "stop-and-go")
+    assert (unknown.code, "there is no mode stop-and-go" in unknown.err) == (4, True)
 
 
 def test_barriers_are_compared(restart: Restart, shop: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from restart.engine import facts
-from restart.errors import Exit
+from restart.errors import Exit, Refused
 from restart.model.answer import Answer, NoAnswer, StepRan
 from restart.model.event import Word
 from restart.model.inventory import Amount, Seed, Service
+from restart.planner import make_plan
 from tests.engine.test_cold_start import cold, start
-from tests.engine.toy import Toy, fixed
+from tests.engine.toy import Toy, fixed, fleet
 
 PAIR = Service(
     name="pair", hosts=("p1", "p2"), ready_when=Amount(number=1), seed=Seed(run="last", start="begin {host}")
@@ -90,3 +91,12 @@ def test_a_run_that_dies_anywhere_still_starts_the_winner_first(die_after: int) 
     assert played.exit_code == Exit.DONE
     assert toy.ran[0] == "begin p2"
     assert set(toy.ran) == {"begin p1", "begin p2"}
+
+
+def test_two_services_that_choose_a_seed_on_the_same_hosts_are_refused_by_name() -> None:
+    one = Service(name="one", hosts=("p1", "p2"), ready_when=Amount(number=1), seed=Seed(run="last"))
+    two = Service(name="two", hosts=("p2", "p3"), ready_when=Amount(number=1), seed=Seed(run="last"))
+    with pytest.raises(Refused) as refused:
+        make_plan(fleet(one, two), mode="cold-start", made_at="")
+    (found,) = [refusal for refusal in refused.value.refusals if refusal.rule == "seed"]
+    assert found.what == "p2: one, two each choose by `seed` who starts first, and they share this host"
