@@ -241,14 +241,15 @@ def _up(arguments: argparse.Namespace) -> None:
     if arguments.accel == "kvm" and not prove_kvm():
         sys.exit("no machine boots under KVM here (leave --accel out: they are emulated in software)")
     accel = "kvm" if arguments.accel == "kvm" else "tcg,thread=single"
-    with Lab([f"m{number}" for number in range(1, arguments.number + 1)], etcd=arguments.etcd, accel=accel) as lab:
+    names = [f"m{number}" for number in range(1, arguments.number + 1)]
+    # Ended politely it leaves nothing behind, whenever that is.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt), Lab(names, etcd=arguments.etcd, accel=accel) as lab:
         (lab.folder / "pid").write_text(f"{lab.pid}\n{os.getpid()}\n")
         print(f"lab in {lab.folder}", flush=True)
         lab.await_well()
         print(lab.table(), flush=True)
-        with contextlib.suppress(KeyboardInterrupt):
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
-            signal.pause()
+        signal.pause()
 
 
 def _say(arguments: argparse.Namespace) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.machines.faults import words_at
-from tests.machines.lab import BOOT_S, Lab
+from tests.machines.lab import BOOT_S, ROOT, Lab
 
 
 def _until(holds: Callable[[], bool], lab: Lab) -> None:
@@ -59,3 +63,28 @@ def test_words_are_for_the_boots_that_they_name() -> None:
     ]
     with pytest.raises(ValueError, match="no fault"):
         words_at(["explode@1"], 1)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_running_when_whoever_began_it_is_interrupted_or_killed(how: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.machines.lab", "up", "2"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as begun:
+        assert begun.stdout is not None
+        folder = Path(begun.stdout.readline().split()[-1])
+        inside = int((folder / "pid").read_text(encoding="utf-8").split()[0])
+        machines = _children(inside)
+        assert len(machines) == 2
+        begun.send_signal(how)
+        begun.wait(60)
+    until_s = time.monotonic() + 30
+    while any(Path(f"/proc/{pid}").exists() for pid in (inside, *machines)):
+        assert time.monotonic() < until_s, "something is left running"
+        time.sleep(0.1)
+    # Killed, it cannot take its folder along.
+    assert folder.exists() == (how is signal.SIGKILL)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
