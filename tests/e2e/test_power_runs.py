@@ -119,6 +119,28 @@ def test_a_shutdown_switches_off_over_ssh_and_cuts_what_hangs(tmp_path: Path, mo
         assert fleet.restarts() == dict.fromkeys(fleet.specs, 0)
 
 
+def test_a_site_is_stopped_waits_for_a_person_and_is_started_again(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("BMC_PASSWORD", MARKER)
+    book = {
+        "restart": [{"reboot": {}}],
+        "stop": [{"poweroff": {"down_within": "10s"}}],
+        "start": [{"power": {"reset": "on", "back_within": "60s"}}],
+    }
+    with Fleet(["host-1", "host-2"]) as fleet, fleet_and_bmc(fleet, tmp_path / "bmc") as bmc:
+        inventory = written(fleet, bmc, tmp_path / "inv", book)
+        tool = Tool(tmp_path / "laptop")
+        with tool.run(inventory, "--mode", "stop-start", hosts=2) as run:
+            run.until("approval_wanted")
+            assert {row["host"] for row in run.of("off")} == set(fleet.specs)
+            assert bmc.log("reset") == []
+            said = tool.call("approve", run.name(), "stage-2")
+            assert said.returncode == 0, said.stderr
+            assert run.end() == 0, run.account()
+        assert bmc.log("reset") == ["On", "On"]
+        assert {row["host"] for row in run.of("booted")} == set(fleet.specs)
+        assert [one.more["why"] for name in fleet.specs for one in fleet.log(name, "down")] == ["poweroff", "poweroff"]
+
+
 def test_the_password_of_a_bmc_is_nowhere_but_at_the_bmc(tmp_path: Path, monkeypatch: Any) -> None:
     """Neither in the journal, a report, what is printed, a log, a debug trace, nor in any process's arguments or environment."""
     file = tmp_path / "password"
