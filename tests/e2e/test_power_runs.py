@@ -141,6 +141,26 @@ def test_a_site_is_stopped_waits_for_a_person_and_is_started_again(tmp_path: Pat
         assert [one.more["why"] for name in fleet.specs for one in fleet.log(name, "down")] == ["poweroff", "poweroff"]
 
 
+def test_a_site_that_was_shut_down_is_started_from_cold_by_another_run(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("BMC_PASSWORD", MARKER)
+    book = {
+        "restart": [{"reboot": {}}],
+        "stop": [{"poweroff": {"down_within": "10s"}}],
+        "start": [{"power": {"reset": "on", "back_within": "60s"}}],
+    }
+    with Fleet(["host-1", "host-2"]) as fleet, fleet_and_bmc(fleet, tmp_path / "bmc") as bmc:
+        inventory = written(fleet, bmc, tmp_path / "inv", book)
+        tool = Tool(tmp_path / "laptop")
+        with tool.run(inventory, "--mode", "shutdown", hosts=2) as down:
+            assert down.end() == 0, down.account()
+        with tool.run(inventory, "--mode", "cold-start", hosts=2) as up:
+            assert up.end() == 0, up.account()
+        assert bmc.log("reset") == ["On", "On"]
+        assert {row["host"] for row in up.of("move_done")} == set(fleet.specs)
+        survey = tool.call("survey", str(inventory), "--format", "json")
+        assert survey.returncode == 0, survey.stderr
+
+
 def test_the_password_of_a_bmc_is_nowhere_but_at_the_bmc(tmp_path: Path, monkeypatch: Any) -> None:
     """Neither in the journal, a report, what is printed, a log, a debug trace, nor in any process's arguments or environment."""
     file = tmp_path / "password"
