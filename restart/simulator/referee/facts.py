@@ -111,6 +111,9 @@ def _late(record: Record, fact: Fact, host: str) -> None:
     if away is None or not away.acted:
         return
     record.late[host] = None
+    if away.troubled:
+        # What its checks said after its first rung is a true reason to halt, also where a later rung brings it back.
+        record.reason(5, away.troubled)
     inventory = record.plan.inventory
     for label in inventory.policy.cluster_by:
         value = inventory.hosts[host].labels.get(label)
