@@ -52,11 +52,14 @@ class Faults:
         self._journal = journal
         self.deaths = Deaths(journal)
         self._seed = seed
+        self.last_s = 0.0
+        """By when, in run seconds, every fault has come, and gone where it goes."""
         for fault in faults:
             self.add(fault)
 
     def add(self, fault: Fault) -> None:
         """One more fault."""
+        self.last_s = max(self.last_s, fault.at_s + fault.by_s + (fault.for_s or 0.0))
         if fault.kind in ("controller_dies", "disk_full") and fault.event is not None:
             self.deaths.add(fault.kind, fault.event, fault.moment)
             return

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from restart.engine import ENGINE_VERSION, Engine, Stages, begin
+from restart.engine.facts import APPROVAL_WANTED, APPROVED, GOING, MOVE_DONE, MOVE_STARTED, PAUSED, QUARANTINED
 from restart.errors import Held, must
 from restart.model.event import Event, Fact, Outcome, Resumed, Started
 from restart.model.plan import Plan
@@ -29,6 +30,9 @@ RESUMES_MAX = 1000
 """A run that dies more often than this makes no progress."""
 RESUME_AFTER_S = 5.0
 """How long it takes until somebody resumes a run whose controller died."""
+WORD_WAIT_S = 900.0
+"""A run that waits for a person's word, tells nothing new for so long and has no fault to come makes no progress: nobody plays that person.
+Its gates and watches would go on being asked until the horizon, for days of its clock and hours of ours."""
 
 
 class Judge(Protocol):
@@ -96,7 +100,7 @@ def play(
         prepare(world, run.faults)
     outcome = run.carry_out()
     site = world.site
-    moved = [move.host for move in plan.moves()]
+    moved = list(dict.fromkeys(move.host for move in plan.moves()))
     return Result(
         name=name or plan.fleet,
         seed=seed,
@@ -129,6 +133,9 @@ class _Run:
     watchers: tuple[Watcher, ...]
     resumes: int = 0
     stuck: str = ""
+    told_s: float = 0.0
+    words: dict[str, str] = field(default_factory=dict)
+    """What persons are asked for, by what `restart approve` takes."""
     faults: Faults = field(init=False)
     person: Person | None = None
 
@@ -149,11 +156,11 @@ class _Run:
         while True:
             try:
                 judged = _Judged(engine, self)
-                outcome = drive(judged, _Mortal(self.world, self.faults), self._append, first, self.watchers)
+                outcome = drive(judged, _Mortal(self.world, self), self._append, first, self.watchers)
                 self.journal.finish(outcome, engine.facts)
                 break
             except NoProgress as no_progress:
-                stuck = str(no_progress)
+                stuck = self._waits_for() or str(no_progress)
                 self.journal.finish(None, engine.facts)
                 break
             except (ControllerDied, Held):
@@ -170,6 +177,33 @@ class _Run:
         if self.referee is not None:
             self.referee.appended(event, facts_before)
         self.faults.appended()
+
+    def heard(self, facts: Sequence[Fact]) -> None:
+        """What came of one event: who is asked for a word, and when anything was told last."""
+        for fact in facts:
+            self.told_s = self.world.now_s
+            target = str(fact.data.get("target", ""))
+            if fact.fact == APPROVAL_WANTED:
+                self.words[target] = fact.evidence or ""
+            elif fact.fact == PAUSED:
+                self.words["go"] = fact.why or "paused"
+            elif fact.fact in (MOVE_STARTED, GOING):
+                self.words.pop("go", None)
+            elif fact.fact in (APPROVED, MOVE_DONE, QUARANTINED):
+                self.words.pop(target or fact.host or "", None)
+
+    def check_words(self) -> None:
+        """Raises `NoProgress` where only a person could go on, and nobody will."""
+        now_s = self.world.now_s
+        if self.words and now_s - self.told_s > WORD_WAIT_S and now_s > self.faults.last_s:
+            raise NoProgress(self._waits_for())
+
+    def _waits_for(self) -> str:
+        if not self.words:
+            return ""
+        target, text = next(iter(self.words.items()))
+        more = f" (and for {len(self.words) - 1} more)" if len(self.words) > 1 else ""
+        return f"it waits for a person's word, which nobody gives here: {target}: {text}{more}"
 
     def _resume(self, first: Event) -> tuple[Engine | Stages, Event]:
         """A new controller: an engine brought up from the journal, and the event that it hears first."""
@@ -232,20 +266,23 @@ class _Judged:
             self._run.referee.judge(event, requests, self._engine.facts)
         if self._run.person is not None:
             self._run.person.hear(self._engine.facts)
+        self._run.heard(self._engine.facts)
         return requests
 
 
 class _Mortal:
     """A world in which the controller may die while it waits."""
 
-    def __init__(self, world: World, faults: Faults) -> None:
+    def __init__(self, world: World, run: _Run) -> None:
         self._world = world
-        self._faults = faults
+        self._run = run
+        self._faults = run.faults
         self.begin = world.begin
 
     def wait(self, until_s: float | None) -> Event:
         """The next event, unless the controller dies first."""
         self._faults.waiting()
+        self._run.check_words()
         event = self._world.wait(until_s)
         self._faults.waiting()
         return event

@@ -9,6 +9,7 @@ from functools import cache
 
 import pytest
 
+from restart.model.check import Check
 from restart.model.event import Outcome
 from restart.model.inventory import Amount, Host, Inventory, Service
 from restart.model.plan import Plan
@@ -16,6 +17,7 @@ from restart.model.playbook import Playbook, Rung
 from restart.model.rehearsal import Losses
 from restart.model.simulation import Result, Score
 from restart.planner import make_plan
+from restart.simulator.faults import Fault
 from restart.simulator.losses import DOWN, NEVER, losses, moments
 from restart.simulator.rehearsal import Rehearsal, needed
 from restart.simulator.story import Story
@@ -183,3 +185,37 @@ def test_a_plan_of_nothing_survives_everything() -> None:
     found = losses(Rehearsal(plan=plan, physics=usual_physics(plan), gates=GATES))
     assert len(found.losses) == 3
     assert found.survives
+
+
+def test_a_run_that_only_a_person_could_bring_on_ends_soon_and_says_who_is_waited_for() -> None:
+    # No power control: whoever does not start is switched on by hand, and nobody plays that person. Its watch asks every second.
+    always = Check(kind="http", params={"url": "http://127.0.0.1:1/site", "status": [200]}, every_s=1.0)
+    inventory = replace(web(3, 1), watch=(always,))
+    plan = make_plan(inventory, made_at="", mode="cold-start")
+    down = Fault(kind="goes_down", hosts=("web-1",))
+    found = Rehearsal(plan=plan, physics=usual_physics(plan), gates=GATES, seed=3, faults=(down,)).play(Story())
+    assert found.outcome is None
+    assert found.no_progress == (
+        "it waits for a person's word, which nobody gives here: web-1: switch web-1 on by hand (and for 3 more)"
+    )
+    assert found.duration_s < 1800
+
+
+def test_a_word_that_is_still_to_come_is_waited_for() -> None:
+    plan = make_plan(web(3, 1), made_at="", mode="stop-start")
+    said = Fault(kind="says", word="approve", target="stage-2", at_s=7200.0)
+    found = Rehearsal(plan=plan, physics=usual_physics(plan), gates=GATES, seed=3, faults=(said,)).play(Story())
+    assert found.duration_s > 7200
+    assert "stage-2" not in found.no_progress
+    assert found.score.failed == tuple(plan.inventory.hosts), "a host that moves in both stages counts once"
+
+
+def test_a_run_paused_by_what_it_cannot_see_ends_soon_where_nobody_lets_it_go() -> None:
+    # The watch asks a host that is off until the run starts it, and the run starts nothing before it has seen the watch pass.
+    through = Check(kind="http", params={"url": "http://web-1/", "status": [200]}, every_s=1.0)
+    inventory = replace(web(3, 1), watch=(through,))
+    plan = make_plan(inventory, made_at="", mode="cold-start")
+    found = Rehearsal(plan=plan, physics=usual_physics(plan), gates=GATES, seed=3).play(Story())
+    assert found.outcome is None
+    assert found.no_progress.startswith("it waits for a person's word, which nobody gives here: go: watch 1 (http)")
+    assert found.duration_s < 1800
