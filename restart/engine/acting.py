@@ -84,7 +84,8 @@ class Acting:
     def _judge(self, state: MoveState) -> None:
         """Is what allowed the move known to hold still?"""
         now_s = self._outbox.now_s
-        hold = None if now_s - state.judged_s <= self._fresh_s else self._starts.hold_acting(state)
+        fresh = now_s - state.judged_s <= self._fresh_s
+        hold = self._starts.hold_begun(state) if fresh else self._starts.hold_acting(state)
         if hold is None:
             state.held_since_s = None
             self._moving.sign(state, Sign.ALLOWED)

@@ -149,7 +149,7 @@ class Engine:
             inventory, self.states, self._outbox, self._claims,
             noted=self._readiness.note, reached=self._reached, starting=self._starting, closed=self._is_closed,
             slots=self._starts.take_slots, withheld=self._forbids, silent=self._silent, recovery=self._recovery,
-            missed=self._missed, judged=self._later.hold,
+            missed=self._missed, judged=self._later.hold, doubted=self._starts.hold_begun,
         )  # fmt: skip
         self._canaries = Canaries(inventory, self._outbox, self._guards, self._canary_ended)
         self._acting = Acting(

@@ -38,8 +38,9 @@ class Ladder:
         withheld: Callable[[MoveState], str | None],
         missed: Callable[[MoveState], None],
         judged: Callable[[MoveState, str], Hold | None],
+        doubted: Callable[[MoveState], Hold | None],
     ) -> None:
-        """`starting`, `closed`, `slots`, `withheld`, `missed` and `judged` are as `Moving` has them."""
+        """`starting`, `closed`, `slots`, `withheld`, `missed`, `judged` and `doubted` are as `Moving` has them."""
         self.sign = sign
         self._outbox = outbox
         self._call_off = call_off
@@ -49,6 +50,7 @@ class Ladder:
         self._withheld = withheld
         self._missed = missed
         self._judged = judged
+        self._doubted = doubted
 
     def next(self, state: MoveState) -> None:
         """On entry to CLIMBING: the next rung, or the same one again where it was not carried out."""
@@ -116,12 +118,14 @@ class Ladder:
         self.sign(state, Sign.DOUBTED)
 
     def held_back(self, state: MoveState) -> bool:
-        """While its first act was being prepared the run was halted or stopped (called off), or is held (judged again)."""
+        """While its first act was being prepared the run was halted or stopped (called off), or is held, or its providers are ready no more (judged again)."""
         withheld = self._withheld(state) is not None
         if withheld and state.acted_s is not None:
             self.wait_again(state)
             return True
-        if state.acted_s is not None or (self._starting() and not self._closed() and not withheld):
+        if state.acted_s is not None:
+            return False
+        if self._starting() and not self._closed() and not withheld and self._doubted(state) is None:
             return False
         if self._starting():
             self.judge_again(state)

@@ -61,11 +61,12 @@ class Moving:
         recovery: Recovery,
         missed: Callable[[MoveState], None],
         judged: Callable[[MoveState, str], Hold | None],
+        doubted: Callable[[MoveState], Hold | None],
     ) -> None:
         """`noted` hears each verdict learnt (service, host, verdict, evidence); `reached` each phase that a move enters.
 
         `starting`: nothing has halted or stopped the run. `closed`: a pause or a watch holds it for now. `slots` takes the slots that a rung needs; None: it has them.
-        `judged`: why a rung of some kind that is not the first act may not be taken now (`restart.engine.later`). `missed` hears of each move whose first rung did not bring its host back, while there are others.
+        `judged`: why a rung of some kind that is not the first act may not be taken now (`restart.engine.later`). `doubted`: why a move may not act at this very instant. `missed` hears of each move whose first rung did not bring its host back, while there are others.
         `withheld`: why nothing may be done to the host now, a stop flag; None: none stands. `recovery`: what was seen before the run.
         """
         self._inventory = inventory
@@ -79,7 +80,7 @@ class Moving:
         )  # fmt: skip
         self.ladder = Ladder(
             outbox, sign=self.sign, call_off=self._drains.call_off, starting=starting, closed=closed, slots=slots,
-            withheld=withheld, missed=missed, judged=judged,
+            withheld=withheld, missed=missed, judged=judged, doubted=doubted,
         )  # fmt: skip
         self.checking = Checking(inventory, states, outbox, self.ladder, noted)
         reboots, units = Reboots(outbox, self.ladder), UnitRestarts(outbox, self.ladder)

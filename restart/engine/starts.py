@@ -258,6 +258,10 @@ class Starts:
             self._tell_through(state)
         return found
 
+    def hold_begun(self, state: MoveState) -> Hold | None:
+        """Why a move that has begun may not act at this instant, by what is known: a member of a provider may have begun since, or fallen."""
+        return self._providers(state) if state.move.act == "restart" else None
+
     def hold_later(self, state: MoveState) -> Hold | None:
         """Why a later rung may not be taken on a host that is up: the budgets and providers of now. Those that a fresh FAIL proves sick take nothing."""
         self._through.clear()
