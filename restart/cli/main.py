@@ -20,6 +20,7 @@ COMMANDS = {
     "validate": "planning",
     "graph": "planning",
     "survey": "surveying",
+    "preflight": "preflighting",
     "plan": "planning",
     "explain": "planning",
     "schema": "planning",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from restart.cli import flagging, rooms, timing
+from restart.cli import flagging, preflighting, rooms, timing
 from restart.cli.confirm import Consent, ask
 from restart.cli.options import DRY_RUN, formats, seeing, shaping
 from restart.cli.rooms import Shape
@@ -82,6 +82,7 @@ def run_command(
     if not dry_run:
         timing.refuse_outside(plan)
     if dry_run:
+        preflighting.refuse(plan, store)
         _show_dry(plan, form)
         return 0
     if not plan.waves:
@@ -89,7 +90,8 @@ def run_command(
         click.echo(f"Nothing to restart in {plan.fleet}.", err=form != "text")
         return 0
     if rooms.is_plan(path) and plan.observation is not None and plan.observation.fleet and not no_survey:
-        must_hold_still(plan, shelf, quiet=form != "text")
+        must_hold_still(plan, shelf, store, quiet=form != "text")
+    preflighting.refuse(plan, store)
     _show_scope(plan, until_wave, form)
     click.echo(flagging.lines(flags), err=True, nl=False)
     ask(plan, Consent(yes=yes, hosts=yes_hosts, paths=yes_paths, cuts=yes_force_off), until_wave=until_wave)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from restart.model.observation import Observation
     from restart.model.plan import Plan
     from restart.model.world import Gate
+    from restart.probes.section import Section
     from restart.survey import Event, Look, Looked
 
 POWER_S = 5.0
@@ -83,10 +84,30 @@ def survey(
     since: float | None,
     *,
     quiet: bool,
+    sections: Sequence[Section[object]] | None = None,
 ) -> tuple[Looked, Observation]:
     """Look at the selected hosts and sort them. On a terminal the event's time is asked about where nobody told it."""
+    from restart.survey import event_of, observation_of
+
+    looked = look_at(inventory, shelf, selection, quiet=quiet, sections=sections)
+    if since is None:
+        since = _confirmed(event_of(looked), quiet=quiet)
+    return looked, observation_of(inventory, looked, since)
+
+
+def look_at(
+    inventory: Inventory,
+    shelf: Mapping[str, Gate],
+    selection: tuple[str, ...] | None,
+    *,
+    quiet: bool,
+    sections: Sequence[Section[object]] | None = None,
+    checked: bool = True,
+) -> Looked:
+    """One sweep over the selected hosts, with a line of progress on a terminal. `sections` None: those of a survey."""
     from restart.reports.progress import ProgressLine
-    from restart.survey import event_of, look_at_all, observation_of
+    from restart.survey import look_at_all
+    from restart.survey.look import SECTIONS
     from restart.transports.ssh import SshPool
 
     hosts = selected(inventory, selection)
@@ -100,12 +121,18 @@ def survey(
 
         pool = SshPool(inventory)
         try:
-            looked = look_at_all(inventory, hosts, gates=shelf, ssh=pool, read_power=_reads(inventory), seen=seen)
+            return look_at_all(
+                inventory,
+                hosts,
+                gates=shelf,
+                ssh=pool,
+                read_power=_reads(inventory) if checked else None,
+                seen=seen,
+                sections=sections or SECTIONS,
+                checked=checked,
+            )
         finally:
             pool.close()
-    if since is None:
-        since = _confirmed(event_of(looked), quiet=quiet)
-    return looked, observation_of(inventory, looked, since)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +171,7 @@ def look_for(seeing: Seeing, shelf: Mapping[str, Gate], store: str | None, *, qu
         elif seeing.survey:
             told = None if seeing.since is None else told_moment(seeing.since, time.time())
             # All hosts, whatever the selection is: those outside it count for budgets and providers.
-            _, observation = survey(inventory, shelf, None, told, quiet=quiet)
+            observation = _survey_for_plan(inventory, shelf, told, store, quiet=quiet)
             file.save(newest_path(store, inventory.fleet), observation)
         else:
             return shape, None
@@ -153,11 +180,25 @@ def look_for(seeing: Seeing, shelf: Mapping[str, Gate], store: str | None, *, qu
     return look
 
 
-def must_hold_still(plan: Plan, shelf: Mapping[str, Gate], *, quiet: bool) -> None:
+def _survey_for_plan(
+    inventory: Inventory, shelf: Mapping[str, Gate], since: float | None, store: str | None, *, quiet: bool
+) -> Observation:
+    """A survey whose one sweep is the preflight of all hosts as well; what that found is kept for who refuses."""
+    from restart.cli import preflighting
+    from restart.survey.look import SECTIONS
+
+    looked, observation = survey(
+        inventory, shelf, None, since, quiet=quiet, sections=preflighting.sections_beside(SECTIONS)
+    )
+    preflighting.keep(store, inventory.fleet, looked)
+    return observation
+
+
+def must_hold_still(plan: Plan, shelf: Mapping[str, Gate], store: str | None, *, quiet: bool) -> None:
     """Look again at the hosts of a plan that was made on a look. Raises `Drift` where its waves cannot bear what has changed."""
     from restart.planner.drift import differences
 
-    _, now = survey(plan.inventory, shelf, None, _moment_of(plan), quiet=quiet)
+    now = _survey_for_plan(plan.inventory, shelf, _moment_of(plan), store, quiet=quiet)
     changed = differences(plan, now)
     if changed:
         raise Drift(
@@ -275,12 +316,12 @@ def _of_this_day(text: str, now: float) -> float:
     raise ValueError(text)
 
 
-def newest_path(store: str | None, fleet: str) -> Path:
-    """Where the newest observation of `fleet` is kept: beside the store."""
+def newest_path(store: str | None, fleet: str, kind: str = "observations") -> Path:
+    """Where the newest observation (or preflight) of `fleet` is kept: beside the store."""
     from restart.runner.store import default_path
     from restart.survey.file import newest
 
-    return newest((rooms.store_path(store) or default_path()).expanduser().resolve().parent, fleet)
+    return newest((rooms.store_path(store) or default_path()).expanduser().resolve().parent, fleet, kind)
 
 
 def text_width() -> int:

@@ -50,7 +50,7 @@ from restart.model.answer import NoAnswer
 from restart.model.question import Shell, ShellReply
 from restart.probes import script
 from restart.probes.output import one_line
-from restart.probes.section import Lines, Section
+from restart.probes.section import LINE_CHARACTERS_MAX, Lines, Section
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ wait "$c"; k=$?; kill "$w"; return "$k"
 fi
 framed() {{
 echo "{_FRAME}section $1"
-"s_$1" | sed -n -e "$2{{s/.*/~/p;q;}}" -e 's/^\\(.\\{{0,255\\}}.\\{{0,255\\}}\\).*$/|\\1/p'
+"s_$1" | sed -n -e "$2{{s/.*/~/p;q;}}" -e 's/^/|/p' | cut -b 1-{LINE_CHARACTERS_MAX + 1}
 echo "{_FRAME}end $1"
 }}
 """

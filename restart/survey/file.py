@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,16 @@ def observation_json(observation: Observation) -> dict[str, Any]:
 
 def save(path: Path, observation: Observation) -> None:
     """Write it, whole or not at all, for its owner alone. Raises `UsageMistake` where that cannot be."""
+    write(path, observation_json(observation))
+
+
+def write(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a document, whole or not at all, for its owner alone. Raises `UsageMistake` where that cannot be."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(part, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            json.dump(observation_json(observation), file, ensure_ascii=False, separators=(",", ":"))
+            json.dump(document, file, ensure_ascii=False, separators=(",", ":"))
             file.write("\n")
         part.replace(path)
     except OSError as error:
@@ -98,6 +104,6 @@ def must_fit(observation: Observation, inventory: Inventory, now: float) -> None
         )
 
 
-def newest(folder: Path, fleet: str) -> Path:
-    """Where the newest observation of `fleet` is kept, in the store's folder."""
-    return folder / "observations" / (re.sub(r"[^A-Za-z0-9._-]", "_", fleet) + ".json")
+def newest(folder: Path, fleet: str, kind: str = "observations") -> Path:
+    """Where the newest observation (or preflight) of `fleet` is kept, in the store's folder."""
+    return folder / kind / (re.sub(r"[^A-Za-z0-9._-]", "_", fleet) + ".json")

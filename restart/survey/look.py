@@ -78,6 +78,8 @@ def look_at_all(
     gates: Mapping[str, Gate],
     ssh: Runs,
     read_power: ReadPower | None = None,
+    sections: Sequence[Section[object]] = SECTIONS,
+    checked: bool = True,
     seen: Callable[[str, Look], None] = lambda host, look: None,
     at_once_max: int = AT_ONCE_MAX,
     start_every_s: float = START_EVERY_S,
@@ -85,11 +87,12 @@ def look_at_all(
 ) -> Looked:
     """Look at `hosts`, all at once as far as `at_once_max` allows. Every host has a look, a silent one too.
 
+    `sections` are what the sweep asks; without `checked` the checks of the hosts' services are left out.
     Takes at most `host_s` for each `at_once_max` hosts that hang, and `start_every_s` for each host. `seen` hears of each look,
     from the thread that made it.
     """
     asking = Asking(inventory, gates=gates, ssh=ssh)
-    services = _services_of(inventory)
+    services = _services_of(inventory) if checked else {}
     began, start_s = time.time(), time.monotonic()
     free = threading.Semaphore(at_once_max)
     lock = threading.Lock()
@@ -108,7 +111,7 @@ def look_at_all(
 
     def work(host: str) -> None:
         try:
-            look = _look(inventory, host, services.get(host, ()), asking, ssh, read_power, start_s, host_s)
+            look = _look(inventory, host, services.get(host, ()), asking, ssh, read_power, sections, start_s, host_s)
         except Exception as error:  # noqa: BLE001 - a worker's edge: a fault of ours is not a fault of the host
             what = f"a fault of this tool: {type(error).__name__}: {error}"
             look = Look(swept=NoAnswer(reason="broken", detail=one_line(what)), at_s=time.monotonic() - start_s)
@@ -153,12 +156,13 @@ def _look(
     asking: Asking,
     ssh: Runs,
     read_power: ReadPower | None,
+    sections: Sequence[Section[object]],
     start_s: float,
     host_s: float,
 ) -> Look:
     """One host: the sweep first, then the checks of its services while there is time, then its power."""
     end_s = time.monotonic() + host_s
-    swept = sweep.parse(_sent(ssh, sweep.shell(host, SECTIONS, COMMAND_S)))
+    swept = sweep.parse(_sent(ssh, sweep.shell(host, sections, COMMAND_S)))
     at_s = time.monotonic() - start_s
     # A host that does not let us in is not asked again over SSH; its other checks may still tell that it works.
     silent = {host: swept} if isinstance(swept, NoAnswer) else {}

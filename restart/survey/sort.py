@@ -174,7 +174,7 @@ def _silent(look: Look, now: float, since: float | None, patience_s: float) -> _
     """A host that does not answer over SSH, or tells no boot id."""
     if isinstance(look.swept, NoAnswer):
         nothing = look.swept
-        why = f"{_WORDS.get(nothing.reason, nothing.reason)}{f': {nothing.detail}' if nothing.detail else ''}"
+        why = silence(nothing)
     else:
         return "unknown", "answers, but tells no boot id", None
     if isinstance(look.power, PowerState) and look.power.state == "off":
@@ -189,6 +189,11 @@ def _silent(look: Look, now: float, since: float | None, patience_s: float) -> _
     if now < until:
         return "returning", why, until
     return "stuck", why, None
+
+
+def silence(nothing: NoAnswer) -> str:
+    """In which phase a host fell silent, in words, and what it said."""
+    return f"{_WORDS.get(nothing.reason, nothing.reason)}{f': {nothing.detail}' if nothing.detail else ''}"
 
 
 def _booted(look: Look) -> Seen | None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,66 +20,14 @@ from restart.probes.sections import SECTIONS, boot, identity, kernel, reboot_req
 from restart.probes.sections.kernel import Kernel
 from restart.probes.sections.reboot_required import Asked, wanted
 from restart.probes.sections.systemd import Systemd
+from tests.probes.fake_host import BOOT, SHELLS, FakeHost, fake_host
 
-BOOT = "6b0d1b2e-7c3f-4f0e-9d55-1f2a3b4c5d6e"
 ALL = tuple(SECTIONS.values())
-SHELLS = sorted(
-    # One name for each shell: sh is often one of the others.
-    {
-        os.path.realpath(place): name for name in ("sh", "bash", "busybox", "dash") if (place := shutil.which(name))
-    }.values()
-)
-
-
-@dataclass
-class FakeHost:
-    """A folder that looks like a host to the sweep; `tool` puts a command first in its PATH."""
-
-    root: Path
-    shell: str
-
-    def file(self, path: str, text: str = "") -> None:
-        place = self.root / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
-
-    def tool(self, name: str, text: str) -> None:
-        self.file(f"bin/{name}", "#!/bin/sh\n" + text)
-        (self.root / "bin" / name).chmod(0o755)
-
-    def sweep(self, *sections: Section[object], before: str = "", path: str | None = None) -> sweep.Swept | NoAnswer:
-        words = [shutil.which(self.shell) or self.shell, *(["sh"] if self.shell == "busybox" else [])]
-        done = subprocess.run(
-            words,
-            input=before + sweep.text(sections),
-            env={
-                "PATH": path or f"{self.root}/bin:/usr/bin:/bin",
-                "RESTART_PROC": f"{self.root}/proc",
-                "RESTART_RUN": f"{self.root}/run",
-                "RESTART_ROOT": str(self.root),
-            },
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-        return sweep.parse(ShellReply(exit_status=done.returncode, stdout=done.stdout, stderr=done.stderr))
-
-    def swept(self, *sections: Section[object], before: str = "", path: str | None = None) -> sweep.Swept:
-        found = self.sweep(*sections, before=before, path=path)
-        assert isinstance(found, sweep.Swept), found
-        return found
 
 
 @pytest.fixture(params=SHELLS)
 def host(request: pytest.FixtureRequest, tmp_path: Path) -> FakeHost:
-    fake = FakeHost(root=tmp_path, shell=request.param)
-    fake.file("proc/sys/kernel/random/boot_id", BOOT + "\n")
-    fake.file("proc/uptime", "1000.25 99.00\n")
-    fake.file("proc/sys/kernel/hostname", "db-1\n")
-    fake.file("proc/sys/kernel/osrelease", "6.1.0-28-amd64\n")
-    (tmp_path / "run").mkdir()
-    return fake
+    return fake_host(tmp_path, request.param)
 
 
 def test_boot_id_and_uptime_are_read_together(host: FakeHost) -> None:
@@ -284,9 +230,60 @@ _LINES = st.lists(
     st.one_of(
         st.text(max_size=60),
         st.sampled_from(
-            ("boot", "uptime", "running", "installed", "state", "failed", "file", "tool", "hostname")
+            (
+                "boot",
+                "uptime",
+                "running",
+                "installed",
+                "state",
+                "failed",
+                "file",
+                "tool",
+                "hostname",
+                "Id",
+                "WantedBy",
+                "ss",
+                "proc",
+                "comm",
+                "cgroup",
+                "owner",
+                "range",
+                "mount",
+                "entry",
+                "swap",
+                "fstab",
+                "address",
+                "route",
+                "config",
+                "live",
+                "rules",
+                "keeper",
+                "entry",
+                "missing",
+                "kernel",
+                "room",
+                "ext",
+                "errors",
+                "now",
+                "md",
+                "pool",
+                "smart",
+                "said",
+                "person",
+                "packaging",
+                "inhibitor",
+                "user",
+            )
         ).flatmap(lambda word: st.text(max_size=600).map(lambda rest: f"{word} {rest}")),
         st.builds("installed {}.{}".format, st.integers(0), st.text(max_size=20)),
+        # As many words as the readers expect, of any kind.
+        st.builds(
+            "{} {} {} {} {} {}".format,
+            st.sampled_from(
+                ("ss tcp", "proc", "entry", "mount", "room", "ext", "kernel", "address", "file", "md md0 :")
+            ),
+            *[st.one_of(st.integers(0).map(str), st.text(max_size=12), st.just("0100007F:0016")) for _ in range(5)],
+        ),
     ),
     max_size=30,
 )

@@ -5,10 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from restart.probes.section import Section
-from restart.probes.sections import boot, identity, kernel, reboot_required, systemd
+from restart.probes.sections import (
+    addresses,
+    boot,
+    bootloader,
+    changed,
+    clock,
+    disks,
+    enabled,
+    firewall,
+    identity,
+    kernel,
+    listening,
+    mounts,
+    present,
+    raid,
+    reboot_required,
+    rights,
+    sysctls,
+    systemd,
+)
 
 SECTIONS: Mapping[str, Section[object]] = {
-    section.name: section
-    for section in (boot.SECTION, identity.SECTION, kernel.SECTION, reboot_required.SECTION, systemd.SECTION)
-}
+    module.SECTION.name: module.SECTION
+    for module in (
+        boot, identity, kernel, reboot_required, systemd,
+        rights, enabled, listening, mounts, addresses, sysctls, firewall, bootloader, disks, raid, clock, present, changed,
+    )
+}  # fmt: skip
 """All of them, by name. A sweep sends those that its reader chooses."""

@@ -22,7 +22,7 @@ class Kernel:
     def is_old(self) -> bool | None:
         if self.running is None or self.newest is None:
             return None
-        return _numbers(self.newest) > _numbers(self.running)
+        return numbers(self.newest) > numbers(self.running)
 
 
 _TEXT = r"""
@@ -40,8 +40,8 @@ def _read(lines: Lines) -> Kernel:
     running = lines.value("running")
     if running is None:
         return Kernel()
-    alike = [name for name in lines.values("installed") if _flavour(name) == _flavour(running) and _numbers(name)]
-    return Kernel(running=running, newest=max(alike, key=_numbers, default=None))
+    alike = [name for name in lines.values("installed") if _flavour(name) == _flavour(running) and numbers(name)]
+    return Kernel(running=running, newest=max(alike, key=numbers, default=None))
 
 
 def _flavour(version: str) -> str:
@@ -50,7 +50,7 @@ def _flavour(version: str) -> str:
     return "" if match is None else _DIGITS.sub("", match[1])
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def numbers(version: str) -> tuple[int, ...]:
     """The numbers that a version starts with; distributions count them up, each in its own place."""
     head = _HEAD.match(version)
     return () if head is None else tuple(int(digits) for digits in _DIGITS.findall(head[0]))

@@ -1,0 +1,103 @@
+"""preflight: what will not bear a restart, or not come back from one; and what of it keeps `plan` and `run` from going on."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from restart.cli import rooms, surveying
+from restart.cli.options import INVENTORY, formats
+from restart.errors import Exit, Refusal, Refused
+from restart.reports.prose import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from restart.model.plan import Plan
+    from restart.model.preflight import Found
+    from restart.probes.section import Section
+    from restart.survey import Looked
+
+
+@click.command("preflight", short_help="Find what will not come back from a reboot.")
+@INVENTORY
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="SELECTION",
+    help="Only these hosts: names, globs, [1-3] ranges, service:NAME, label:KEY=VALUE; ! before one excludes it.",
+)
+@formats("text", "json")
+@click.pass_obj
+def preflight_command(store: str | None, inventory: str | None, limits: tuple[str, ...], form: str) -> int:
+    """Look at every host once, and tell what a reboot would not bear or not bring back: each finding with its mend.
+
+    Reads only. Ends with 4 where something blocks: plan and run then refuse those hosts too, for a day or until it is looked again.
+    """
+    from restart.model.preflight import Grade
+    from restart.reports.preflight_text import preflight_text, summary_json
+    from restart.survey import preflight
+    from restart.survey.preflight import file
+
+    shelf = rooms.gates()
+    found = rooms.read_inventory(rooms.inventory_path(inventory), shelf)
+    looked = surveying.look_at(
+        found, shelf, limits or None, quiet=form != "text", sections=preflight.SECTIONS, checked=False
+    )
+    seen = preflight.preflight_of(looked, found.fleet)
+    keep(store, found.fleet, looked)
+    if form == "json":
+        rooms.show_json({**file.preflight_json(seen), "summary": summary_json(seen, took_s=looked.took_s)})
+    else:
+        rooms.show(preflight_text(seen, took_s=looked.took_s, width=surveying.text_width()))
+    return Exit.REFUSED if any(one.grade == Grade.BLOCKS for host in seen.hosts.values() for one in host.found) else 0
+
+
+def sections_beside(known: Iterable[Section[object]]) -> tuple[Section[object], ...]:
+    """`known`, and what preflight asks beside it: one sweep tells both."""
+    from restart.survey import preflight
+
+    return tuple({section.name: section for section in (*known, *preflight.SECTIONS)}.values())
+
+
+def keep(store: str | None, fleet: str, looked: Looked) -> None:
+    """Keep what was found beside the store; what is known of hosts that were not looked at this time stays."""
+    from restart.survey import preflight
+    from restart.survey.preflight import file
+
+    path = surveying.newest_path(store, fleet, file.KIND)
+    now = preflight.preflight_of(looked, fleet)
+    before = file.last(path, time.time())
+    if before is not None:
+        now = replace(now, hosts={**before.hosts, **now.hosts})
+    file.save(path, now)
+
+
+def refuse(plan: Plan, store: str | None) -> None:
+    """Raises `Refused` where the last look found what blocks a host of `plan`, and nobody overrides it. What is overridden is shown."""
+    from restart.survey.preflight import file
+
+    last = file.last(surveying.newest_path(store, plan.fleet, file.KIND), time.time())
+    if last is None:
+        return
+    let_go = {override.rule: override.reason for override in plan.overrides}
+    hosts: dict[tuple[str, str], list[str]] = {}
+    kept: dict[tuple[str, str], Found] = {}
+    for host, found in last.blocking(tuple(dict.fromkeys(move.host for move in plan.moves()))):
+        key = (f"preflight.{found.rule}", f"{found.evidence} (seen {last.hosts[host].at})")
+        kept[key] = found
+        hosts.setdefault(key, []).append(host)
+    refusals = []
+    for (rule, evidence), found in kept.items():
+        what = f"{listed(hosts[rule, evidence])}: {evidence}"
+        if rule in let_go:
+            click.echo(f"{rule} is overridden ({let_go[rule]}): {what}", err=True)
+        else:
+            way_out = f"{found.mend}, then restart preflight; or --override {rule}"
+            refusals.append(Refusal(rule=rule, what=f"{what}: {found.why}", way_out=way_out))
+    if refusals:
+        raise Refused(tuple(refusals))

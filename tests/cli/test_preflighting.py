@@ -1,0 +1,121 @@
+"""restart preflight: reads only, ends with 4 where something blocks; plan and run refuse that by name until it is overridden or a day old."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from restart.model.preflight import Found, Grade, HostFound, Preflight
+from restart.survey.preflight import file
+from restart.survey.sort import rfc3339
+from tests.cli.conftest import Said
+
+Restart = Callable[..., Said]
+
+
+@pytest.fixture
+def dark(tmp_path: Path) -> Iterator[Path]:
+    """A fleet of two hosts whose SSH port refuses."""
+    with socket.socket() as held:
+        # Bound and not listening: it refuses, and nobody else takes it.
+        held.bind(("127.0.0.1", 0))
+        place = tmp_path / "dark.yml"
+        place.write_text(
+            f"version: 1\nfleet: dark\ndefaults: {{ssh: {{user: ops, config: /dev/null, port: {held.getsockname()[1]}}}}}\n"
+            "hosts: {'a-[1-2]': {address: 127.0.0.1}}\nservices: {web: {hosts: 'a-*'}}\n"
+        )
+        yield place
+
+
+def found(grade: Grade = Grade.BLOCKS) -> Found:
+    return Found(rule="raid-degraded", grade=grade, evidence="md0 is degraded", why="data", mend="replace the disk")
+
+
+def keep(tmp_path: Path, *, age_s: float = 60.0, **host: object) -> None:
+    """What the last preflight is said to have found on a-1."""
+    at = rfc3339(time.time() - age_s)
+    looked = HostFound(**{"at": at, "found": (found(),), **host})  # type: ignore[arg-type]
+    file.save(tmp_path / "store/preflights/dark.json", Preflight(at=at, fleet="dark", hosts={"a-1": looked}))
+
+
+def test_a_host_that_cannot_be_looked_at_blocks(restart: Restart, dark: Path) -> None:
+    said = restart("preflight", str(dark))
+    assert (said.code, said.err) == (4, "")
+    assert "BLOCKS  ssh" in said.out
+    assert "a-1, a-2: SSH is refused" in said.out
+
+
+def test_its_json_has_every_finding_with_its_grade_and_mend(restart: Restart, dark: Path) -> None:
+    told = json.loads(restart("preflight", str(dark), "--limit", "a-1", "--format", "json").out)
+    assert list(told["hosts"]) == ["a-1"]
+    assert told["hosts"]["a-1"]["found"][0]["grade"] == "blocks"
+    assert told["hosts"]["a-1"]["found"][0]["mend"]
+    assert told["summary"]["hosts_by_grade"] == {"blocks": 1, "warns": 0, "notes": 0}
+
+
+def test_no_store_is_made_to_look(restart: Restart, dark: Path, tmp_path: Path) -> None:
+    restart("preflight", str(dark))
+    assert not (tmp_path / "store/store.db").exists()
+
+
+def test_a_plan_and_a_run_of_a_blocked_host_are_refused_by_name(restart: Restart, dark: Path, tmp_path: Path) -> None:
+    keep(tmp_path)
+    for command in (("plan", str(dark)), ("run", str(dark), "--no-survey", "--dry-run")):
+        said = restart(*command)
+        assert said.code == 4
+        assert "plan refused: a-1: md0 is degraded" in said.err
+        assert "replace the disk, then restart preflight; or --override preflight.raid-degraded" in said.err
+
+
+def test_an_override_by_name_lets_it_through_and_says_so(restart: Restart, dark: Path, tmp_path: Path) -> None:
+    keep(tmp_path)
+    words = ("--override", "preflight.raid-degraded", "--reason", "the spare is here on Monday")
+    said = restart("plan", str(dark), *words)
+    assert said.code == 0
+    assert "preflight.raid-degraded is overridden (the spare is here on Monday): a-1: md0 is degraded" in said.err
+    other = restart("plan", str(dark), "--override", "preflight.full", "--reason", "x")
+    assert other.code == 4
+
+
+def test_a_host_that_is_not_touched_blocks_nothing(restart: Restart, dark: Path, tmp_path: Path) -> None:
+    keep(tmp_path)
+    assert restart("plan", str(dark), "--limit", "a-2").code == 0
+
+
+@pytest.mark.parametrize(
+    "host",
+    [{"found": (found(Grade.WARNS),)}, {"answered": False}, {"age_s": 25 * 3600.0}],
+    ids=["warns", "silent", "old"],
+)
+def test_what_only_warns_is_silent_or_a_day_old_blocks_nothing(
+    restart: Restart, dark: Path, tmp_path: Path, host: dict[str, object]
+) -> None:
+    keep(tmp_path, **host)  # type: ignore[arg-type]
+    assert restart("plan", str(dark)).code == 0
+
+
+def test_looking_again_at_a_part_keeps_what_is_known_of_the_rest(restart: Restart, dark: Path, tmp_path: Path) -> None:
+    keep(tmp_path)
+    restart("preflight", str(dark), "--limit", "a-2")
+    assert restart("plan", str(dark)).code == 4
+    restart("preflight", str(dark), "--limit", "a-1")
+    assert restart("plan", str(dark)).code == 0
+
+
+def test_a_saved_plan_is_refused_too_when_it_is_run(restart: Restart, dark: Path, tmp_path: Path) -> None:
+    assert restart("plan", str(dark), "-o", "plan.json").code == 0
+    keep(tmp_path)
+    assert restart("run", "plan.json", "--reason", "x", "--yes-hosts", "2").code == 4
+
+
+def test_a_broken_file_is_told_and_not_passed_over(restart: Restart, dark: Path, tmp_path: Path) -> None:
+    keep(tmp_path)
+    (tmp_path / "store/preflights/dark.json").write_text("[]")
+    said = restart("plan", str(dark))
+    assert said.code == 2
+    assert "look again" in said.err or "look again: restart preflight" in said.err
