@@ -27,7 +27,8 @@ The number is the version of all that; a reader that meets another one has no an
 
 - `$p`, `$r` and `$R`: use `"$p/mounts"`, `"$r/reboot-required"`, `"$R/etc/fstab"` for what is under /proc, /run and / (test hosts
   have their own: see `script.py`);
-- `has TOOL`: whether there is such a command; `limited SECONDS COMMAND...`: run it, ended after so long. Anything
+- `has TOOL`: whether there is such a command (on a test host with a /proc of its own: first in its PATH, for the others would tell of
+  the machine that it is on); `limited SECONDS COMMAND...`: run it, ended after so long. Anything
   that talks to another process (systemctl, a package manager) may hang, and goes behind `limited`;
 - `PATH` with the system's folders, `LC_ALL=C`, nothing on stdin, stderr thrown away.
 
@@ -65,7 +66,7 @@ _FRAME = f"restart-probe {script.VERSION} "
 _HEAD = f"""\
 {script.SYSTEM_PATHS}; LC_ALL=C; export PATH LC_ALL
 p=${{RESTART_PROC:-/proc}}; r=${{RESTART_RUN:-/run}}; R=${{RESTART_ROOT:-${{RESTART_RUN:+$RESTART_RUN/no-root}}}}
-has() {{ command -v "$1" >/dev/null 2>&1; }}
+has() {{ if [ -n "$RESTART_PROC" ]; then [ -x "${{PATH%%:*}}/$1" ]; else command -v "$1" >/dev/null 2>&1; fi; }}
 if timeout 9 true 2>/dev/null; then
 limited() {{ timeout "$@"; }}
 else

@@ -407,6 +407,7 @@ def test_a_host_with_nothing_of_all_that_is_no_error(tmp_path: Path) -> None:
         root = tmp_path / shell
         root.mkdir()
         host = fake_host(root, shell)
+        host.tool("reboot", ":\n")
         assert {one.grade for one in found_on(host) if one.rule not in OF_BUSYBOX} <= {"notes"}
 
 
