@@ -338,7 +338,7 @@ def test_a_host_that_is_not_well_halts_the_run_until_it_is_mended(
 ) -> None:
     well = tmp_path / "well"
     data = json.loads(Path(inventory).read_text(encoding="utf-8"))
-    question = {"run": f"test -e {well}", "on": "controller", "healthy_for": "100ms", "every": "100ms", "within": "1s"}
+    question = {"run": f"test -e {well}", "on": "controller", "healthy_for": "100ms", "every": "100ms", "within": "5s"}
     data["services"]["db"]["ready"] = [{"command": question}]
     Path(inventory).write_text(json.dumps(data), encoding="utf-8")
     halted = restart("run", inventory, *RUN, "--no-survey")

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from restart.cli.carry import signals_as_words
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.fixture(autouse=True)
+def _as_a_terminal_hands_them_on() -> Iterator[None]:
+    """Whoever runs the tests under nohup, or in the background, has some of them ignored from the start."""
+    former = {number: signal.getsignal(number) for number in SIGNALS}
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number, handler in former.items():
+        signal.signal(number, handler)
 
 
 def heard(*numbers: signal.Signals) -> list[str]:

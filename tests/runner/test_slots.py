@@ -22,13 +22,13 @@ def take(host: str, *wanted: SlotWanted) -> TakeSlots:
 def test_runs_of_two_fleets_share_what_there_is_and_hear_who_holds_it(store: Store) -> None:
     with lease.take(store, fleet="shop", run="r-shop") as shop, lease.take(store, fleet="chat", run="r-chat") as chat:
         ours, theirs = StoreSlots(store, shop), StoreSlots(store, chat)
-        assert ours(take("web-1")) == SlotsGiven()
-        assert theirs(take("app-1")) == SlotsGiven()
+        assert ours(take("app-1")) == SlotsGiven()
+        assert theirs(take("web-1")) == SlotsGiven()
         refused = ours(take("web-2"))
         assert isinstance(refused, SlotsRefused)
         assert (refused.held, refused.cap) == (600.0, 650.0)
-        assert [name.partition(" (")[0] for name in refused.by] == ["web-1 of run r-shop", "app-1 of run r-chat"]
-        assert theirs(GiveSlots(id="g", host="app-1", slots=(POWER.slot,))) == SlotsGiven()
+        assert [name.partition(" (")[0] for name in refused.by] == ["app-1 of run r-shop", "web-1 of run r-chat"]
+        assert theirs(GiveSlots(id="g", host="web-1", slots=(POWER.slot,))) == SlotsGiven()
         assert ours(take("web-2")) == SlotsGiven()
 
 
