@@ -101,6 +101,8 @@ class Across:
 
     def deadline_s(self) -> float | None:
         """When, in run seconds, the store is next to be asked again."""
+        if not self._refused:
+            return None
         later = [until_s for _, _, until_s in self._refused.values() if until_s > self._outbox.now_s]
         return min(later, default=None)
 

@@ -51,8 +51,8 @@ class Acting:
         else:
             self._standing.pop(state.host, None)
 
-    def carry_on(self, *, starting: bool, closed: bool) -> None:
-        """On to the next act, or back if the run has been halted or stopped (not `starting`); `closed`: wait."""
+    def carry_on(self, *, starting: bool, closed: Callable[[], bool]) -> None:
+        """On to the next act, or back if the run has been halted or stopped (not `starting`); while it is `closed`: wait."""
         self.until_s = None
         for host in sorted(self._standing):
             state = self._states[host]
@@ -69,7 +69,7 @@ class Acting:
             elif not starting or flag is not None:
                 if state.phase is Phase.JUDGING or (state.phase is Phase.DRAINING and state.approval is not None):
                     self._moving.call_off(state)
-            elif state.phase is Phase.JUDGING and not closed:
+            elif state.phase is Phase.JUDGING and not closed():
                 self._judge(state)
 
     def _look_by(self, at_s: float | None) -> None:

@@ -47,6 +47,8 @@ class Available:
         (down.add if self._down_for_us(host) or known_bad else down.discard)(host)
         found = self._services[service]
         available = len(found.hosts) - len(down)
+        if available == self._outbox.known(facts.AVAILABLE, service=service):
+            return
         self._outbox.tell_change(
             facts.AVAILABLE, available, service=service, available=available, of=len(found.hosts), budget=budget(found)
         )  # fmt: skip

@@ -102,6 +102,8 @@ class Canaries:
 
     def deadline_s(self) -> float | None:
         """When, in run seconds, one of them is next to be looked at."""
+        if not self._watched:
+            return None
         times = [
             at_s
             for found in self._watched.values()

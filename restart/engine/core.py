@@ -56,7 +56,7 @@ from restart.engine.watches import Watches
 from restart.engine.waves import Waves
 from restart.engine.windows import Windows
 from restart.engine.words import Words, said_by
-from restart.errors import Exit, must
+from restart.errors import Bug, Exit, must
 from restart.model.answer import NoAnswer, Withheld
 from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resumed, Started, Word
 from restart.model.plan import Plan
@@ -77,6 +77,8 @@ class Engine:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.outcome: Outcome | None = None
+        self.facts: tuple[Fact, ...] = ()
+        """The facts drawn from the event handled last."""
         self.states: dict[str, MoveState] = {}
         self._cold = plan.mode == "cold-start"
         self._stop = plan.mode == "shutdown"
@@ -178,13 +180,14 @@ class Engine:
         self._awaiting_gate: dict[str, float] = {}
         self._late: set[str] = set()
         self._settled = (-1, -1)
+        self._deadlines = (
+            self._watches.deadline_s, self._guards.deadline_s, self._slots.next_expiry_s, self._waves.deadline_s,
+            lambda: self._parking.next_s(self._outbox.now_s), lambda: self._listening_s, lambda: self._acting.until_s,
+            self._moving.checking.deadline_s, self._windows.deadline_s, self._power_time.deadline_s,
+            self._canaries.deadline_s, self._hooks.deadline_s, self._across.deadline_s,
+        )  # fmt: skip
         for host in self.states:
             self._parking.enter(host)
-
-    @property
-    def facts(self) -> tuple[Fact, ...]:
-        """The facts drawn from the event handled last."""
-        return tuple(self._outbox.facts)
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -196,22 +199,15 @@ class Engine:
         """When, in run seconds, the engine next wants to hear of the time; None: only when something happens."""
         if self.outcome is not None:
             return None
-        times = [self._watches.deadline_s(), self._guards.deadline_s(), self._slots.next_expiry_s()]
-        times += [
-            self._waves.deadline_s(),
-            self._parking.next_s(self._outbox.now_s),
-            self._listening_s,
-            self._acting.until_s,
-        ]
-        times += [self._moving.checking.deadline_s(), self._windows.deadline_s(), self._power_time.deadline_s()]
-        times.append(self._canaries.deadline_s())
-        times += [self._hooks.deadline_s()]
-        times.append(self._across.deadline_s())
         # What is due already has been looked at with this event; only the future is worth waking up for.
-        now_s = self._outbox.now_s
-        first_s = min((at_s for at_s in times if at_s is not None and at_s > now_s), default=inf)
-        stall = (at_s for at_s in self._stall.times_s(first_s) if at_s is not None and at_s > now_s)
-        first_s = min((first_s, *stall))
+        now_s, first_s = self._outbox.now_s, inf
+        for deadline_s in self._deadlines:
+            at_s = deadline_s()
+            if at_s is not None and now_s < at_s < first_s:
+                first_s = at_s
+        for at_s in self._stall.times_s(first_s):
+            if at_s is not None and now_s < at_s < first_s:
+                first_s = at_s
         return None if first_s == inf else first_s
 
     @property
@@ -225,12 +221,15 @@ class Engine:
         if isinstance(event, Resumed) and self.outcome is not None and self.outcome.state != "done":
             self.outcome = None
         if self.outcome is not None:
+            self.facts = ()
             return ()
-        must(event.at_s >= self._outbox.now_s, f"time runs back: {event.at_s} after {self._outbox.now_s}")
+        if event.at_s < self._outbox.now_s:
+            raise Bug(f"time runs back: {event.at_s} after {self._outbox.now_s}")
         self._outbox.now_s = event.at_s
         self._hear(event)
         self._advance()
         self._tell_end()
+        self.facts = tuple(self._outbox.facts)
         return self._outbox.take()
 
     def take_over(self, before: Engine | None, *, last: bool) -> None:
@@ -244,6 +243,10 @@ class Engine:
 
     def _hear(self, event: Event) -> None:
         match event:
+            case Answered(answer=Withheld() as answer):
+                self._not_begun(event, answer)
+            case Answered():
+                self._outbox.answer(event.request, event.answer)
             case Started():
                 must(event.engine == ENGINE_VERSION, "another engine's run")
                 self._outbox.tell(
@@ -254,10 +257,6 @@ class Engine:
                 self._claims.claim_all(self._to_claim())
             case Resumed():
                 self._resume(event)
-            case Answered(answer=Withheld() as answer):
-                self._not_begun(event, answer)
-            case Answered():
-                self._outbox.answer(event.request, event.answer)
             case LeaseLost():
                 self._end("held", Exit.HELD, f"the lease is lost: {event.why}")
             case Word():
@@ -330,10 +329,11 @@ class Engine:
             self._watches.look()
             self._guards.look_first()
             self._canaries.look()
-            self._hooks.look(may_set=self._closed_at_first() is None and not self._waves.finished())
-        for host in sorted(self._moving.checking.due(), key=self._starts.begun):
-            self._moving.checking.look(self.states[host])
-        self._acting.carry_on(starting=self._starting(), closed=self._is_closed())
+            self._hooks.look(self._may_set_hooks)
+        if due := self._moving.checking.due():
+            for host in sorted(due, key=self._starts.begun):
+                self._moving.checking.look(self.states[host])
+        self._acting.carry_on(starting=self._starting(), closed=self._is_closed)
         if self._starting():
             self._spares.call_up()
         while self._waves.advance(self._outbox.now_s, asking=self._starting()):
@@ -380,6 +380,9 @@ class Engine:
     def _is_closed(self) -> bool:
         return self._closed() is not None
 
+    def _may_set_hooks(self) -> bool:
+        return self._closed_at_first() is None and not self._waves.finished()
+
     def _forbids(self, state: MoveState) -> str | None:
         """Why nothing may be done to the host of a move now: a stop flag, or (before its first act) a window that closes too soon."""
         return self._flags.on(state) or self._windows.forbids(state)
@@ -390,7 +393,8 @@ class Engine:
             self._stall.over()
             self._outbox.tell_change(facts.HELD, closed, about="run", why=closed[1], rule=closed[0])
             return
-        self._outbox.tell_change(facts.HELD, None, about="run", why="nothing holds the run", rule="")
+        if self._outbox.known(facts.HELD, about="run") is not None:
+            self._outbox.tell_change(facts.HELD, None, about="run", why="nothing holds the run", rule="")
         self._turns.walk(self._waves.until())
         changing = self._roles.gives_way()
         for leader, other in changing.items():
@@ -574,6 +578,9 @@ class Engine:
             # Met before anything was settled: whatever is in flight stays as it is, for a later resume.
             self._release("held", Exit.HELD, self._claims.foreign)
             return
+        ending = self._claims.foreign is not None or self._halted is not None or self._words.stopping is not None
+        if self._starts.in_flight and not ending:
+            return
         if any(self.states[host].approval is None for host in self._starts.in_flight):
             return
         if self._hooks.busy or (self._hooks.undoing and not self._hooks.undone()):
@@ -584,7 +591,7 @@ class Engine:
             self._release("halted", Exit.HALTED, self._halted)
         elif self._words.stopping is not None:
             self._release("stopped", stopped(self.states), f"stopped by {self._words.stopping}")
-        elif self._starts.in_flight or self._canaries.is_watching or self._outbox.now_s < self._listening_s:
+        elif self._canaries.is_watching or self._outbox.now_s < self._listening_s:
             return
         elif self._waves.finished():
             self._finish(*verdict(self.states))

@@ -66,6 +66,8 @@ class Flags:
 
     def closed(self) -> str | None:
         """Why the whole run is held; None: no flag on everything or on the fleet stands."""
+        if not self._standing:
+            return None
         return next((flag.why for flag in self._standing.values() if flag.service is None), None)
 
     def on(self, state: MoveState) -> str | None:

@@ -63,6 +63,8 @@ class Hooks:
 
     def closed(self) -> tuple[str, str] | None:
         """The rule for which nothing may begin yet, and why; None: all hooks are set."""
+        if not self._hooks:
+            return None
         missing = [state.hook.name for state in self._hooks if not state.set]
         if not missing:
             return None
@@ -76,13 +78,13 @@ class Hooks:
         """A move begins."""
         self._touched = True
 
-    def look(self, *, may_set: bool) -> None:
-        """Renew a silence whose time has come, or set the next hook where it `may`. A no-op while one is being set."""
-        if self.busy or self.undoing:
+    def look(self, may_set: Callable[[], bool]) -> None:
+        """Renew a silence whose time has come, or set the next hook where it `may_set`. A no-op while one is being set."""
+        if not self._hooks or self.busy or self.undoing:
             return
         for state in self._hooks:
             due = state.renew_s is not None and self._outbox.now_s >= state.renew_s
-            if due or (may_set and not state.set):
+            if due or (not state.set and may_set()):
                 state.in_place = True
                 self._run(state, undo=False)
                 return
@@ -129,6 +131,8 @@ class Hooks:
 
     def deadline_s(self) -> float | None:
         """When a silence is next to be renewed, in run seconds."""
+        if not self._hooks:
+            return None
         return min(
             (state.renew_s for state in self._hooks if state.renew_s is not None and not state.asking), default=None
         )

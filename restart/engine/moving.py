@@ -21,7 +21,7 @@ from restart.engine.silent import Silent
 from restart.engine.state import MoveState
 from restart.engine.table import FINISHED, TABLE, Phase, Sign
 from restart.engine.unit_restarts import UnitRestarts
-from restart.errors import must
+from restart.errors import Bug
 from restart.model.answer import Answer, Booted, Claimed, HeldBy, NoAnswer, PowerState, silence
 from restart.model.check import Verdict
 from restart.model.inventory import Inventory
@@ -110,8 +110,9 @@ class Moving:
 
     def sign(self, state: MoveState, sign: Sign) -> None:
         """Move on by the table, and do what the new phase does on entry."""
-        must((state.phase, sign) in TABLE, f"{state.host}: {sign} in phase {state.phase}")
-        after = TABLE[state.phase, sign]
+        after = TABLE.get((state.phase, sign))
+        if after is None:
+            raise Bug(f"{state.host}: {sign} in phase {state.phase}")
         if sign is Sign.DRAINED:
             self._bridging.told(state)
         state.phase = after

@@ -52,7 +52,8 @@ class Slots:
             host: tuple(take.slot for take in takes if self._rated(take.slot)) for host, takes in taken.items()
         }
         self._domains_of = {host: self._domains.domains(inventory.hosts[host]) for host in services_of}
-        self._fleet_wide = tuple(Slot(limit=key) for key in self._table.fleet_wide() if key not in waived)
+        fleet_wide = (Slot(limit=key) for key in self._table.fleet_wide() if key not in waived)
+        self._fleet_wide = tuple((slot, self._table.cap(slot)) for slot in fleet_wide)
         self._held: dict[Slot, dict[str, float]] = {}  # slot -> host -> how much of it
         self._sum: dict[Slot, float] = {}  # of what is held of each slot
         self._clock: dict[tuple[Slot, str], float] = {}  # run seconds when the clock frees it
@@ -168,7 +169,7 @@ class Slots:
 
     def fleet_full(self) -> bool:
         """A fleet-wide limit is used up until a move has come further: no further candidate needs to be looked at."""
-        return any(len(self._held.get(slot, ())) >= self._table.cap(slot) for slot in self._fleet_wide)
+        return any(len(self._held.get(slot, ())) >= cap for slot, cap in self._fleet_wide)
 
     def holding(self, host: str) -> bool:
         """Whether the move of `host` holds any slot still."""
@@ -239,8 +240,12 @@ class Slots:
         """When, in run seconds, the clock next frees a slot or a rate lets one more start."""
         while self._times and self._clock.get(self._times[0][1:]) != self._times[0][0]:
             heappop(self._times)
-        rates = (acts[0] + self._span_s(slot) for slot, acts in self._acts.items() if acts)
-        return min((*(at_s for at_s, _, _ in self._times[:1]), *rates), default=None)
+        first_s = self._times[0][0] if self._times else None
+        for slot, acts in self._acts.items():
+            if acts:
+                more_s = acts[0] + self._span_s(slot)
+                first_s = more_s if first_s is None else min(first_s, more_s)
+        return first_s
 
     def _rated(self, slot: Slot) -> bool:
         return self._table.terms[slot.limit].rate

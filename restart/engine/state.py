@@ -73,6 +73,11 @@ class MoveState:
     undrains: tuple[Step, ...] = ()
     """What an earlier stage has drained it with, to be undone once it is well."""
     member: str | None = None
+    host: str = field(init=False)
+    """The host that moves."""
+
+    def __post_init__(self) -> None:
+        self.host = self.move.host
 
     def reset(self) -> None:
         """As if the move had never begun; its place in the plan stays."""
@@ -93,11 +98,6 @@ class MoveState:
     def undone(self) -> tuple[Step, ...]:
         """The steps that its undrain undoes."""
         return self.undrains if self.undrains and self.phase is Phase.UNDRAINING else self.playbook.drain
-
-    @property
-    def host(self) -> str:
-        """The host that moves."""
-        return self.move.host
 
 
 def state_of(inventory: Inventory, move: Move, wave: int, mine: tuple[Bridge, ...]) -> MoveState:

@@ -116,6 +116,8 @@ class Watches:
 
     def closed(self) -> tuple[str, str] | None:
         """The watch, as a rule, for which nothing may start, and why; None: every watch is open."""
+        if not self._watches:
+            return None
         return next(((rule, why) for rule, why in self._shut() if rule not in self._waived), None)
 
     def let_through(self) -> list[tuple[str, str]]:
@@ -129,6 +131,8 @@ class Watches:
 
     def deadline_s(self) -> float | None:
         """When a watch is next to be asked, has not been answered for too long, or its trouble has lasted too long, in run seconds."""
+        if not self._watches:
+            return None
         times = [watch.next_s for watch in self._watches if not watch.asking]
         for watch in self._watches:
             if watch.open and watch.passed_s is not None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, islice
 
 from restart.engine import facts
 from restart.engine.guards import Guards
@@ -32,7 +32,7 @@ class WaveState:
 
 
 class Waves:
-    """The waves of the plan in order. `last`: the wave after which the run stops (None: none)."""
+    """The waves of the plan in order."""
 
     def __init__(
         self, plan: Plan, states: Mapping[str, MoveState], guards: Guards, outbox: Outbox, *, before: int = 0
@@ -48,9 +48,19 @@ class Waves:
             for wave in plan.waves
         ]
         self._number = {wave.wave.number: wave for wave in self._waves}
-        self.last: int | None = None
+        self._last: int | None = None
+        self._opened: tuple[WaveState, ...] | None = None
         counts = accumulate(len(wave.moves) for wave in plan.waves)
         self._last_index = {wave.number: before + count - 1 for wave, count in zip(plan.waves, counts, strict=True)}
+
+    @property
+    def last(self) -> int | None:
+        """The wave after which the run stops; None: none."""
+        return self._last
+
+    @last.setter
+    def last(self, number: int | None) -> None:
+        self._last, self._opened = number, None
 
     @property
     def approvals(self) -> Mapping[str, str]:
@@ -67,22 +77,22 @@ class Waves:
 
     def until(self) -> int:
         """The index in the plan of the last move of the open waves; -1: none is open."""
-        last = -1
-        for wave in self._open():
-            last = self._last_index[wave.wave.number]
-        return last
+        opened = self._open()
+        return self._last_index[opened[-1].wave.number] if opened else -1
 
     def entered(self, state: MoveState) -> None:
         """Keep the set of moves that are not finished."""
         wave = self._number[state.wave]
         (wave.unfinished.discard if state.phase in FINISHED else wave.unfinished.add)(state.host)
+        if wave.done:
+            self._opened = None
 
     def join(self, state: MoveState) -> None:
         """One more move in a wave: a spare's."""
         wave = self._number[state.wave]
         wave.states.append(state)
         wave.ended_s = wave.settled_s = None
-        wave.done = False
+        wave.done, self._opened = False, None
 
     def change_places(self, first: MoveState, second: MoveState) -> None:
         """Two waiting moves change their waves."""
@@ -96,7 +106,8 @@ class Waves:
         """A move of the wave begins; a wave that was over is open again (an operator retries a host)."""
         wave = self._number[state.wave]
         wave.ended_s = wave.settled_s = None
-        wave.done = False
+        if wave.done:
+            wave.done, self._opened = False, None
         if not wave.begun:
             wave.begun = True
             self._outbox.tell(
@@ -106,7 +117,7 @@ class Waves:
     def advance(self, now_s: float, *, asking: bool) -> bool:
         """Close what can be closed; True where a wave was. Gates are asked only where `asking`."""
         closed = False
-        for wave in list(self._open()):
+        for wave in self._open():
             if wave.unfinished:
                 wave.ended_s = wave.settled_s = None
                 continue
@@ -114,6 +125,7 @@ class Waves:
                 wave.ended_s = now_s
             if asking and self._over(wave, now_s):
                 wave.done = closed = True
+                self._opened = None
                 self._outbox.tell(facts.WAVE_DONE, wave=wave.wave.number)
         return closed
 
@@ -136,14 +148,13 @@ class Waves:
         """A wave's moves have ended and its gates, its settling or a person's word are still to come."""
         return any(wave.ended_s is not None and not wave.done for wave in self._open())
 
-    def _open(self) -> Iterator[WaveState]:
-        for wave in self._waves:
-            if self.last is not None and wave.wave.number > self.last:
-                return
-            if not wave.done or wave.unfinished:
-                yield wave
-                if self._fleet_barrier:
-                    return
+    def _open(self) -> tuple[WaveState, ...]:
+        """The open waves in order; found anew only where one has closed or opened since."""
+        if self._opened is None:
+            reached = (wave for wave in self._waves if self._last is None or wave.wave.number <= self._last)
+            opened = (wave for wave in reached if not wave.done or wave.unfinished)
+            self._opened = tuple(islice(opened, 1) if self._fleet_barrier else opened)
+        return self._opened
 
     def _over(self, wave: WaveState, now_s: float) -> bool:
         """Its gates have passed since its last move ended, persons have agreed, and then its services have settled."""

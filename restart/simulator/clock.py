@@ -49,7 +49,7 @@ class Agenda:
         """Do `act` at `at_us`, or at once where that is past."""
         entry = Entry(act)
         self._count += 1
-        heapq.heappush(self._heap, (max(at_us, self.now_us), int(rank), self._count, entry))
+        heapq.heappush(self._heap, (at_us if at_us > self.now_us else self.now_us, int(rank), self._count, entry))
         return entry
 
     def after(self, delay_s: float, act: Act, rank: Rank = Rank.PHYSICS) -> Entry:
@@ -64,13 +64,14 @@ class Agenda:
 
     def step(self) -> bool:
         """Let the next thing happen; False where nothing is to come."""
-        if self.next_us() is None:
-            return False
-        self.now_us, _, _, entry = heapq.heappop(self._heap)
-        act, entry.act = entry.act, None
-        if act is not None:
-            act()
-        return True
+        while self._heap:
+            at_us, _, _, entry = heapq.heappop(self._heap)
+            act, entry.act = entry.act, None
+            if act is not None:
+                self.now_us = at_us
+                act()
+                return True
+        return False
 
 
 def micros(duration_s: float) -> int:

@@ -25,6 +25,8 @@ class Deaths:
 
     def appending(self) -> None:
         """An event is about to be appended. Raises `ControllerDied`."""
+        if not self._at:
+            return
         number = len(self._journal) + 1
         if self._at.pop((number, "full"), None):
             self._journal.full = True
@@ -32,11 +34,13 @@ class Deaths:
 
     def appended(self) -> None:
         """It is on disk."""
-        self._die(len(self._journal), "appended")
+        if self._at:
+            self._die(len(self._journal), "appended")
 
     def waiting(self) -> None:
         """Its consequences have begun."""
-        self._die(len(self._journal), "begun")
+        if self._at:
+            self._die(len(self._journal), "begun")
         if self.dying:
             self.dying = False
             raise ControllerDied("at a time of the script")

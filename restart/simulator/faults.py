@@ -69,22 +69,6 @@ class Faults:
         else:
             self._agenda.at(micros(fault.at_s), lambda: strike(self, fault), Rank.ARRIVAL)
 
-    def appending(self) -> None:
-        """An event is about to be made durable."""
-        self.deaths.appending()
-
-    def appended(self) -> None:
-        """An event has been made durable."""
-        self.deaths.appended()
-
-    def waiting(self) -> None:
-        """The controller waits."""
-        self.deaths.waiting()
-
-    def revived(self) -> None:
-        """A new controller has taken over."""
-        self.deaths.revived()
-
     # --- hosts -------------------------------------------------------------------------------------------------------
 
     def _never_returns(self, fault: Fault) -> None:

@@ -171,12 +171,12 @@ class _Run:
         return outcome
 
     def _append(self, event: Event, facts_before: Sequence[Fact]) -> None:
-        self.faults.appending()
+        self.faults.deaths.appending()
         self.journal.append(event, facts_before)
         self.world.spoken.heard(event)
         if self.referee is not None:
             self.referee.appended(event, facts_before)
-        self.faults.appended()
+        self.faults.deaths.appended()
 
     def heard(self, facts: Sequence[Fact]) -> None:
         """What came of one event: who is asked for a word, and when anything was told last."""
@@ -212,7 +212,7 @@ class _Run:
         self.world.crash()
         self.world.let_pass(RESUME_AFTER_S)
         self.world.revive()
-        self.faults.revived()
+        self.faults.deaths.revived()
         engine = begin(self.plan, Engine)
         if not self.journal.resume(engine):
             return engine, first
@@ -276,13 +276,13 @@ class _Mortal:
     def __init__(self, world: World, run: _Run) -> None:
         self._world = world
         self._run = run
-        self._faults = run.faults
+        self._deaths = run.faults.deaths
         self.begin = world.begin
 
     def wait(self, until_s: float | None) -> Event:
         """The next event, unless the controller dies first."""
-        self._faults.waiting()
+        self._deaths.waiting()
         self._run.check_words()
         event = self._world.wait(until_s)
-        self._faults.waiting()
+        self._deaths.waiting()
         return event

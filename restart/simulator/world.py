@@ -102,6 +102,7 @@ class SimulatedWorld:
         self._inventory = inventory
         self._physics = physics
         self._run = run
+        self._hop_us = micros(physics.latency_s / 2)
         self._horizon_us = micros(horizon_s)
         self._agenda = self.site.agenda
         self._fleet = self.site.fleet
@@ -129,7 +130,7 @@ class SimulatedWorld:
     @property
     def now_s(self) -> float:
         """The run's clock."""
-        return self._agenda.now_s
+        return self._agenda.now_us / 1_000_000
 
     @property
     def hosts(self) -> Mapping[str, HostTruth]:
@@ -151,7 +152,7 @@ class SimulatedWorld:
     def begin(self, request: Request) -> None:
         """Send the request on its way."""
         generation = self._generation
-        at_us = self._agenda.now_us + micros(self._physics.latency_s / 2)
+        at_us = self._agenda.now_us + self._hop_us
         self._agenda.at(at_us, lambda: self._arrive(request, generation), Rank.ARRIVAL)
 
     def wait(self, until_s: float | None) -> Event:
@@ -230,7 +231,7 @@ class SimulatedWorld:
                     )
                 )
 
-        at_us = self._agenda.now_us + micros(delay_s + self._physics.latency_s / 2)
+        at_us = self._agenda.now_us + (micros(delay_s + self._physics.latency_s / 2) if delay_s else self._hop_us)
         self._agenda.at(at_us, arrived, Rank.REPLY)
 
     def _carry_out(self, request: Request) -> tuple[Answer, float]:

@@ -40,12 +40,16 @@ class Compared:
     def hear(self, inventory: Inventory, ask: Ask, answer: Answer) -> None:
         """The world answers `ask`: the first that was seen counts."""
         findings = answer.findings if isinstance(answer, Checked) else ()
+        if not any(finding.seen for finding in findings):
+            return
         for place, finding in zip(_places(inventory, ask), findings, strict=False):
             if finding.seen:
                 self.told.setdefault(place, finding.seen)
 
     def wrong(self, plan: Plan, ask: Ask, seq: int) -> str | None:
         """What `ask` claims that is not so; None: all is. In a cold start a watch may look first when what it asks through is up."""
+        if not any(OF_RUN in check.params for check in ask.checks):
+            return None
         inventory = plan.inventory
         for place, check in zip(_places(inventory, ask), ask.checks, strict=False):
             known = check.params.get(OF_RUN)

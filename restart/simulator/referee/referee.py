@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from itertools import compress
+from operator import attrgetter, ne
 
 from restart.model.answer import (
     Answer,
@@ -48,6 +49,9 @@ from restart.simulator.referee.stages import off_at_first, stages_of
 from restart.simulator.referee.told import Told, verdict
 from restart.simulator.truth import HostTruth, Truth
 
+_LOOKED_AT = attrgetter("ready", "leads", "up", "boots", "boot_id", "claimed_by", "restarts_by_us")
+"""Of a host's truth, all that a look depends on."""
+
 SWEEP_HOSTS_MAX = 200
 """Fleets of up to this size are looked at whole after every event."""
 
@@ -78,7 +82,9 @@ class Referee:
         self._facts_of = 0
         self._durable: Event | None = None
         self._wave_done = True
-        self._seen: dict[str, HostTruth] = {}
+        self._place = {host: place for place, host in enumerate(truth.hosts)}
+        # In the order of the hosts; as `_LOOKED_AT` takes it, of what goes on changing a copy.
+        self._seen: dict[str, tuple[object, ...] | None] = dict.fromkeys(truth.hosts)
         self._pending: dict[str, tuple[Request, float]] = {}
         self._look()
 
@@ -138,7 +144,7 @@ class Referee:
             case Started():
                 record.run = event.run
                 # Whose claims are foreign is another question now.
-                self._seen.clear()
+                self._seen = dict.fromkeys(self._truth.hosts)
                 record.zero_s = since_1970(event.utc, event.at_s)
                 if event.until_wave is not None:
                     record.reason(6, f"to stop after wave {event.until_wave} was asked")
@@ -225,10 +231,12 @@ class Referee:
             record.reason(7, f"{request.host} is claimed by run {answer.run}")
         elif isinstance(request, Ask):
             found = verdict(answer)
+            if found is Verdict.PASS:
+                return
             away = record.aways.get(request.host or "")
-            if found is not Verdict.PASS and (away is None or not away.acted):
+            if away is None or not away.acted:
                 record.reason(5, f"{request.subject} of {request.service or request.host} was {found}")
-            elif found is not Verdict.PASS and away is not None:
+            else:
                 away.troubled = f"checks of {request.host} were {found}"
         elif isinstance(request, AwaitBoot) and not isinstance(answer, Booted):
             record.reason(5, f"{request.host}: {told} while its boot was waited for")
@@ -271,25 +279,14 @@ class Referee:
 
     def _sweep(self) -> None:
         """Look at every host. All that a look depends on is compared: what is reported as changed is not relied on."""
-        seen, away = self._seen, self._record.aways.hosts
-        for name, truth in self._truth.hosts.items():
-            was = seen.get(name)
-            if (
-                was is None
-                or name in away
-                or truth.up is not was.up
-                or truth.boots != was.boots
-                or truth.boot_id != was.boot_id
-                or truth.claimed_by != was.claimed_by
-                or truth.restarts_by_us != was.restarts_by_us
-                or truth.ready != was.ready
-                or truth.leads != was.leads
-            ):
-                self._look_at(truth)
+        hosts, seen = self._truth.hosts, self._seen
+        changed = set(compress(hosts, map(ne, map(_LOOKED_AT, hosts.values()), seen.values())))
+        for name in sorted(changed.union(self._record.aways.hosts), key=self._place.__getitem__):
+            self._look_at(hosts[name])
 
     def _look_at(self, truth: HostTruth) -> None:
         record, host, up = self._record, truth.name, truth.up
-        self._seen[host] = replace(truth, ready=dict(truth.ready), leads=set(truth.leads))
+        self._seen[host] = (dict(truth.ready), set(truth.leads), *_LOOKED_AT(truth)[2:])
         for service in record.grounds.services_of[host]:
             not_ready = record.not_ready[service]
             if up and truth.ready.get(service, host not in record.spares):
