@@ -491,6 +491,35 @@ def test_no_rule_raises_on_any_answer(sections: dict[str, Lines]) -> None:
     judged(Swept(sections=sections), AT)
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_a_real_kernel_says_of_its_settings_is_read_whole(tmp_path: Path, shell: str) -> None:
+    # A file of the kernel's own gives all of itself to one read, and nothing to the next: a copy of it proves nothing.
+    host = fake_host(tmp_path, shell)
+    keys = ("net.ipv4.ip_local_port_range", "vm.swappiness", "kernel.pid_max", "net.ipv4.tcp_rmem")
+    for key in keys:
+        path = f"sys/{key.replace('.', '/')}"
+        host.link(f"proc/{path}", f"/proc/{path}")
+    host.file("etc/sysctl.d/ours.conf", "".join(f"{key} = 7\n" for key in keys[2:]))
+    swept = host.swept(sysctls.SECTION, listening.SECTION)
+    seen, heard = swept.of(sysctls.SECTION), swept.of(listening.SECTION)
+    assert seen is not None
+    assert heard is not None
+    real = {key: " ".join(Path("/proc/sys", key.replace(".", "/")).read_text().split()) for key in keys}
+    assert {one.key: one.live for one in seen.differing} == {key: real[key] for key in keys[2:]}
+    assert dict(seen.unkept) == ({} if real["vm.swappiness"] == "60" else {"vm.swappiness": real["vm.swappiness"]})
+    assert " ".join(map(str, heard.ephemeral)) == real["net.ipv4.ip_local_port_range"]
+    assert any(word == "range" for word, _ in swept.sections["listening"].named())
+
+
+@pytest.mark.parametrize(
+    ("live", "kept", "same"),
+    [("438", "0x01b6", True), ("438", "0666", True), ("4096 131072", "4096\t131072", True), ("1", "2", False), ("|/x", "|/y", False)],
+)  # fmt: skip
+def test_a_setting_is_compared_as_the_kernel_reads_it(live: str, kept: str, same: bool) -> None:
+    seen = sysctls.SECTION.read(Lines(text=(f"file /etc/sysctl.conf kernel.x {kept}", f"live kernel/x {live}")))
+    assert bool(seen.differing) is not same
+
+
 def test_rights_come_from_the_host(tmp_path: Path) -> None:
     seen = debian(tmp_path, GUESTS[0]).swept(rights.SECTION).of(rights.SECTION)
     assert seen is not None

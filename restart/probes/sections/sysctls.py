@@ -35,26 +35,28 @@ DEFAULTS = {
 }
 """The kernel's own values of what people set by hand most (Documentation/admin-guide/sysctl): everything else has too many."""
 
+
+def _path(key: str) -> str:
+    """Where a setting is below /proc/sys; the host names what is live by that."""
+    return key.replace(".", "/")
+
+
 _TEXT = r"""
-live() {
-IFS=.; set -f; set -- $1; IFS=/; q="$*"; unset IFS; set +f
-IFS= read -r l <"$p/sys/$q" && echo "live $k $l"
-}
-grep -Hs '^[ 	]*-*[a-z][A-Za-z0-9_.-]*[ 	]*=' "$R"/usr/lib/sysctl.d/*.conf "$R"/lib/sysctl.d/*.conf "$R"/usr/local/lib/sysctl.d/*.conf \
-"$r"/sysctl.d/*.conf "$R"/etc/sysctl.d/*.conf "$R/etc/sysctl.conf" |
-sed -e 's/^\([^:]*\):[ 	]*-*\([^ 	=]*\)[ 	]*=[ 	]*/\1 \2 /' -e '500q' |
-while read -r f k v; do
-echo "file ${f#"$R"} $k $v"
-live "$k"
-done
-for k in @KEYS@; do live "$k"; done
-""".replace("@KEYS@", " ".join(DEFAULTS))
+f=$(grep -Hs '^[ 	]*-*[a-z][A-Za-z0-9_.-]*[ 	]*=' $([ -L "$R/lib" ] || echo "$R"/lib/sysctl.d/*.conf) "$R"/usr/lib/sysctl.d/*.conf \
+"$R"/usr/local/lib/sysctl.d/*.conf "$r"/sysctl.d/*.conf "$R"/etc/sysctl.d/*.conf "$R/etc/sysctl.conf" |
+sed -e "s|^$R||" -e 's/^\([^:]*\):[ 	]*-*\([^ 	=]*\)[ 	]*=[ 	]*/file \1 \2 /' -e '500q')
+echo "$f"
+set -f
+cd "$p/sys" || return 0
+grep -Hs '' @KEYS@ $(echo "$f" | sed -e 's/^file [^ ]* \([^ ]*\).*/\1/' -e 'y|.|/|' | sort -u) | sed -e 's/^\([^:]*\):/live \1 /'
+""".replace("@KEYS@", " ".join(_path(key) for key in DEFAULTS))
+# `read` of dash and busybox takes one byte after the other, and the kernel has a number's first byte only: grep reads them.
 
 _FOLDERS = ("/usr/lib/", "/lib/", "/usr/local/lib/", "/run/", "/etc/")
 
 
 def _read(lines: Lines) -> Sysctls:
-    live = {key: value for row in lines.values("live") for key, value in [_split(row)]}
+    live = {path: value for row in reversed(lines.values("live")) for path, value in [_split(row)]}
     files: dict[str, dict[str, dict[str, str]]] = {}
     for row in lines.values("file"):
         file, rest = _split(row)
@@ -68,16 +70,30 @@ def _read(lines: Lines) -> Sysctls:
         kept.update({key: (value, file) for key, value in files[name][file].items()})
     return Sysctls(
         differing=tuple(
-            Setting(key=key, live=live[key], kept=value, file=file)
+            Setting(key=key, live=live[_path(key)], kept=value, file=file)
             for key, (value, file) in kept.items()
-            if key in live and live[key] != value
+            if _path(key) in live and not _same(live[_path(key)], value)
         ),
         unkept=tuple(
-            (key, live[key])
+            (key, live[_path(key)])
             for key, value in DEFAULTS.items()
-            if key in live and key not in kept and live[key] != value
+            if _path(key) in live and key not in kept and live[_path(key)] != value
         ),
     )
+
+
+def _same(live: str, kept: str) -> bool:
+    """Whether the kernel reads `kept` as what is live: it takes numbers in three bases, and shows them in one."""
+    return live == kept or [_number(word) for word in live.split()] == [_number(word) for word in kept.split()]
+
+
+def _number(word: str) -> int | str:
+    digits = word.removeprefix("-")
+    base = 16 if digits[:2] in ("0x", "0X") else 8 if digits.startswith("0") else 10
+    try:
+        return int(word, base) if len(word) <= 40 and word.isascii() and "_" not in word else word
+    except ValueError:
+        return word
 
 
 def _split(row: str) -> tuple[str, str]:
