@@ -30,6 +30,9 @@ class Unit:
     @property
     def comes_back(self) -> bool:
         """Whether something starts it at boot; what a bus name starts, or a unit of an unknown kind, is given the benefit."""
+        # Whoever wants a unit that is masked gets nothing; those of this boot's mask get it again.
+        if self.file_state == "masked":
+            return False
         if self.pulled_in or self.file_state not in ("disabled", "masked", "masked-runtime", "generated", "transient"):
             return True
         return bool(self.bus_name) and self.file_state == "disabled"

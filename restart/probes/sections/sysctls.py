@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from restart.probes.section import Lines, Section
@@ -47,6 +48,7 @@ f=$(grep -Hs '^[ 	]*-*[a-z][A-Za-z0-9_.-]*[ 	]*=' $([ -L "$R/lib" ] || echo "$R"
 sed -e "s|^$R||" -e 's/^\([^:]*\):[ 	]*-*\([^ 	=]*\)[ 	]*=[ 	]*/file \1 \2 /' -e '500q')
 echo "$f"
 set -f
+sed -e 's/^/cmdline /' "$p/cmdline"
 cd "$p/sys" || return 0
 grep -Hs '' @KEYS@ $(echo "$f" | sed -e 's/^file [^ ]* \([^ ]*\).*/\1/' -e 'y|.|/|' | sort -u) | sed -e 's/^\([^:]*\):/live \1 /'
 """.replace("@KEYS@", " ".join(_path(key) for key in DEFAULTS))
@@ -63,7 +65,7 @@ def _read(lines: Lines) -> Sysctls:
         key, value = _split(rest)
         name = file.rpartition("/")[2]
         files.setdefault(name, {}).setdefault(file, {})[key] = value
-    kept: dict[str, tuple[str, str]] = {}
+    kept: dict[str, tuple[str, str]] = dict(_of_kernel(lines.value("cmdline") or ""))
     # Of files of one name only that of the highest folder is read; sysctl.conf is read last of all.
     for name in sorted(files, key=lambda name: (name == "sysctl.conf", name)):
         file = max(files[name], key=_rank)
@@ -80,6 +82,18 @@ def _read(lines: Lines) -> Sysctls:
             if _path(key) in live and key not in kept and live[_path(key)] != value
         ),
     )
+
+
+_WORDS = {"panic": "kernel.panic", "hugepages": "vm.nr_hugepages"}
+
+
+def _of_kernel(cmdline: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """What the boot loader hands to the kernel. A file that says something else comes later and wins."""
+    for word in cmdline.split():
+        name, _, value = word.partition("=")
+        key = _WORDS.get(name, name.removeprefix("sysctl.").replace("/", ".") if name.startswith("sysctl.") else "")
+        if key:
+            yield key, (value, "the kernel's command line")
 
 
 def _same(live: str, kept: str) -> bool:
