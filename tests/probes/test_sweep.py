@@ -79,7 +79,7 @@ def test_a_tool_is_ended_in_time_without_a_timeout_command_too(host: FakeHost) -
     start_s = time.monotonic()
     swept = host.swept(section, before="timeout() { return 127; }\n", path=str(tools))
     assert time.monotonic() - start_s < 10
-    assert swept.of(section) == ("after",)
+    assert swept.of(section) == ("late sleep", "after")
 
 
 def test_an_older_kernel_than_the_newest_installed_wants_a_reboot(host: FakeHost) -> None:

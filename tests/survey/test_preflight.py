@@ -545,6 +545,19 @@ def test_a_setting_is_compared_as_the_kernel_reads_it(live: str, kept: str, same
     assert bool(seen.differing) is not same
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_hangs_on_the_host_is_told_and_never_taken_for_well(tmp_path: Path, shell: str) -> None:
+    host = debian(tmp_path, shell)
+    host.tool("systemctl", "exec sleep 60\n")
+    host.tool("timedatectl", "exec sleep 60\n")
+    (host.root / "run/systemd/timesync/synchronized").unlink()
+    told = {one.evidence for one in found_on(host, enabled.SECTION, clock.SECTION) if one.rule == "not-told"}
+    assert told == {
+        f"{tool} did not end in time, so that nothing or little is known of: {section}"
+        for tool, section in (("systemctl", "enabled"), ("timedatectl", "clock"))
+    }
+
+
 def test_rights_come_from_the_host(tmp_path: Path) -> None:
     seen = debian(tmp_path, GUESTS[0]).swept(rights.SECTION).of(rights.SECTION)
     assert seen is not None
