@@ -325,6 +325,13 @@ DEFECTS = (
            lambda host: (host.file("proc/modules", "nf_tables 1 2 x, Live 0x0\n"),
                          host.tool("nft", prints("table inet f {\n\tchain in {\n\t\ttype filter hook input priority 0; policy drop;\n\t\ttcp dport 22 accept\n\t\tct state established accept\n\t}\n}"))),
            firewall.SECTION),
+    Defect("firewall-not-kept", "warns", "1 firewall rule is live",
+           lambda host: (host.file("proc/modules", "nf_tables 1 2 x, Live 0x0\n"),
+                         host.file("etc/systemd/system/sysinit.target.wants/nftables.service"),
+                         host.file("etc/nftables.conf", "flush ruleset\ntable inet f {\n\tchain in {\n\t\ttype filter hook input priority filter; # drop\n\t}\n}\n"),
+                         host.age("etc", hours=400),
+                         host.tool("nft", prints("table inet f {\n\tchain in {\n\t\ttype filter hook input priority 0; policy drop;\n\t\ttcp dport 22 accept\n\t}\n}"))),
+           firewall.SECTION),
     Defect("bootloader", "blocks", "entry 1 names /initrd.img-6.1.0-28-amd64",
            lambda host: (host.root / "boot/initrd.img-6.1.0-28-amd64").unlink(), bootloader.SECTION),
     Defect("bootloader", "warns", "entry 2 names /vmlinuz-6.1.0-27-amd64",
@@ -556,6 +563,24 @@ def test_what_hangs_on_the_host_is_told_and_never_taken_for_well(tmp_path: Path,
         f"{tool} did not end in time, so that nothing or little is known of: {section}"
         for tool, section in (("systemctl", "enabled"), ("timedatectl", "clock"))
     }
+
+
+def test_a_package_manager_at_work_is_told_once_and_not_as_interrupted(tmp_path: Path) -> None:
+    host = debian(tmp_path, GUESTS[0])
+    host.file("proc/77/comm", "dpkg\n")
+    host.file("var/lib/dpkg/updates/0001", "x")
+    node = (host.root / "var/lib/dpkg/lock-frontend").stat().st_ino
+    host.file("proc/locks", f"1: POSIX  ADVISORY  WRITE 77 08:01:{node} 0 EOF\n")
+    assert [one.evidence for one in found_on(host)] == ["packages are being changed: dpkg, process 77"]
+
+
+def test_rules_that_nftables_conf_holds_are_kept(tmp_path: Path) -> None:
+    host = debian(tmp_path, GUESTS[0])
+    host.file("etc/systemd/system/sysinit.target.wants/nftables.service")
+    host.file("etc/nftables.conf", "table inet f {\n\tchain in {\n\t\ttcp dport 22 accept\n\t}\n}\n")
+    seen = host.swept(firewall.SECTION).of(firewall.SECTION)
+    assert seen is not None
+    assert seen.keepers == ("nftables",)
 
 
 def test_rights_come_from_the_host(tmp_path: Path) -> None:
