@@ -88,8 +88,9 @@ def machines(session: nox.Session) -> None:
     if missing and "CI" not in os.environ:
         session.skip(f"NOT RUN: the machines need {', '.join(missing)}")
     session.install("-e", ".[test]")
-    # One at a time: each boots machines of its own, and they are emulated.
-    session.run("pytest", "-m", "machines and not debian", "-s", "tests/machines", *session.posargs)
+    # Each test boots machines of its own in a network of their own, and waits for them most of the time.
+    side_by_side = ("-n", "3", "--dist", "worksteal", "--durations", "20")
+    session.run("pytest", *side_by_side, "-m", "machines and not debian", "tests/machines", *session.posargs)
 
 
 @nox.session

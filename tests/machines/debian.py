@@ -30,11 +30,16 @@ ROOT_UUID = "6b0d1b2e-7c3f-4f0e-9d55-1f2a3b4c5d6e"
 
 
 def build() -> Image:
-    """The image, from the cache where nothing that goes into it has changed. Needs root and debootstrap.
+    """The image, from the cache where nothing that goes into it has changed. Needs root and mmdebstrap.
 
-    Raises `subprocess.CalledProcessError` where the packages cannot be had.
+    Raises `RuntimeError` where the packages cannot be had.
     """
     lean = image.build()
+    with image.alone("debian"):
+        return _build(lean)
+
+
+def _build(lean: Image) -> Image:
     folder = (
         Path(platformdirs.user_cache_dir("staged-restart-lab")) / f"{lean.kernel.parent.name}-debian-{_fingerprint()}"
     )
