@@ -75,7 +75,7 @@ s=$1; shift; "$@" & c=$!; ( sleep "$s"; kill "$c" ) >/dev/null 2>&1 & w=$!
 wait "$c"; k=$?; kill "$w"; return "$k"
 }}
 fi
-limited() {{ in_time "$@"; k=$?; case $k in 124|137|143) echo "late $2" >&3;; esac; return $k; }}
+limited() {{ in_time "$@" 3>&-; k=$?; case $k in 124|137|143) echo "late $2" >&3;; esac; return $k; }}
 framed() {{
 echo "{_FRAME}section $1"
 {{ "s_$1" 3>&1; }} | sed -n -e "$2{{s/.*/~/p;q;}}" -e 's/^/|/p'
