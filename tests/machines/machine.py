@@ -138,7 +138,7 @@ class Machine:
             "qemu-system-x86_64", "-M", "q35", "-accel", self._accel, "-m", str(memory), "-smp", "1",
             "-nodefaults", "-display", "none", "-serial", f"file:{spec.folder / 'serial.log'}",
             "-kernel", self._image.kernel, "-initrd", self._image.initrd,
-            "-append", f"console=ttyS0 quiet panic=5 mitigations=off net.ifnames=0 lab.name={spec.name} lab.number={spec.number}",
+            "-append", f"console=ttyS0 quiet panic=5 no_timer_check mitigations=off net.ifnames=0 lab.name={spec.name} lab.number={spec.number}",
             "-netdev", f"user,id=outside,restrict=on,{forwards}", "-device", "virtio-net-pci,netdev=outside,romfile=",
             "-netdev", f"tap,id=inside,ifname=tap{spec.number},script=no,downscript=no",
             "-device", f"virtio-net-pci,netdev=inside,mac={mac},romfile=",

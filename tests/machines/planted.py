@@ -89,7 +89,7 @@ DEFECTS: tuple[Planted, ...] = (
        f"{_MOUNTED}; echo planted >/sys/fs/ext4/nvme0n1/trigger_fs_error; sync", _UNMOUNT, "fsck-due"),
     _d("raid-degraded", "blocks", "md0 is degraded: 1 of 2 members", _RAID, _UNRAID),
     _d("raid-rebuilding", "warns", "md0 rebuilds: recovery at ",
-       f"{_RAID} echo 10 >/sys/block/md0/md/sync_speed_max; mdadm --quiet /dev/md0 --add $two;"
+       f"{_RAID} echo 10 >/sys/block/md0/md/sync_speed_min; echo 10 >/sys/block/md0/md/sync_speed_max; mdadm --quiet /dev/md0 --add $two;"
        " until grep -q recovery /proc/mdstat; do sleep 0.2; done", _UNRAID, "raid-degraded"),
     _d("disk-failing", "blocks", "nvme0n1 says of itself: FAILED!", ":", ":", disk=4),
     _d("address-not-kept", "blocks", "10.77.0.77/24 on eth1",
@@ -143,5 +143,8 @@ printf '[Unit]\\nAfter=two.service\\n[Service]\\nExecStart=/bin/sleep 100\\n' >/
 printf '[Unit]\\nAfter=one.service\\nRequires=one.service\\n[Service]\\nExecStart=/bin/sleep 100\\n' >/etc/systemd/system/two.service
 systemctl daemon-reload; systemctl start two.service || :
 """
-CYCLE_FORGOTTEN = "systemctl stop one.service two.service; rm /etc/systemd/system/one.service /etc/systemd/system/two.service; systemctl daemon-reload"
+CYCLE_FORGOTTEN = """\
+rm /etc/systemd/system/one.service /etc/systemd/system/two.service
+systemctl daemon-reload; systemctl stop one.service two.service || :
+"""
 """Two units that each wait for the other, and their end."""

@@ -74,11 +74,12 @@ def look(lab: Lab, folder: Path, **ssh: Any) -> tuple[Told, dict[str, float], in
     done = Tool(folder / "laptop", inside=lab.inside).call("preflight", str(inventory), "--format", "json")
     assert done.returncode in (0, 4), done.stderr
     hosts = json.loads(done.stdout)["hosts"]
+    # What is empty is left out of the document.
     told = {
-        name: {(one["rule"], one["grade"], one["evidence"]) for one in looked["found"]}
+        name: {(one["rule"], one["grade"], one["evidence"]) for one in looked.get("found", ())}
         for name, looked in hosts.items()
     }
-    return told, {name: looked["cpu_s"] or 0.0 for name, looked in hosts.items()}, done.returncode
+    return told, {name: looked.get("cpu_s", 0.0) for name, looked in hosts.items()}, done.returncode
 
 
 def test_of_a_stock_debian_nothing_is_told(lab: Lab, hands: Mapping[str, Hand], tmp_path: Path) -> None:
