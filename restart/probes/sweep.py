@@ -28,8 +28,8 @@ The number is the version of all that; a reader that meets another one has no an
 - `$p`, `$r` and `$R`: use `"$p/mounts"`, `"$r/reboot-required"`, `"$R/etc/fstab"` for what is under /proc, /run and / (test hosts
   have their own: see `script.py`);
 - `has TOOL`: whether there is such a command (on a test host with a /proc of its own: first in its PATH, for the others would tell of
-  the machine that it is on); `limited SECONDS COMMAND...`: run it, ended after so long. Anything
-  that talks to another process (systemctl, a package manager) may hang, and goes behind `limited`;
+  the machine that it is on); `limited SECONDS COMMAND...`: run it, ended after so long, and
+  then told as a line `late COMMAND` (`Swept.late`). Anything that talks to another process (systemctl, a package manager) may hang, and goes behind `limited`;
 - `PATH` with the system's folders, `LC_ALL=C`, nothing on stdin, stderr thrown away.
 
 It prints lines `WORD rest of the line`, which `Lines.named`, `values` and `value` read. What is not there is not printed, so that
@@ -68,16 +68,17 @@ _HEAD = f"""\
 p=${{RESTART_PROC:-/proc}}; r=${{RESTART_RUN:-/run}}; R=${{RESTART_ROOT:-${{RESTART_RUN:+$RESTART_RUN/no-root}}}}
 has() {{ if [ -n "$RESTART_PROC" ]; then [ -x "${{PATH%%:*}}/$1" ]; else command -v "$1" >/dev/null 2>&1; fi; }}
 if timeout 9 true 2>/dev/null; then
-limited() {{ timeout "$@"; }}
+in_time() {{ timeout "$@"; }}
 else
-limited() {{
+in_time() {{
 s=$1; shift; "$@" & c=$!; ( sleep "$s"; kill "$c" ) >/dev/null 2>&1 & w=$!
 wait "$c"; k=$?; kill "$w"; return "$k"
 }}
 fi
+limited() {{ in_time "$@" 3>&-; k=$?; case $k in 124|137|143) echo "late $2" >&3;; esac; return $k; }}
 framed() {{
 echo "{_FRAME}section $1"
-"s_$1" | sed -n -e "$2{{s/.*/~/p;q;}}" -e 's/^/|/p' | cut -b 1-{LINE_CHARACTERS_MAX + 1}
+{{ "s_$1" 3>&1; }} | sed -n -e "$2{{s/.*/~/p;q;}}" -e 's/^/|/p'
 echo "{_FRAME}end $1"
 }}
 """
@@ -98,6 +99,12 @@ class Swept:
         lines = self.sections.get(section.name)
         return None if lines is None else section.read(lines)
 
+    @property
+    def late(self) -> Mapping[str, tuple[str, ...]]:
+        """By section the commands that did not end in their time: what they would have told is missing."""
+        told = {name: tuple(dict.fromkeys(lines.values("late"))) for name, lines in self.sections.items()}
+        return {name: commands for name, commands in told.items() if commands}
+
 
 def text(sections: Sequence[Section[object]]) -> str:
     """The script. The shell reads all of it before it does any of it, so that half of it does nothing."""
@@ -105,7 +112,11 @@ def text(sections: Sequence[Section[object]]) -> str:
     functions = "".join(f"s_{section.name}() {{\n{section.text.strip()}\n}}\n" for section in sections)
     calls = "".join(f"framed {section.name} {section.lines_max + 1}\n" for section in sections)
     begin, times, done = (f'echo "{_FRAME}{word}"\n' for word in ("begin", "times", "done"))
-    return f"{{\n{_HEAD}{functions}{begin}{calls}{times}times\n{done}exit 0\n}} </dev/null 2>/dev/null\n"
+    # One `cut` for all of them: a process more for each section would cost the host a tenth of the whole look.
+    cut = f"cut -b 1-{LINE_CHARACTERS_MAX + 1}"
+    return (
+        f"{{\n{_HEAD}{functions}{{\n{begin}{calls}{times}times\n{done}}} | {cut}\nexit 0\n}} </dev/null 2>/dev/null\n"
+    )
 
 
 def shell(host: str, sections: Sequence[Section[object]], timeout_s: float = SWEEP_S) -> Shell:

@@ -36,9 +36,6 @@ SECTIONS: tuple[Section[object], ...] = (
 HOST_S = 30.0
 """How long one host may take, everything counted. Past that it is given up, whatever its thread still waits for."""
 
-COMMAND_S = 10.0
-"""How long the sweep may take on the host."""
-
 AT_ONCE_MAX = 400
 """Hosts looked at at once: so many threads hang on hosts that hang."""
 
@@ -162,7 +159,7 @@ def _look(
 ) -> Look:
     """One host: the sweep first, then the checks of its services while there is time, then its power."""
     end_s = time.monotonic() + host_s
-    swept = sweep.parse(_sent(ssh, sweep.shell(host, sections, COMMAND_S)))
+    swept = sweep.parse(_sent(ssh, sweep.shell(host, sections)))
     at_s = time.monotonic() - start_s
     # A host that does not let us in is not asked again over SSH; its other checks may still tell that it works.
     silent = {host: swept} if isinstance(swept, NoAnswer) else {}

@@ -7,12 +7,15 @@ a name made of all that went into it.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import gzip
 import hashlib
 import os
 import shutil
 import stat
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,11 +68,26 @@ def build() -> Image:
 
     Raises `subprocess.CalledProcessError` where the kernel's package cannot be had, `FileNotFoundError` where a program is missing.
     """
+    with alone("image"):
+        return _build()
+
+
+@contextlib.contextmanager
+def alone(what: str) -> Iterator[None]:
+    """Of several processes that want `what` built, one builds it and the others wait; the kernel ends the wait with the builder."""
+    cache = Path(platformdirs.user_cache_dir("staged-restart-lab"))
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / f"{what}.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build() -> Image:
     package = _kernel_package()
     folder = Path(platformdirs.user_cache_dir("staged-restart-lab")) / f"{package}-{_fingerprint()}"
     image = Image(kernel=folder / "vmlinuz", initrd=folder / "initrd.gz")
     if not image.initrd.exists():
-        # In a folder of its own first: two builds at once must not see each other's halves.
+        # In a folder of its own first: a build that is cut off must not leave half of it.
         work = folder.with_name(f"{folder.name}.{os.getpid()}")
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)

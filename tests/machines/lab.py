@@ -3,7 +3,7 @@
 By hand, from the root of the repository, as root on Debian:
 
     python -m tests.machines.lab build              # the image, if it is not in the cache
-    python -m tests.machines.lab up 4 [--etcd]      # m1 to m4 until Ctrl-C; tells the folder to say to the others
+    python -m tests.machines.lab up 4 [--etcd | --debian]  # m1 to m4 until Ctrl-C; tells the folder to say to the others
     python -m tests.machines.lab status FOLDER      # each machine's power, boots, seconds to well
     python -m tests.machines.lab say FOLDER cycle m2          # on, off, cycle, reset, freeze, thaw, new-key
     python -m tests.machines.lab say FOLDER faults m2 hang@2  # see faults.py
@@ -244,10 +244,13 @@ def _up(arguments: argparse.Namespace) -> None:
     names = [f"m{number}" for number in range(1, arguments.number + 1)]
     # Ended politely it leaves nothing behind, whenever that is.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt), Lab(names, etcd=arguments.etcd, accel=accel) as lab:
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        Lab(names, etcd=arguments.etcd, debian=arguments.debian, accel=accel) as lab,
+    ):
         (lab.folder / "pid").write_text(f"{lab.pid}\n{os.getpid()}\n")
         print(f"lab in {lab.folder}", flush=True)
-        lab.await_well()
+        lab.await_well(within_s=3 * BOOT_S if arguments.debian else BOOT_S)
         print(lab.table(), flush=True)
         signal.pause()
 
@@ -281,6 +284,7 @@ def main() -> None:
     up = verbs.add_parser("up")
     up.add_argument("number", type=int)
     up.add_argument("--etcd", action="store_true")
+    up.add_argument("--debian", action="store_true")
     up.add_argument("--accel", choices=("tcg", "kvm"), default="tcg")
     up.set_defaults(do=_up)
     for verb, do, more in (

@@ -15,6 +15,9 @@ from qemu.qmp import QMPClient
 from tests.machines.image import Image
 
 DISK_MIB = 256
+SECOND_MIB = 128
+"""An empty NVMe disk of a machine that has its root on a disk: it has SMART, and can be told to fail."""
+
 MEMORY_MIB = 256
 MEMORY_WITH_DISK_MIB = 512
 
@@ -48,8 +51,11 @@ class Machine:
         self._process: subprocess.Popen[bytes] | None = None
         spec.folder.mkdir(parents=True, exist_ok=True)
         self._disk = spec.folder / "disk"
+        self._second = None if image.disk is None else spec.folder / "second"
         if image.disk is not None:
             subprocess.run(["cp", "--sparse=always", image.disk, self._disk], check=True)
+            with (spec.folder / "second").open("wb") as file:
+                file.truncate(SECOND_MIB << 20)
         else:
             with self._disk.open("wb") as file:
                 file.truncate(DISK_MIB << 20)
@@ -102,6 +108,12 @@ class Machine:
         for card in ("outside", "inside"):
             self._qmp("set_link", {"name": card, "up": up})
 
+    def warn_of_disk(self, warning: int) -> None:
+        """Let the NVMe disk say of itself that it fails: the critical warnings of its SMART log, as bits; 0: none."""
+        self._qmp(
+            "qom-set", {"path": "/machine/peripheral/second", "property": "smart_critical_warning", "value": warning}
+        )
+
     def _qmp(self, command: str, arguments: Mapping[str, Any] | None = None) -> None:
         if not self.is_on:
             raise ValueError(f"{self.spec.name} is off")
@@ -112,16 +124,26 @@ class Machine:
         forwards = ",".join(f"hostfwd=tcp:{spec.address}:{port}-:{port}" for port in (22, 80, 2379))
         memory = MEMORY_MIB if self._image.disk is None else MEMORY_WITH_DISK_MIB
         mac = f"52:54:00:77:00:{spec.number:02x}"
+        second = (
+            [
+                "-drive",
+                f"file={self._second},format=raw,if=none,id=second-file",
+                "-device",
+                "nvme,id=second,drive=second-file,serial=second",
+            ]
+            if self._second is not None
+            else []
+        )
         return [
             "qemu-system-x86_64", "-M", "q35", "-accel", self._accel, "-m", str(memory), "-smp", "1",
             "-nodefaults", "-display", "none", "-serial", f"file:{spec.folder / 'serial.log'}",
             "-kernel", self._image.kernel, "-initrd", self._image.initrd,
-            "-append", f"console=ttyS0 quiet panic=5 mitigations=off net.ifnames=0 lab.name={spec.name} lab.number={spec.number}",
+            "-append", f"console=ttyS0 quiet panic=5 no_timer_check mitigations=off net.ifnames=0 lab.name={spec.name} lab.number={spec.number}",
             "-netdev", f"user,id=outside,restrict=on,{forwards}", "-device", "virtio-net-pci,netdev=outside,romfile=",
             "-netdev", f"tap,id=inside,ifname=tap{spec.number},script=no,downscript=no",
             "-device", f"virtio-net-pci,netdev=inside,mac={mac},romfile=",
             "-drive", f"file={self._disk},format=raw,if=virtio,cache=writethrough",
-            "-qmp", f"unix:{monitor},server=on,wait=off",
+            "-qmp", f"unix:{monitor},server=on,wait=off", *second,
         ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import select
 import socket
+import socketserver
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.machines.clock import PORT, Ears
 from tests.machines.faults import words_at
 from tests.machines.image import Image
 from tests.machines.machine import Machine, Spec
@@ -75,6 +77,8 @@ class Supervisor:
         http = ThreadingHTTPServer((LAB_ADDRESS, LAB_PORT), _ears(self.book, self.folder))
         http.daemon_threads = True
         threading.Thread(target=http.serve_forever, daemon=True).start()
+        clock = socketserver.UDPServer((LAB_ADDRESS, PORT), Ears)
+        threading.Thread(target=clock.serve_forever, daemon=True).start()
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
             control.bind(str(self.folder / "control"))
             control.listen()
@@ -123,6 +127,8 @@ class Supervisor:
                 machine.freeze()
             case "thaw":
                 machine.thaw()
+            case "disk":
+                machine.warn_of_disk(int(more[0]))
             case "link":
                 machine.link(up=bool(more[0]))
             case "faults":

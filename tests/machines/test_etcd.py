@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -91,7 +91,9 @@ def together(lab: Lab, run: Run) -> int:
     return most
 
 
-def test_a_rolling_restart_loses_no_write_and_without_budget_and_gate_the_quorum_is_lost(tmp_path: Path) -> None:
+def test_a_rolling_restart_loses_no_write_and_without_budget_and_gate_the_quorum_is_lost(
+    tmp_path: Path, tell: Callable[[str], None]
+) -> None:
     with Lab(MEMBERS, etcd=True) as lab:
         lab.await_well()
         kept = _run(lab, tmp_path / "kept", hosts=3, service=_as_shipped(lab))
@@ -100,10 +102,10 @@ def test_a_rolling_restart_loses_no_write_and_without_budget_and_gate_the_quorum
         assert writes.lost == 0
         assert kept[0].together == 1
         broken = _run(lab, tmp_path / "broken", hosts=3, service={"max_unavailable": "100%", "ready": [{"ssh": {}}]})
-        print(f"\n{lab.table()}\n")
-        print("etcd             acknowledged  lost  longest gap  down together")
+        rows = [lab.table(), "", "etcd             acknowledged  lost  longest gap  down together"]
         for name, (told, seen) in (("with its gate", kept), ("all at once", broken)):
-            print(f"{name:16} {len(seen.at):12} {seen.lost:5} {seen.gap_s():10.1f} s {told.together:14}")
+            rows.append(f"{name:16} {len(seen.at):12} {seen.lost:5} {seen.gap_s():10.1f} s {told.together:14}")
+        tell("\n".join(rows))
         # The counter-test: the same machines without what guards them. It must be seen to break, or the first half proves nothing.
         assert broken[0].together >= 2
         assert broken[1].gap_s() > max(5.0, 2 * writes.gap_s())

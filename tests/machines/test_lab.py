@@ -23,7 +23,9 @@ def _until(holds: Callable[[], bool], lab: Lab) -> None:
         time.sleep(0.2)
 
 
-def test_a_machine_boots_reboots_over_ssh_and_comes_back_from_a_reset_and_a_power_cycle() -> None:
+def test_a_machine_boots_reboots_over_ssh_and_comes_back_from_a_reset_and_a_power_cycle(
+    tell: Callable[[str], None],
+) -> None:
     with Lab(["m1"]) as lab:
         lab.await_well()
         ssh = lab.inside("ssh", "-F", lab.folder / "ssh_config", "m1")
@@ -41,7 +43,7 @@ def test_a_machine_boots_reboots_over_ssh_and_comes_back_from_a_reset_and_a_powe
         assert len(set(lab.boots("m1"))) == 4
         lab.say("off", "m1")
         assert lab.say("state", "m1") == "off"
-        print(lab.table())
+        tell(lab.table())
 
 
 def test_nothing_is_left_of_a_lab_that_ended() -> None:

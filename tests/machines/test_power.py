@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ done
 
 
 def test_frozen_machines_are_brought_back_through_redfish_and_through_ipmi(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: Callable[[str], None]
 ) -> None:
     for folder in ("redfish", "ipmi"):
         (tmp_path / folder).mkdir()
@@ -61,7 +62,7 @@ def test_frozen_machines_are_brought_back_through_redfish_and_through_ipmi(
             tool = Tool(tmp_path / "laptop", inside=lab.inside)
             surveyed = tool.call("survey", str(inventory), "--since", "10m", "--format", "json")
             states = {name: seen["state"] for name, seen in json.loads(surveyed.stdout)["hosts"].items()}
-            print(f"\nsurvey: {states}")
+            tell(f"survey: {states}")
             assert {name for name, state in states.items() if state == "stuck"} == {"m1", "m2"}
             options = ("--mode", "recover", "--since", "10m", "--yes-force-off", "2")
             with tool.run(inventory, *options, hosts=2, survey=True) as run:
@@ -71,4 +72,4 @@ def test_frozen_machines_are_brought_back_through_redfish_and_through_ipmi(
             # Each through its own BMC, and nothing else was switched.
             assert redfish.log("reset")
             assert any(told.startswith("power 0") for told in ipmi.sets())
-            print(lab.table())
+            tell(lab.table())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,13 +14,13 @@ from tests.machines.lab import Lab
 
 
 @pytest.fixture
-def three(request: pytest.FixtureRequest) -> Iterator[Lab]:
+def three(request: pytest.FixtureRequest, tell: Callable[[str], None]) -> Iterator[Lab]:
     """Three machines, well, with the faults that the test's `planted` mark tells."""
     mark = request.node.get_closest_marker("planted")
     with Lab(["m1", "m2", "m3"], faults=mark.args[0] if mark else None) as lab:
         lab.await_well()
         yield lab
-        print(f"\n{request.node.name}\n{lab.table()}")
+        tell(lab.table())
 
 
 def _new_boots(run: Run) -> dict[str, list[str]]:

@@ -79,7 +79,12 @@ def test_a_tool_is_ended_in_time_without_a_timeout_command_too(host: FakeHost) -
     start_s = time.monotonic()
     swept = host.swept(section, before="timeout() { return 127; }\n", path=str(tools))
     assert time.monotonic() - start_s < 10
-    assert swept.of(section) == ("after",)
+    assert swept.of(section) == ("late sleep", "after")
+    # And nobody waits for the end of a time that was not needed.
+    quick = Section(name="quick", text="limited 60 uname; echo after", read=lambda lines: lines.text)
+    start_s = time.monotonic()
+    assert host.swept(quick, before="timeout() { return 127; }\n", path=str(tools)).of(quick) == ("Linux", "after")
+    assert time.monotonic() - start_s < 30
 
 
 def test_an_older_kernel_than_the_newest_installed_wants_a_reboot(host: FakeHost) -> None:

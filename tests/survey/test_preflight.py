@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,9 +199,7 @@ def debian(root: Path, shell: str) -> FakeHost:
         for name in ("vmlinuz-", "initrd.img-"):
             host.file(f"boot/{name}{version}", "x")
         host.file(f"lib/modules/{version}/modules.dep", "x")
-    host.tool(
-        "df", prints("Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 1000000 400000 600000 40% /")
-    )
+    df(600000)(host)
     host.file("sys/fs/ext4/sda1/errors_count", "0\n")
     host.tool(
         "tune2fs",
@@ -273,7 +272,11 @@ def listens(line: str, cgroup: str) -> Callable[[FakeHost], object]:
 
 
 def df(free: int) -> Callable[[FakeHost], object]:
-    return lambda host: host.tool("df", prints(f"Filesystem x\n/dev/sda1 1000000 1 {free} 9% /"))
+    return lambda host: host.tool(
+        "df",
+        f"case $* in *boot) m=/boot;; *) m=/;; esac\n"
+        f"echo Filesystem 1024-blocks Used Available Capacity Mounted on\necho /dev/sda1 1000000 1 {free} 9% $m\n",
+    )
 
 
 def tune2fs(text: str) -> Callable[[FakeHost], object]:
@@ -288,6 +291,7 @@ DEFECTS = (
     Defect("not-enabled", "blocks", "started by hand", unit("run-u7.service", "transient"), enabled.SECTION),
     Defect("not-enabled", "blocks", "is masked", unit("app.service", "masked"), enabled.SECTION),
     Defect("not-enabled", "blocks", "init script", unit("app.service", "generated"), enabled.SECTION),
+    Defect("not-enabled", "blocks", "is masked", unit("app.service", "masked", "WantedBy=multi-user.target"), enabled.SECTION),
     Defect("not-enabled", "warns", "pacemaker.service runs",
            unit("pg.service", "disabled", "", "Id=pacemaker.service", "UnitFileState=enabled"), enabled.SECTION),
     Defect("unit-failed", "warns", "nginx.service is enabled and has failed (exit-code)",
@@ -296,6 +300,7 @@ DEFECTS = (
     Defect("ordering-cycle", "warns", "Found ordering cycle on a.service",
            lambda host: host.tool("journalctl", "echo 'a.service: Found ordering cycle on a.service/start'\n"), enabled.SECTION),
     Defect("unowned-listener", "blocks", ":5432 postgres (tcp, 127.0.0.1) runs in a log-in", listens(PG, SESSION), listening.SECTION),
+    Defect("unowned-listener", "blocks", "runs in a log-in (ssh.service)", listens(PG, "0::/system.slice/ssh.service"), listening.SECTION),
     Defect("unowned-listener", "notes", ":40000", listens(PG.replace("5432", "40000"), SESSION), listening.SECTION),
     Defect("unowned-listener", "blocks", "belongs to no unit", listens(PG, "0::/"), listening.SECTION),
     Defect("unowned-listener", "blocks", "enable-linger",
@@ -319,6 +324,13 @@ DEFECTS = (
     Defect("firewall-not-kept", "warns", "2 firewall rules",
            lambda host: (host.file("proc/modules", "nf_tables 1 2 x, Live 0x0\n"),
                          host.tool("nft", prints("table inet f {\n\tchain in {\n\t\ttype filter hook input priority 0; policy drop;\n\t\ttcp dport 22 accept\n\t\tct state established accept\n\t}\n}"))),
+           firewall.SECTION),
+    Defect("firewall-not-kept", "warns", "1 firewall rule is live",
+           lambda host: (host.file("proc/modules", "nf_tables 1 2 x, Live 0x0\n"),
+                         host.file("etc/systemd/system/sysinit.target.wants/nftables.service"),
+                         host.file("etc/nftables.conf", "flush ruleset\ntable inet f {\n\tchain in {\n\t\ttype filter hook input priority filter; # drop\n\t}\n}\n"),
+                         host.age("etc", hours=400),
+                         host.tool("nft", prints("table inet f {\n\tchain in {\n\t\ttype filter hook input priority 0; policy drop;\n\t\ttcp dport 22 accept\n\t}\n}"))),
            firewall.SECTION),
     Defect("bootloader", "blocks", "entry 1 names /initrd.img-6.1.0-28-amd64",
            lambda host: (host.root / "boot/initrd.img-6.1.0-28-amd64").unlink(), bootloader.SECTION),
@@ -346,6 +358,9 @@ DEFECTS = (
     Defect("clock", "warns", "chrony says",
            lambda host: ((host.root / "run/systemd/timesync/synchronized").unlink(),
                          host.tool("chronyc", prints("Stratum         : 0\nLeap status     : Not synchronised"))), clock.SECTION),
+    Defect("clock", "warns", "timedatectl says",
+           lambda host: (os.utime(host.root / "run/systemd/timesync/synchronized", (1e9, 1e9)),
+                         host.tool("timedatectl", "echo NTPSynchronized=no\n")), clock.SECTION),
     Defect("people", "notes", "anna pts/0", lambda host: host.tool("who", prints("anna     pts/0        2026-11-22 00:02 (10.0.0.9)")), present.SECTION),
     Defect("packages", "blocks", "apt-get, process 901", lambda host: host.file("proc/901/comm", "apt-get\n"), present.SECTION),
     Defect("packages", "blocks", "process 77, which holds /var/lib/dpkg/lock-frontend",
@@ -428,7 +443,8 @@ def test_sockets_are_read_from_proc_where_there_is_no_ss() -> None:
     ("cgroup", "told"),
     [
         ("/system.slice/docker-0123.scope", False),
-        ("/system.slice/ssh.service", False),
+        ("/system.slice/nginx.service", False),
+        ("/system.slice/ssh.service", True),
         ("/user.slice/user-0.slice/session-1.scope", True),
         ("/user.slice/user-7.slice/user@7.service/app.slice/a.service", False),
         ("/user.slice/user-8.slice/user@8.service/app.slice/a.service", True),
@@ -489,6 +505,82 @@ _TEXTS: Sequence[str] = [section.name for section in SECTIONS]
 )
 def test_no_rule_raises_on_any_answer(sections: dict[str, Lines]) -> None:
     judged(Swept(sections=sections), AT)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_a_real_kernel_says_of_its_settings_is_read_whole(tmp_path: Path, shell: str) -> None:
+    # A file of the kernel's own gives all of itself to one read, and nothing to the next: a copy of it proves nothing.
+    host = fake_host(tmp_path, shell)
+    keys = ("net.ipv4.ip_local_port_range", "vm.swappiness", "kernel.pid_max", "net.ipv4.tcp_rmem")
+    for key in keys:
+        path = f"sys/{key.replace('.', '/')}"
+        host.link(f"proc/{path}", f"/proc/{path}")
+    host.file("etc/sysctl.d/ours.conf", "".join(f"{key} = 7\n" for key in keys[2:]))
+    swept = host.swept(sysctls.SECTION, listening.SECTION)
+    seen, heard = swept.of(sysctls.SECTION), swept.of(listening.SECTION)
+    assert seen is not None
+    assert heard is not None
+    real = {key: " ".join(Path("/proc/sys", key.replace(".", "/")).read_text().split()) for key in keys}
+    assert {one.key: one.live for one in seen.differing} == {key: real[key] for key in keys[2:]}
+    assert dict(seen.unkept) == ({} if real["vm.swappiness"] == "60" else {"vm.swappiness": real["vm.swappiness"]})
+    assert " ".join(map(str, heard.ephemeral)) == real["net.ipv4.ip_local_port_range"]
+    assert any(word == "range" for word, _ in swept.sections["listening"].named())
+
+
+def test_a_full_file_system_that_holds_boot_too_is_told_once(tmp_path: Path) -> None:
+    host = debian(tmp_path, GUESTS[0])
+    df(100)(host)
+    host.tool("df", (host.root / "bin/df").read_text().replace("m=/boot", "m=/"))
+    assert [one.evidence.split()[0] for one in found_on(host) if "KiB" in one.evidence] == ["/"]
+
+
+def test_what_the_boot_loader_hands_to_the_kernel_is_kept(tmp_path: Path) -> None:
+    host = debian(tmp_path, GUESTS[0])
+    host.file("proc/sys/kernel/panic", "5\n")
+    host.file("proc/sys/vm/overcommit_memory", "2\n")
+    assert {one.rule for one in found_on(host)} == {"sysctl-not-kept"}
+    host.file("proc/cmdline", "root=/dev/sda1 quiet panic=5 sysctl.vm.overcommit_memory=2\n")
+    assert found_on(host) == ()
+
+
+@pytest.mark.parametrize(
+    ("live", "kept", "same"),
+    [("438", "0x01b6", True), ("438", "0666", True), ("4096 131072", "4096\t131072", True), ("1", "2", False), ("|/x", "|/y", False)],
+)  # fmt: skip
+def test_a_setting_is_compared_as_the_kernel_reads_it(live: str, kept: str, same: bool) -> None:
+    seen = sysctls.SECTION.read(Lines(text=(f"file /etc/sysctl.conf kernel.x {kept}", f"live kernel/x {live}")))
+    assert bool(seen.differing) is not same
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_hangs_on_the_host_is_told_and_never_taken_for_well(tmp_path: Path, shell: str) -> None:
+    host = debian(tmp_path, shell)
+    host.tool("systemctl", "exec sleep 60\n")
+    host.tool("timedatectl", "exec sleep 60\n")
+    (host.root / "run/systemd/timesync/synchronized").unlink()
+    told = {one.evidence for one in found_on(host, enabled.SECTION, clock.SECTION) if one.rule == "not-told"}
+    assert told == {
+        f"{tool} did not end in time, so that nothing or little is known of: {section}"
+        for tool, section in (("systemctl", "enabled"), ("timedatectl", "clock"))
+    }
+
+
+def test_a_package_manager_at_work_is_told_once_and_not_as_interrupted(tmp_path: Path) -> None:
+    host = debian(tmp_path, GUESTS[0])
+    host.file("proc/77/comm", "dpkg\n")
+    host.file("var/lib/dpkg/updates/0001", "x")
+    node = (host.root / "var/lib/dpkg/lock-frontend").stat().st_ino
+    host.file("proc/locks", f"1: POSIX  ADVISORY  WRITE 77 08:01:{node} 0 EOF\n")
+    assert [one.evidence for one in found_on(host)] == ["packages are being changed: dpkg, process 77"]
+
+
+def test_rules_that_nftables_conf_holds_are_kept(tmp_path: Path) -> None:
+    host = debian(tmp_path, GUESTS[0])
+    host.file("etc/systemd/system/sysinit.target.wants/nftables.service")
+    host.file("etc/nftables.conf", "table inet f {\n\tchain in {\n\t\ttcp dport 22 accept\n\t}\n}\n")
+    seen = host.swept(firewall.SECTION).of(firewall.SECTION)
+    assert seen is not None
+    assert seen.keepers == ("nftables",)
 
 
 def test_rights_come_from_the_host(tmp_path: Path) -> None:

@@ -28,9 +28,12 @@ class Disks:
 
 
 _TEXT = r"""
+s=
 for m in / /boot; do
 [ -d "$R$m" ] || continue
-set -- $(limited 2 df -Pk "$R$m" | sed -n '$p'); [ -n "$4" ] && echo "room KiB $2 $4 $m"
+set -- $(limited 2 df -Pk "$R$m" | sed -n '$p')
+case $6 in ''|"$s") continue;; esac
+s=$6; echo "room KiB $2 $4 $m"
 set -- $(limited 2 df -Pi "$R$m" | sed -n '$p'); [ -n "$4" ] && echo "room inodes $2 $4 $m"
 done
 for f in "$R"/sys/fs/ext4/*/errors_count; do

@@ -30,6 +30,9 @@ class Unit:
     @property
     def comes_back(self) -> bool:
         """Whether something starts it at boot; what a bus name starts, or a unit of an unknown kind, is given the benefit."""
+        # Whoever wants a unit that is masked gets nothing; those of this boot's mask get it again.
+        if self.file_state == "masked":
+            return False
         if self.pulled_in or self.file_state not in ("disabled", "masked", "masked-runtime", "generated", "transient"):
             return True
         return bool(self.bus_name) and self.file_state == "disabled"
@@ -46,10 +49,10 @@ class Enabled:
 
 _TEXT = r"""
 [ -d "$r/systemd/system" ] && has systemctl || return 0
-n=$(limited 3 systemctl list-units --type=service,socket,timer,path --state=running,listening,waiting,failed \
+n=$(limited 5 systemctl list-units --type=service,socket,timer,path --state=running,listening,waiting,failed \
 --plain --no-legend --no-pager | sed -n -e 's/^[^A-Za-z0-9]*\([^ ]*\).*/\1/' -e '1,250p')
 set -f
-[ -z "$n" ] || limited 3 systemctl show -p Id -p ActiveState -p UnitFileState -p Result -p BusName \
+[ -z "$n" ] || limited 5 systemctl show -p Id -p ActiveState -p UnitFileState -p Result -p BusName \
 -p WantedBy -p RequiredBy -p BoundBy -p TriggeredBy -p ConsistsOf -- $n | sed -e 's/=/ /' -e 's/^$/next/'
 has journalctl && limited 2 journalctl -b -q --no-pager -o cat _PID=1 PRIORITY=3 PRIORITY=4 | sed -n -e '/ordering cycle/s/^/cycle /p'
 """

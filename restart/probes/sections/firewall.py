@@ -25,6 +25,9 @@ echo "rules $(limited 2 nft -s list ruleset | sed -n -e '/^\t\t[a-z]/{/^\t\t\(ty
 fi
 for f in nftables netfilter-persistent firewalld ufw iptables ip6tables ferm shorewall docker podman containerd kubelet k3s \
 k3s-agent libvirtd fail2ban lxc-net lxd incus cilium calico; do
+# Debian's own nftables.conf sets up empty chains: where it is what nftables.service loads, nothing is kept.
+[ $f = nftables ] && [ -r "$R/etc/nftables.conf" ] && ! sed -e 's/#.*//' "$R/etc/nftables.conf" |
+grep -q -w -e include -e accept -e drop -e reject -e jump -e goto -e snat -e dnat -e masquerade -e redirect -e counter && continue
 for g in "$R"/etc/systemd/system/*.wants/$f.service "$R"/etc/runlevels/*/$f "$R"/etc/rc2.d/S??$f; do
 if [ -e "$g" ] || [ -L "$g" ]; then echo "keeper $f"; break; fi
 done

@@ -40,7 +40,7 @@ class Listening:
 
 
 _TEXT = r"""
-read -r a b <"$p/sys/net/ipv4/ip_local_port_range" && echo "range $a $b"
+sed -e 's/^/range /' "$p/sys/net/ipv4/ip_local_port_range"
 for f in "$R"/var/lib/systemd/linger/*; do [ -e "$f" ] && echo "linger $(id -u "${f##*/}")"; done
 if has ss; then
 o=$(limited 3 ss -lntup)
@@ -80,8 +80,8 @@ def _read(lines: Lines) -> Listening:
     groups = dict(sorted(_pairs(lines.values("cgroup")), key=lambda row: len(row[1])))
     owners = dict(_pairs(lines.values("owner")))
     found = [*_of_ss(lines, groups), *_of_proc(lines, names, groups, owners)]
-    low, _, high = (lines.value("range") or "").partition(" ")
-    known = low.isdecimal() and high.strip().isdecimal() and len(low + high) < 16
+    low, high = (*(lines.value("range") or "").split(), "", "")[:2]
+    known = low.isdecimal() and high.isdecimal() and len(low + high) < 16
     return Listening(
         sockets=tuple(dict.fromkeys(found)),
         ephemeral=(int(low), int(high)) if known else (32768, 60999),

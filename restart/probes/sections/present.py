@@ -5,6 +5,8 @@ Inhibitors are read from logind's own files; package managers are known by their
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from restart.probes.section import Lines, Section
@@ -50,10 +52,24 @@ done
 """
 
 
+def _packaging(told: tuple[str, ...]) -> Iterator[str]:
+    """Each process once, the first time with what it is told by: the names come before the locks."""
+    processes = set()
+    for what in dict.fromkeys(told):
+        process = _PROCESS.search(what)
+        if process is None or process[1] not in processes:
+            yield what
+        if process is not None:
+            processes.add(process[1])
+
+
+_PROCESS = re.compile(r"process ([0-9]{1,10})")
+
+
 def _read(lines: Lines) -> Present:
     return Present(
         people=lines.values("person")[:20],
-        packaging=tuple(dict.fromkeys(lines.values("packaging")))[:10],
+        packaging=tuple(_packaging(lines.values("packaging")))[:10],
         inhibitors=lines.values("inhibitor")[:10],
         interrupted=bool(lines.values("interrupted")),
         scheduled=bool(lines.values("scheduled")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from restart.probes.section import Lines, Section
@@ -35,49 +36,78 @@ DEFAULTS = {
 }
 """The kernel's own values of what people set by hand most (Documentation/admin-guide/sysctl): everything else has too many."""
 
+
+def _path(key: str) -> str:
+    """Where a setting is below /proc/sys; the host names what is live by that."""
+    return key.replace(".", "/")
+
+
 _TEXT = r"""
-live() {
-IFS=.; set -f; set -- $1; IFS=/; q="$*"; unset IFS; set +f
-IFS= read -r l <"$p/sys/$q" && echo "live $k $l"
-}
-grep -Hs '^[ 	]*-*[a-z][A-Za-z0-9_.-]*[ 	]*=' "$R"/usr/lib/sysctl.d/*.conf "$R"/lib/sysctl.d/*.conf "$R"/usr/local/lib/sysctl.d/*.conf \
-"$r"/sysctl.d/*.conf "$R"/etc/sysctl.d/*.conf "$R/etc/sysctl.conf" |
-sed -e 's/^\([^:]*\):[ 	]*-*\([^ 	=]*\)[ 	]*=[ 	]*/\1 \2 /' -e '500q' |
-while read -r f k v; do
-echo "file ${f#"$R"} $k $v"
-live "$k"
-done
-for k in @KEYS@; do live "$k"; done
-""".replace("@KEYS@", " ".join(DEFAULTS))
+f=$(grep -Hs '^[ 	]*-*[a-z][A-Za-z0-9_.-]*[ 	]*=' $([ -L "$R/lib" ] || echo "$R"/lib/sysctl.d/*.conf) "$R"/usr/lib/sysctl.d/*.conf \
+"$R"/usr/local/lib/sysctl.d/*.conf "$r"/sysctl.d/*.conf "$R"/etc/sysctl.d/*.conf "$R/etc/sysctl.conf" |
+sed -e "s|^$R||" -e 's/^\([^:]*\):[ 	]*-*\([^ 	=]*\)[ 	]*=[ 	]*/file \1 \2 /' -e '500q')
+echo "$f"
+set -f
+sed -e 's/^/cmdline /' "$p/cmdline"
+cd "$p/sys" || return 0
+grep -Hs '' @KEYS@ $(echo "$f" | sed -e 's/^file [^ ]* \([^ ]*\).*/\1/' -e 'y|.|/|' | sort -u) | sed -e 's/^\([^:]*\):/live \1 /'
+""".replace("@KEYS@", " ".join(_path(key) for key in DEFAULTS))
+# `read` of dash and busybox takes one byte after the other, and the kernel has a number's first byte only: grep reads them.
 
 _FOLDERS = ("/usr/lib/", "/lib/", "/usr/local/lib/", "/run/", "/etc/")
 
 
 def _read(lines: Lines) -> Sysctls:
-    live = {key: value for row in lines.values("live") for key, value in [_split(row)]}
+    live = {path: value for row in reversed(lines.values("live")) for path, value in [_split(row)]}
     files: dict[str, dict[str, dict[str, str]]] = {}
     for row in lines.values("file"):
         file, rest = _split(row)
         key, value = _split(rest)
         name = file.rpartition("/")[2]
         files.setdefault(name, {}).setdefault(file, {})[key] = value
-    kept: dict[str, tuple[str, str]] = {}
+    kept: dict[str, tuple[str, str]] = dict(_of_kernel(lines.value("cmdline") or ""))
     # Of files of one name only that of the highest folder is read; sysctl.conf is read last of all.
     for name in sorted(files, key=lambda name: (name == "sysctl.conf", name)):
         file = max(files[name], key=_rank)
         kept.update({key: (value, file) for key, value in files[name][file].items()})
     return Sysctls(
         differing=tuple(
-            Setting(key=key, live=live[key], kept=value, file=file)
+            Setting(key=key, live=live[_path(key)], kept=value, file=file)
             for key, (value, file) in kept.items()
-            if key in live and live[key] != value
+            if _path(key) in live and not _same(live[_path(key)], value)
         ),
         unkept=tuple(
-            (key, live[key])
+            (key, live[_path(key)])
             for key, value in DEFAULTS.items()
-            if key in live and key not in kept and live[key] != value
+            if _path(key) in live and key not in kept and live[_path(key)] != value
         ),
     )
+
+
+_WORDS = {"panic": "kernel.panic", "hugepages": "vm.nr_hugepages"}
+
+
+def _of_kernel(cmdline: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """What the boot loader hands to the kernel. A file that says something else comes later and wins."""
+    for word in cmdline.split():
+        name, _, value = word.partition("=")
+        key = _WORDS.get(name, name.removeprefix("sysctl.").replace("/", ".") if name.startswith("sysctl.") else "")
+        if key:
+            yield key, (value, "the kernel's command line")
+
+
+def _same(live: str, kept: str) -> bool:
+    """Whether the kernel reads `kept` as what is live: it takes numbers in three bases, and shows them in one."""
+    return live == kept or [_number(word) for word in live.split()] == [_number(word) for word in kept.split()]
+
+
+def _number(word: str) -> int | str:
+    digits = word.removeprefix("-")
+    base = 16 if digits[:2] in ("0x", "0X") else 8 if digits.startswith("0") else 10
+    try:
+        return int(word, base) if len(word) <= 40 and word.isascii() and "_" not in word else word
+    except ValueError:
+        return word
 
 
 def _split(row: str) -> tuple[str, str]:

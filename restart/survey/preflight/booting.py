@@ -8,9 +8,9 @@ from restart.model.preflight import Found, Grade
 from restart.probes.sections import boot, bootloader, changed, clock, kernel
 from restart.probes.sections.bootloader import Bootloader
 from restart.probes.sweep import Swept
-from restart.rules.durations import spoken
 
-YEAR_S = 365 * 86_400.0
+DAY_S = 86_400.0
+YEAR_S = 365 * DAY_S
 
 
 def loaders(swept: Swept) -> Iterator[Found]:
@@ -87,7 +87,7 @@ def unproved(swept: Swept) -> Iterator[Found]:
         yield Found(
             rule="long-uptime",
             grade=Grade.WARNS,
-            evidence=f"up for {spoken(up.uptime_s)}",
+            evidence=f"up for {up.uptime_s / DAY_S:.0f} days",
             why="nothing that was changed in that time has been proved by a boot, and old disks and fans may not start again",
             mend="restart it alone and early, with somebody who can reach it",
         )

@@ -75,7 +75,7 @@ def judged(swept: Swept | NoAnswer, at: str) -> HostFound:
         return HostFound(at=at, answered=False, found=(_silent(swept),))
     who = swept.of(identity.SECTION)
     is_systemd = who is not None and who.init == "systemd"
-    found = [one for rule in RULES for one in _bounded(rule(swept))]
+    found = [one for rule in (*RULES, _untold) for one in _bounded(rule(swept))]
     if not is_systemd:
         found = [
             replace(one, grade=Grade.NOTES) if one.rule in OF_SYSTEMD else one
@@ -97,6 +97,18 @@ def preflight_of(looked: Looked, fleet: str) -> Preflight:
     at = rfc3339(looked.began)
     hosts: Mapping[str, HostFound] = {host: judged(look.swept, at) for host, look in looked.looks.items()}
     return Preflight(at=at, fleet=fleet, hosts=hosts)
+
+
+def _untold(swept: Swept) -> Iterator[Found]:
+    """What was asked and did not answer in its time: that nothing is found there proves nothing."""
+    for section, commands in swept.late.items():
+        yield Found(
+            rule="not-told",
+            grade=Grade.WARNS,
+            evidence=f"{', '.join(commands)} did not end in time, so that nothing or little is known of: {section}",
+            why="what may be wrong there is not found, and a host whose systemctl hangs may not go down in order either",
+            mend="see why it hangs, or whether the host is very busy; then look again",
+        )
 
 
 def _silent(nothing: NoAnswer) -> Found:

@@ -85,7 +85,7 @@ def firewalls(swept: Swept) -> Iterator[Found]:
     yield Found(
         rule="firewall-not-kept",
         grade=Grade.WARNS,
-        evidence=f"{seen.rules} firewall rules are live, and no service that sets rules is enabled",
+        evidence=f"{seen.rules} firewall {'rule is' if seen.rules == 1 else 'rules are'} live, and no service that sets rules is enabled",
         why="after the reboot the host is open",
         mend="write them down (nft list ruleset > /etc/nftables.conf; systemctl enable nftables), or flush them now",
     )

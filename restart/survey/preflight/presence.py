@@ -22,7 +22,8 @@ def at_work(swept: Swept) -> Iterator[Found]:
             why="a reboot in the middle leaves the host half installed, and perhaps without a kernel",
             mend="wait until it is done, and keep it away during the run",
         )
-    if seen.interrupted:
+    # One that is at work has such files as well.
+    if seen.interrupted and not seen.packaging:
         yield Found(
             rule="packages-interrupted",
             grade=Grade.WARNS,

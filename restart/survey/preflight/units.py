@@ -106,6 +106,10 @@ def without_systemd(swept: Swept) -> Iterator[Found]:
     )
 
 
+_KEEPERS = {"ssh": "sshd", "sshd": "sshd", "dropbear": "dropbear", "getty": "agetty", "serial-getty": "agetty"}
+"""Units that let people in, and what their own processes are called."""
+
+_DOOR = re.compile(rf"({'|'.join(_KEEPERS)})(?:@.*)?\.service")
 _OF_USER = re.compile(r"/user@([0-9]{1,10})\.service/")
 
 
@@ -115,6 +119,10 @@ def unowned(socket: Socket, lingering: frozenset[str] = frozenset()) -> str | No
         return None
     unit = socket.unit
     if unit.startswith("session-") and unit.endswith(".scope"):
+        return f"runs in a log-in ({unit})"
+    # Where no pam_systemd opens a session, a log-in stays in the unit that let it in.
+    door = _DOOR.fullmatch(unit)
+    if door is not None and not socket.process.startswith(_KEEPERS[door[1]]):
         return f"runs in a log-in ({unit})"
     user = _OF_USER.search(socket.cgroup)
     if user is not None and user[1] not in lingering:
