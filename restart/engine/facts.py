@@ -62,6 +62,7 @@ UNFLAGGED = "unflagged"  # service, why: the flag is lifted; data: flag
 CLOCK_STEPPED = "clock_stepped"  # why
 GOING = "going"  # why: the pause is over
 STOPPING = "stopping"  # why: nothing new starts, what is in flight ends
+DRIFT = "drift"  # host, service, why: it is not as the plan takes it to be, though this run did nothing to it; data: planned, found
 HALTED = "halted"  # why; data: rule
 CONTAINED = "contained"  # service, why: its consumers are held
 HOOK_SET = "hook_set"  # evidence: what it said; data: name, by_hand (how it is undone by hand)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from restart.model.plan import Plan
+from restart.reports.drifted import differences_json
 from restart.reports.picture import (
     DONE,
     ENDED,
@@ -178,6 +179,7 @@ def summary_json(told: Summary, rows: Sequence[Row]) -> dict[str, Any]:
             {"service": gate.service, "verdict": gate.verdict.value, "evidence": gate.evidence, "at_s": gate.at_s}
             for gate in told.gates
         ],
+        "drift": differences_json(told.picture.drift.values()),
         "hooks_left": [{"hook": name, "by_hand": said} for name, said in told.picture.hooks.items()],
         "stand_ins": stand_ins_json(told.stand_ins),
         "approvals_wanted": [{"target": target, "text": text} for target, text in told.approvals],
@@ -239,9 +241,12 @@ def _next_steps(plan: Plan, picture: Picture, card: RunCard, state: str) -> tupl
             "halted": "when the cause is mended, go on with it",
             "waiting": "then go on with it",
             "ended": "then go on with it",
-            "drift": "look at what changed, then go on with it",
+            "drift": "when the world is as the plan has it again, go on with it",
         }.get(state, "go on with it")
         steps.append(NextStep(what=when, commands=(f"{call} resume {run}",)))
+        if state == "drift":
+            what = "or plan the rest on what is so now"
+            steps.append(NextStep(what=what, commands=(f"{call} plan --from {run} --survey -o rest.json",)))
     standing = {name: said for name, said in picture.hooks.items() if said != "nothing to undo"}
     if standing and not card.led:
         what = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from restart.model.check import Verdict
+from restart.reports.drifted import differences_lines
 from restart.reports.picture import (
     DONE,
     IN_DOUBT,
@@ -31,6 +32,7 @@ def summary_text(told: Summary, *, width: int = WIDTH, hosts: bool = True) -> st
     lines = [*_head(told, width)]
     for section in (_waves(told), _hosts(told) if hosts else (), _troubles(told, width), _holds(told, width)):
         lines += _spaced(section)
+    lines += _spaced(differences_lines(told.picture.drift.values(), width))
     lines += _spaced(_gates(told, width))
     lines += _spaced(stand_ins_lines(told.stand_ins, width))
     lines += _spaced(_next(told, width))
@@ -58,6 +60,7 @@ def status_text(told: Summary, *, width: int = WIDTH) -> str:
             rule = f" [{hold.rule}]" if hold.rule else ""
             lines += wrapped(printable(f"{hold.subject}: {hold.why}{rule}"), width=width, first="  ", rest="    ")
     lines += _spaced(_troubles(told, width))
+    lines += _spaced(differences_lines(told.picture.drift.values(), width))
     lines += _spaced(_next(told, width))
     return "\n".join(lines) + "\n"
 
@@ -86,6 +89,7 @@ def summary_markdown(told: Summary) -> str:
         lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     for title, section in (
         ("Not well", list(_troubles(told, 10_000))[1:]),
+        ("Not as planned", list(differences_lines(told.picture.drift.values(), 10_000))[1:]),
         ("What it waited for", list(_holds(told, 10_000))[1:]),
         ("Gates and watches", list(_gates(told, 10_000))[1:]),
         ("Stand-ins", list(stand_ins_lines(told.stand_ins, 10_000))[1:]),
