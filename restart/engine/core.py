@@ -14,6 +14,7 @@ A run first claims its hosts, then lets moves begin wave by wave as `restart.eng
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from math import inf
@@ -36,6 +37,7 @@ from restart.engine.hooks import Hooks
 from restart.engine.later import LaterRungs
 from restart.engine.moving import Moving
 from restart.engine.offs import PowerTime
+from restart.engine.on_others import OnOthers
 from restart.engine.outbox import Outbox
 from restart.engine.overrides import Overrides, waived_by
 from restart.engine.pace import Pace
@@ -43,6 +45,7 @@ from restart.engine.parking import Parking
 from restart.engine.readiness import Readiness
 from restart.engine.recovery import RecoverStarts, Recovery
 from restart.engine.roles import Roles
+from restart.engine.shutdown_starts import ShutdownStarts
 from restart.engine.silent import Silent
 from restart.engine.slots import Slots
 from restart.engine.spares import BACK, Spares
@@ -137,7 +140,12 @@ class Engine:
         self._roles = Roles(inventory, self.states, self._outbox, self._readiness, stir)
         self._recovery = Recovery(plan)
         recovering = partial(RecoverStarts, recovery=self._recovery)
-        self._starts = (ColdStarts if self._cold else recovering if plan.mode == "recover" else Starts)(
+        judges: dict[str, Callable[..., Starts]] = {
+            "cold-start": ColdStarts,
+            "shutdown": ShutdownStarts,
+            "recover": recovering,
+        }
+        self._starts = judges.get(plan.mode, Starts)(
             inventory, self.states,
             readiness=self._readiness, guards=self._guards, slots=self._slots, pace=self._pace, flags=self._flags,
             windows=self._windows, across=self._across, roles=self._roles, silent=self._silent,
@@ -153,7 +161,7 @@ class Engine:
             inventory, self.states, self._outbox, self._claims,
             noted=self._readiness.note, reached=self._reached, starting=self._starting, closed=self._is_closed,
             slots=self._starts.take_slots, withheld=self._forbids, silent=self._silent, recovery=self._recovery,
-            drift=self._drift,
+            drift=self._drift, on_others=OnOthers(plan, self.states, self._outbox),
             missed=self._missed, judged=self._later.hold, doubted=self._starts.hold_begun,
         )  # fmt: skip
         self._canaries = Canaries(inventory, self._outbox, self._guards, self._canary_ended)

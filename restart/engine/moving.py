@@ -12,6 +12,7 @@ from restart.engine.claims import Claims
 from restart.engine.drains import Drains
 from restart.engine.drift import Drift
 from restart.engine.ladder import Ladder, ladder_of, rung_of
+from restart.engine.on_others import OnOthers
 from restart.engine.outbox import Outbox
 from restart.engine.parking import Hold
 from restart.engine.powering import Powering
@@ -64,6 +65,7 @@ class Moving:
         silent: Silent,
         recovery: Recovery,
         drift: Drift,
+        on_others: OnOthers,
         missed: Callable[[MoveState], None],
         judged: Callable[[MoveState, str], Hold | None],
         doubted: Callable[[MoveState], Hold | None],
@@ -72,7 +74,7 @@ class Moving:
 
         `starting`: nothing has halted or stopped the run. `closed`: a pause or a watch holds it for now. `slots` takes the slots that a rung needs; None: it has them.
         `judged`: why a rung of some kind that is not the first act may not be taken now (`restart.engine.later`). `doubted`: why a move may not act at this very instant. `missed` hears of each move whose first rung did not bring its host back, while there are others.
-        `withheld`: why nothing may be done to the host now, a stop flag; None: none stands. `recovery`: what was seen before the run. `drift` hears of hosts that are given up unreached.
+        `withheld`: why nothing may be done to the host now, a stop flag; None: none stands. `recovery`: what was seen before the run. `drift` hears of hosts that are given up unreached; `on_others` knows which drains run where.
         """
         self._inventory = inventory
         self._outbox = outbox
@@ -82,7 +84,7 @@ class Moving:
         self._reached = reached
         self._silent = silent
         self._drains = Drains(
-            inventory, outbox, self.sign, lambda state: starting() and withheld(state) is None
+            inventory, outbox, self.sign, lambda state: starting() and withheld(state) is None, on_others
         )  # fmt: skip
         self.ladder = Ladder(
             outbox, sign=self.sign, call_off=self._drains.call_off, starting=starting, closed=closed, slots=slots,

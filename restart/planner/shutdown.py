@@ -18,6 +18,7 @@ from restart.planner.books import playbook_name, playbook_names
 from restart.planner.bound import critical_path, lower_bound
 from restart.planner.document import sealed
 from restart.planner.doors import Doors
+from restart.planner.drained_on import after_their_users, drain_notes, drains_on, loose
 from restart.planner.graph import Order
 from restart.planner.guards import Guards
 from restart.planner.holds import HoldTable
@@ -52,12 +53,13 @@ def shutdown_plan(
     """
     scope = _checked_scope(inventory, selection, observation, include_controller, overrides)
     off = gone(scope.moving, observation)
-    stopping = as_stopping(inventory, off, in_turn=True)
+    users = drains_on(inventory, scope)
+    stopping = after_their_users(as_stopping(inventory, off, in_turn=True), scope, users)
     order = Order(stopping, waived=scope.waived)
     scope = replace(scope, inventory=stopping, order=order)
     expected = {host: _duration(inventory, host, scope.services_of[host]) for host in scope.moving}
     lasts_s = {host: held.value_s for host, held in expected.items()}
-    waves = _waves(inventory, scope, lasts_s)
+    waves = _waves(inventory, scope, lasts_s, loose(scope, users))
     guards = Guards(stopping, order, scope.waived)
     free = replace(scope, path={})
     pieces = Pieces(
@@ -89,7 +91,10 @@ def shutdown_plan(
             left_alone=scope.left_alone,
             durations=expected,
             observation=observation,
-            notes=stop_notes(inventory, scope, off, timeline, within_s=within_s, surveyed=observation is not None),
+            notes=(
+                *stop_notes(inventory, scope, off, timeline, within_s=within_s, surveyed=observation is not None),
+                *drain_notes(scope, users, waves, off),
+            ),
             overrides=tuple(overrides),
             made_at=made_at,
             within_s=within_s,
@@ -219,13 +224,16 @@ def _duration(inventory: Inventory, host: str, services: tuple[str, ...]) -> Dur
     return Duration(value_s=value_s, source=source)
 
 
-def _waves(inventory: Inventory, scope: Scope, lasts_s: Mapping[str, float]) -> list[list[str]]:
-    """All that the controller does not need, then what the path's services need in their order, then the path's other hosts one by one."""
+def _waves(
+    inventory: Inventory, scope: Scope, lasts_s: Mapping[str, float], behind: tuple[str, ...]
+) -> list[list[str]]:
+    """All that the controller does not need (those `behind` after the others), then what the path's services need in their order, then the path's other hosts one by one."""
     last = _kept_for_last(inventory, scope)
     gates = [host for host, why in scope.path.items() if not why.count("is on the path (")]
     waves: list[list[str]] = []
     for hosts in (
-        [host for host in scope.moving if host not in last],
+        [host for host in scope.moving if host not in last and host not in behind],
+        [host for host in behind if host not in last],
         [host for host in scope.moving if host in last and host not in gates],
     ):
         if hosts:
