@@ -25,6 +25,7 @@ from restart.reports.picture import (
 from restart.reports.prose import listed
 from restart.reports.rows import Row, facts_of
 from restart.reports.stand_ins import StandIn, stand_ins, stand_ins_json
+from restart.reports.unknown import unknown_hosts
 
 SHOWN_MAX = 5
 """Hosts for which the same command is written out."""
@@ -179,6 +180,7 @@ def summary_json(told: Summary, rows: Sequence[Row]) -> dict[str, Any]:
             {"service": gate.service, "verdict": gate.verdict.value, "evidence": gate.evidence, "at_s": gate.at_s}
             for gate in told.gates
         ],
+        "left_unknown": [{"host": alone.host, "why": alone.why} for alone in unknown_hosts(plan)],
         "drift": differences_json(told.picture.drift.values()),
         "hooks_left": [{"hook": name, "by_hand": said} for name, said in told.picture.hooks.items()],
         "stand_ins": stand_ins_json(told.stand_ins),
@@ -247,6 +249,15 @@ def _next_steps(plan: Plan, picture: Picture, card: RunCard, state: str) -> tupl
         if state == "drift":
             what = "or plan the rest on what is so now"
             steps.append(NextStep(what=what, commands=(f"{call} plan --from {run} --survey -o rest.json",)))
+    unknown = unknown_hosts(plan)
+    if unknown and not card.led:
+        names = listed([alone.host for alone in unknown])
+        steps.append(
+            NextStep(
+                what=f"find out how {names} are: the survey says why nobody could tell",
+                commands=(f"{call} survey INVENTORY",),
+            )
+        )
     standing = {name: said for name, said in picture.hooks.items() if said != "nothing to undo"}
     if standing and not card.led:
         what = (

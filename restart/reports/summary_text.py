@@ -20,6 +20,7 @@ from restart.reports.picture import (
 from restart.reports.prose import aligned, count, listed, printable, wrapped
 from restart.reports.stand_ins import stand_ins_lines
 from restart.reports.summary import Summary
+from restart.reports.unknown import unknown_hosts, unknown_line
 from restart.rules.durations import spoken
 
 WIDTH = 80
@@ -125,6 +126,9 @@ def _head(told: Summary, width: int) -> list[str]:
     if told.resumes:
         text += f", resumed {count(told.resumes, 'time')}"
     lines += wrapped(text + ".", width=width, first="  ")
+    unknown = unknown_hosts(told.plan)
+    if unknown:
+        lines += wrapped(printable(unknown_line(unknown)), width=width, first="  ", rest="    ")
     for held in told.plan.overrides:
         hosts = told.picture.let_go[held.rule]
         went = (

@@ -8,7 +8,8 @@ from typing import Any
 from restart.model.document import as_json
 from restart.model.event import Fact
 from restart.model.history import Sample
-from restart.model.plan import Plan
+from restart.model.observation import HostSeen, Observation
+from restart.model.plan import LeftAlone, Plan
 from restart.reports.history import PastRun, history_json, history_text
 from restart.reports.rows import fact_of
 from restart.reports.summary import RunCard, summary, summary_json
@@ -112,3 +113,18 @@ def test_the_history_reads_as_agreed(golden: Golden) -> None:
     golden("history.txt", history_text(runs, samples))
     assert history_json(runs, samples)["runs"][0]["state"] is None
     assert history_text([], []) == "No run yet.\n"
+
+
+def test_a_run_that_is_done_names_whom_nobody_knows_about(plan: Plan, facts: list[Fact]) -> None:
+    seen = {"web-7": HostSeen(ready={}, why="auth: permission denied", state="unknown")}
+    left = (LeftAlone(host="web-7", why="unknown, so not touched: auth: permission denied"),)
+    observation = Observation(at="2026-11-22T00:10:00Z", hosts=seen, fleet=plan.fleet)
+    recovery = replace(plan, mode="recover", observation=observation, left_alone=left)
+    card = replace(CARD, state="done", exit_code=0, why="all 3 hosts are well")
+    told = summary(recovery, rows(facts), card)
+    for text in (summary_text(told), status_text(told), summary_markdown(told)):
+        assert "UNKNOWN, so not touched, and not counted above: 1 host (web-7)" in " ".join(text.split())
+    data = summary_json(told, rows(facts))
+    assert data["left_unknown"] == [{"host": "web-7", "why": left[0].why}]
+    assert any("restart survey INVENTORY" in step["commands"] for step in data["next"])
+    assert "UNKNOWN, so" not in summary_text(summary(plan, rows(facts), card))
