@@ -35,6 +35,8 @@ class Recovery:
     def __init__(self, plan: Plan) -> None:
         self._seen = {} if plan.observation is None else plan.observation.hosts
         self._recovering = plan.mode == MODE
+        # What a second pass is to take away is not gone with another boot.
+        self._second_pass = bool(plan.waves) and plan.waves[0].stage > 1
         self._first: dict[str, str] = {}  # the boots in which the run met its hosts
         self._acted: set[str] = set()
         moving = [move.host for move in plan.moves()]
@@ -51,7 +53,7 @@ class Recovery:
 
     def came_back(self, host: str, found: Claimed, now_s: float) -> str | None:
         """How it is known that the host, `found` so at its turn, came back by itself; None: it is as it was seen."""
-        if host in self._acted:
+        if host in self._acted or self._second_pass:
             return None
         seen = self._seen.get(host)
         before = self._first.get(host) if seen is None or seen.boot_id is None else seen.boot_id
