@@ -3,7 +3,8 @@
 Just before its first act every host is looked at anew. One that is in another boot than was seen (in the survey, or when the run claimed
 its hosts), that booted since the run began, or that answers though it was silent, came back by itself: its checks are asked, and where they
 hold it is done without having been touched. Where they do not, its move goes on as planned. A host that this run has acted on before (an
-operator wants it restarted again) is not asked whether it came back. In a recovery a host that may still come back is waited for first, and no act reaches it before its time is over.
+operator wants it restarted again) is not asked whether it came back. In a recovery a host that may still come back is waited for first, and
+no act reaches it before its time is over.
 """
 
 from __future__ import annotations

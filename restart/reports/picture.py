@@ -149,6 +149,8 @@ class Picture:
         """The rules overridden by name, and the hosts that each of them would have held."""
         self.promoted: dict[str, str] = {}
         """The spares that were called up, and whose place each takes."""
+        self.owed: dict[tuple[str, str], str] = {}
+        """What is still to be undone of a drain on another host: (host, command) -> that host."""
         self.drift: dict[str, Difference] = {}
         """Where the world was found otherwise than planned, by host."""
         self._open_holds: dict[str, int] = {}
@@ -173,6 +175,10 @@ class Picture:
             self._held(fact)
         elif fact.fact == names.OVERRIDDEN:
             self._overridden(fact)
+        elif fact.fact == names.OWED:
+            self.owed[fact.host or "", fact.evidence or ""] = str(fact.data.get("on", ""))
+        elif fact.fact == names.UNDRAINING:
+            self.owed.pop((fact.host or "", fact.evidence or ""), None)
         elif fact.fact == names.DRIFT and fact.host is not None:
             planned, found = (str(fact.data.get(key, "")) for key in ("planned", "found"))
             self.drift[fact.host] = Difference(host=fact.host, service=fact.service, planned=planned, found=found)

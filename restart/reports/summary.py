@@ -126,7 +126,7 @@ def summary(plan: Plan, rows: Sequence[Row], card: RunCard) -> Summary:
 
 def summary_json(told: Summary, rows: Sequence[Row]) -> dict[str, Any]:
     """The account as plain data, the journal's rows under `journal`. `next` holds exact commands."""
-    card, plan = told.card, told.plan
+    card, plan, picture = told.card, told.plan, told.picture
     return {
         "version": 1,
         "run": card.run,
@@ -180,6 +180,7 @@ def summary_json(told: Summary, rows: Sequence[Row]) -> dict[str, Any]:
             {"service": gate.service, "verdict": gate.verdict.value, "evidence": gate.evidence, "at_s": gate.at_s}
             for gate in told.gates
         ],
+        "still_drained": [{"host": host, "on": on, "undo": command} for (host, command), on in picture.owed.items()],
         "left_unknown": [{"host": alone.host, "why": alone.why} for alone in unknown_hosts(plan)],
         "drift": differences_json(told.picture.drift.values()),
         "hooks_left": [{"hook": name, "by_hand": said} for name, said in told.picture.hooks.items()],

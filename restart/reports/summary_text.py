@@ -183,6 +183,7 @@ def _troubles(told: Summary, width: int) -> Iterator[str]:
     for host in told.hosts:
         if host.phase in _BAD:
             rows.append(f"{host.host}: {host.phase}{f': {host.why}' if host.why else ''}")
+    rows += [f"{host}: still drained on {on}: `{command}`" for (host, command), on in told.picture.owed.items()]
     rows += [f"{host}: a spare, {why}" for host, why in told.picture.promoted.items()]
     rows += [f"{name}: contained, what needs it is held: {why}" for name, why in told.picture.contained.items()]
     if rows:

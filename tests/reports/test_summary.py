@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from restart.engine import facts as names
 from restart.model.document import as_json
 from restart.model.event import Fact
 from restart.model.history import Sample
@@ -128,3 +129,13 @@ def test_a_run_that_is_done_names_whom_nobody_knows_about(plan: Plan, facts: lis
     assert data["left_unknown"] == [{"host": "web-7", "why": left[0].why}]
     assert any("restart survey INVENTORY" in step["commands"] for step in data["next"])
     assert "UNKNOWN, so" not in summary_text(summary(plan, rows(facts), card))
+
+
+def test_what_is_still_to_be_undone_of_a_drain_is_named_until_it_is(plan: Plan, facts: list[Fact]) -> None:
+    host = plan.waves[0].moves[0].host
+    owed = Fact(at_s=900.0, fact=names.OWED, host=host, evidence="enable it", why="later", data={"on": "lb-1"})
+    told = summary(plan, rows([*facts, owed]), CARD)
+    assert f"{host}: still drained on lb-1: `enable it`" in " ".join(summary_text(told).split())
+    assert summary_json(told, [])["still_drained"] == [{"host": host, "on": "lb-1", "undo": "enable it"}]
+    undone = Fact(at_s=901.0, fact=names.UNDRAINING, host=host, evidence="enable it")
+    assert summary_json(summary(plan, rows([*facts, owed, undone]), CARD), [])["still_drained"] == []
