@@ -33,7 +33,7 @@ def ask(plan: Plan, consent: Consent, *, until_wave: int | None = None) -> None:
     waves = [wave for wave in plan.waves if until_wave is None or wave.number <= until_wave]
     hosts = list(dict.fromkeys(move.host for wave in waves for move in wave.moves))
     _ask_path(plan, hosts, consent)
-    _ask_cuts(plan, consent, until_wave)
+    _ask_cuts(plan, consent)
     # Spares may be touched, so that whoever types a number has to have seen them.
     restarted, hosts = len(hosts), list(dict.fromkeys((*hosts, *(spare.host for spare in plan.spares))))
     spares = f" and may call up {len(hosts) - restarted} spares" if len(hosts) > restarted else ""
@@ -80,11 +80,11 @@ def _ask_path(plan: Plan, hosts: list[str], consent: Consent) -> None:
             _refuse("path", f"{typed.strip()!r} is not {host}", "nothing was touched")
 
 
-def _ask_cuts(plan: Plan, consent: Consent, until_wave: int | None) -> None:
-    """Power that is cut asks no leave of the system behind it: that is meant for this run, or it does not begin."""
+def _ask_cuts(plan: Plan, consent: Consent) -> None:
+    """Power that is cut asks no leave of the system behind it: that is meant for this run, resumes included, or it does not begin."""
     from restart.rules.cuts import may_be_cut
 
-    hosts = may_be_cut(plan, until_wave=until_wave)
+    hosts = may_be_cut(plan)
     if not hosts and consent.cuts in (None, 0):
         return
     what = f"the ladders of {len(hosts)} hosts may cut their power (ForceOff), whatever runs on them"

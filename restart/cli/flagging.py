@@ -58,7 +58,7 @@ class Scope:
 
 
 def stop(store: str | None, scope: Scope, run: str | None, reason: str, form: str) -> None:
-    """Set a flag. Raises `UsageMistake` where a run is named too, or no reason is given."""
+    """Set a flag. Raises `UsageMistake` where a run is named too, no reason is given, or the name is a slip of the pen: no flag stands then."""
     from restart.cli.speaking import speaker
     from restart.runner import flags
     from restart.runner.store import Store
@@ -68,11 +68,11 @@ def stop(store: str | None, scope: Scope, run: str | None, reason: str, form: st
     if not reason.strip():
         raise UsageMistake("a stop flag wants a reason, for whoever meets it", remedy="--reason 'TEXT'")
     with Store.open(rooms.store_path(store)) as opened:
+        unknown = _unknown(opened, scope)
         flag = flags.raise_flag(
             opened, level=level, fleet=scope.fleet, service=scope.service, by=speaker(), reason=reason.strip()
         )
         going = _going(opened, flag)
-        unknown = _unknown(opened, scope)
     lift = f"{rooms.command_text(store)} go --flag {flag.number} --reason '...'"
     said = [f"{_capital(str(flag))}."]
     said.append(f"These runs hear it within a second or two: {', '.join(going)}." if going else "No run goes on now.")
@@ -185,7 +185,11 @@ def _going(store: Store, flag: StopFlag) -> list[str]:
 
 
 def _unknown(store: Store, scope: Scope) -> str:
-    """A warning where the name stands for nothing that this store has ever seen: a flag on a slip of the pen protects nobody."""
+    """A warning where the name stands for nothing that this store has seen yet.
+
+    A flag on a slip of the pen protects nobody and reads as if it did. So a service that no plan here has, and a fleet whose name is nearly that of another,
+    are no warning but a `UsageMistake`.
+    """
     from difflib import get_close_matches
 
     from restart.cli import journals
@@ -194,15 +198,22 @@ def _unknown(store: Store, scope: Scope) -> str:
     latest = {run.fleet: run for run in reversed(runs.runs(store))}
     if scope.fleet is not None and scope.fleet not in latest:
         near = get_close_matches(scope.fleet, latest, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        return f"no run of a fleet named {scope.fleet} is in this store yet{hint}."
+        if near:
+            what = (
+                f"NOTHING IS STOPPED: no run of a fleet named {scope.fleet} is in this store (did you mean {near[0]}?)"
+            )
+            raise UsageMistake(what, remedy=f"--fleet {near[0]}, or --everything")
+        return f"no run of a fleet named {scope.fleet} is in this store yet."
     if scope.service is not None:
         of = [run for fleet, run in latest.items() if scope.fleet in (None, fleet)]
         known = {name for run in of for name in journals.plan_of(store, run).inventory.services}
-        if scope.service not in known:
+        if known and scope.service not in known:
             near = get_close_matches(scope.service, known, n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
-            return f"no plan in this store has a service named {scope.service}{hint}."
+            what = f"NOTHING IS STOPPED: no plan in this store has a service named {scope.service}{hint}"
+            raise UsageMistake(what, remedy=f"--service {near[0] if near else 'NAME'}, or stop more: --fleet FLEET")
+        if scope.service not in known:
+            return f"no plan in this store has a service named {scope.service} yet."
     return ""
 
 

@@ -18,19 +18,24 @@ DONE = frozenset({"move_done"})
 AGAIN = frozenset({"not_rebooted", "untouched", "skipped"})
 """The host is up and as it was: it is part of the rest."""
 LOST = frozenset({"quarantined"})
+AWAY = frozenset({"drift"})
 OPEN = frozenset({"in_doubt", "rebooting", "booted", "soaking", "undraining"})
 """Nobody knows how it ended: looked at by a person, or by `restart resume`, before anything is done to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rest:
-    """What a run left: its plan, who is to move still, and who is left out of the rest and why."""
+    """What a run left: its plan, who is to move still, and who is left out of the rest and why.
+
+    `away`: hosts that it gave up before any act, because they were not as planned, and why: of the rest again once they are seen up.
+    """
 
     plan: Plan
     run: str
     hosts: tuple[str, ...]
     done: tuple[str, ...]
     out: Mapping[str, str]
+    away: Mapping[str, str]
 
 
 def rest_of(store: str | None, name: str) -> Rest:
@@ -46,21 +51,22 @@ def rest_of(store: str | None, name: str) -> Rest:
         # A run that was cut off may lack the facts of its last event: whoever had begun may have been restarted.
         open_ended = OPEN if found.run.ended else OPEN | {"move_started"}
         last = _last_facts(journals.rows_now(opened, found.run, plan), open_ended)
-    done, hosts, out = [], [], {}
+    done, hosts, out, away = [], [], {}, {}
     for host in dict.fromkeys(move.host for move in plan.moves()):
         fact, why = last.get(host, ("", ""))
         if fact in DONE:
             done.append(host)
+        elif fact in AWAY:
+            away[host] = (
+                f"not as planned when run {found.run.id} came to it ({why}), and not seen up since; it counts as down"
+            )
         elif fact in LOST:
             out[host] = f"quarantined by run {found.run.id}: {why or 'no reason told'}; it counts as down"
         elif fact in open_ended:
             out[host] = f"was in flight when run {found.run.id} ended: look at it first (restart resume {found.run.id})"
         else:
             hosts.append(host)
-    if not hosts:
-        what = f"run {found.run.id} left nothing to do: {len(done)} hosts are done, {len(out)} want a person"
-        raise Refused((Refusal(rule="from", what=what, way_out=f"see restart report {found.run.id}"),))
-    return Rest(plan=plan, run=found.run.id, hosts=tuple(hosts), done=tuple(done), out=out)
+    return Rest(plan=plan, run=found.run.id, hosts=tuple(hosts), done=tuple(done), out=out, away=away)
 
 
 def plan_rest(
@@ -72,6 +78,7 @@ def plan_rest(
 
     if shape.limits:
         raise UsageMistake("--from says itself which hosts are left", remedy="leave --limit out")
+    rest = _as_seen(rest, seen)
     unknown = [host for host in rest.hosts if host not in inventory.hosts]
     if unknown:
         what = f"run {rest.run} left {', '.join(unknown[:5])}, which the inventory does not have"
@@ -83,6 +90,20 @@ def plan_rest(
     alone = (LeftAlone(host=host, why=why) for host, why in rest.out.items())
     note = f"the rest of run {rest.run}: {len(rest.done)} hosts are done there, {len(rest.hosts)} are left"
     return sealed(replace(made, left_alone=(*made.left_alone, *alone), notes=(note, *made.notes)))
+
+
+def _as_seen(rest: Rest, seen: Observation | None) -> Rest:
+    """`rest` with those that were away sorted in: who is seen up is part of it. Raises `Refused` where nothing is left."""
+    up = [
+        host for host in rest.away if seen is not None and host in seen.hosts and seen.hosts[host].boot_id is not None
+    ]
+    places = {move.host: place for place, move in enumerate(rest.plan.moves())}
+    hosts = tuple(sorted((*rest.hosts, *up), key=places.__getitem__))
+    out = {**rest.out, **{host: why for host, why in rest.away.items() if host not in up}}
+    if not hosts:
+        what = f"run {rest.run} left nothing to do: {len(rest.done)} hosts are done, {len(out)} want a person"
+        raise Refused((Refusal(rule="from", what=what, way_out=f"see restart report {rest.run}"),))
+    return replace(rest, hosts=hosts, out=out, away={})
 
 
 def _as_left(rest: Rest, inventory: Inventory, mode: str) -> Observation | None:
@@ -107,9 +128,16 @@ def _as_left(rest: Rest, inventory: Inventory, mode: str) -> Observation | None:
 def _last_facts(rows: Iterable[Mapping[str, Any]], open_ended: frozenset[str]) -> dict[str, tuple[str, str]]:
     """The last fact of each host that says where its move is, and why."""
     found: dict[str, tuple[str, str]] = {}
+    drifted: set[str] = set()
     for row in rows:
         host, event = row.get("host"), str(row.get("event"))
-        if isinstance(host, str) and event in DONE | AGAIN | LOST | open_ended:
+        if isinstance(host, str) and event == "drift" and not row.get("service"):
+            drifted.add(host)
+        elif isinstance(host, str) and event == "move_started":
+            drifted.discard(host)
+        if isinstance(host, str) and event == "quarantined" and host in drifted:
+            found[host] = ("drift", str(row.get("why") or ""))
+        elif isinstance(host, str) and event in DONE | AGAIN | LOST | open_ended:
             found[host] = (event, str(row.get("why") or ""))
         elif isinstance(host, str) and event == "resolved" and (row.get("data") or {}).get("word") == "retry":
             found.pop(host, None)

@@ -356,8 +356,13 @@ def _with_options_of(plan: Plan, inventory: Inventory) -> Inventory:
     }
     marked = plan.inventory.hosts
     hosts = {
-        name: replace(host, controller=marked[name].controller, on_path=marked[name].on_path)
-        if name in marked and marked[name].on_path
+        name: replace(
+            host,
+            controller=marked[name].controller if marked[name].on_path else host.controller,
+            on_path=marked[name].on_path,
+            asked_by=marked[name].asked_by,
+        )
+        if name in marked
         else host
         for name, host in inventory.hosts.items()
     }

@@ -12,7 +12,9 @@ from restart.model.request import Claim, Release
 class Claims:
     """Which hosts carry this run's claim. `foreign` is told once, in words: somebody else's claim was met."""
 
-    def __init__(self, outbox: Outbox, *, hold_s: float) -> None:
+    def __init__(self, outbox: Outbox, *, hold_s: float, met: Callable[[str, Claimed], None]) -> None:
+        """`met` hears how each host was found when all were claimed, before anything is done to it."""
+        self._met = met
         self._outbox = outbox
         self._hold_s = hold_s
         self._held: dict[str, None] = {}
@@ -29,7 +31,7 @@ class Claims:
         self.foreign = None
         self._open = set(hosts)
         for host in hosts:
-            self._send(lambda id, host=host: Claim(id=id, host=host, hold_s=self._hold_s), host, self.heard)  # type: ignore[misc]
+            self._send(lambda id, host=host: Claim(id=id, host=host, hold_s=self._hold_s), host, self._heard_first)  # type: ignore[misc]
 
     def claim(self, host: str, listener: Callable[[Answer], None]) -> None:
         """Claim one host (again), read its boot id, and hand the answer on to `listener`."""
@@ -39,6 +41,11 @@ class Claims:
             listener(answer)
 
         self._outbox.send(lambda id: Claim(id=id, host=host, hold_s=self._hold_s), heard)
+
+    def _heard_first(self, host: str, answer: Answer) -> None:
+        self.heard(host, answer)
+        if isinstance(answer, Claimed):
+            self._met(host, answer)
 
     def heard(self, host: str, answer: Answer) -> None:
         """Take in what came of a claim."""

@@ -14,6 +14,7 @@ A run first claims its hosts, then lets moves begin wave by wave as `restart.eng
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from math import inf
@@ -29,12 +30,14 @@ from restart.engine.bridges import bridges
 from restart.engine.canaries import Canaries
 from restart.engine.claims import Claims
 from restart.engine.cold_starts import ColdStarts
+from restart.engine.drift import Drift
 from restart.engine.flags import Flags
 from restart.engine.guards import Guards
 from restart.engine.hooks import Hooks
 from restart.engine.later import LaterRungs
 from restart.engine.moving import Moving
 from restart.engine.offs import PowerTime
+from restart.engine.on_others import OnOthers
 from restart.engine.outbox import Outbox
 from restart.engine.overrides import Overrides, waived_by
 from restart.engine.pace import Pace
@@ -42,6 +45,7 @@ from restart.engine.parking import Parking
 from restart.engine.readiness import Readiness
 from restart.engine.recovery import RecoverStarts, Recovery
 from restart.engine.roles import Roles
+from restart.engine.shutdown_starts import ShutdownStarts
 from restart.engine.silent import Silent
 from restart.engine.slots import Slots
 from restart.engine.spares import BACK, Spares
@@ -64,7 +68,7 @@ from restart.model.request import Request
 from restart.rules.named import gate_rule
 from restart.rules.stops import as_stopping, gone
 
-ENGINE_VERSION = 6
+ENGINE_VERSION = 7
 """Raised whenever the same events would lead to other requests: a run is resumed only by the version that began it."""
 
 LISTENING_S = 2.0
@@ -109,6 +113,7 @@ class Engine:
             inventory, self._outbox,
             down_for_us=self._down_for_us, noted=self._noted, stirred=lambda service: stir(("ready", service)),
         )  # fmt: skip
+        self._drift = Drift(plan, inventory, self.states, self._outbox, self._readiness)
         self._available = Available(inventory, self._outbox, self._down_for_us, self._readiness.last_known)
         self._suspended = Suspended(inventory, self.states if self._cold else ())
         self._baselines = Baselines(inventory, away=lambda: self._starts.away(), caused=lambda: self._hooks.caused())
@@ -137,13 +142,20 @@ class Engine:
         self._roles = Roles(inventory, self.states, self._outbox, self._readiness, stir)
         self._recovery = Recovery(plan)
         recovering = partial(RecoverStarts, recovery=self._recovery)
-        self._starts = (ColdStarts if self._cold else recovering if plan.mode == "recover" else Starts)(
+        judges: dict[str, Callable[..., Starts]] = {
+            "cold-start": ColdStarts,
+            "shutdown": ShutdownStarts,
+            "recover": recovering,
+        }
+        self._starts = judges.get(plan.mode, Starts)(
             inventory, self.states,
             readiness=self._readiness, guards=self._guards, slots=self._slots, pace=self._pace, flags=self._flags,
             windows=self._windows, across=self._across, roles=self._roles, silent=self._silent,
             now_s=lambda: self._outbox.now_s, stir=stir, waived=waived, passed_over=self._overrides.passed_over,
         )  # fmt: skip
-        self._claims = Claims(self._outbox, hold_s=3600.0 + 2 * plan.estimate.makespan_s)
+        self._claims = Claims(
+            self._outbox, hold_s=3600.0 + 2 * plan.estimate.makespan_s, met=self._recovery.met
+        )  # fmt: skip
         self._later = LaterRungs(
             self.states, self._outbox, starts=self._starts, readiness=self._readiness, patience_s=STALL_S
         )  # fmt: skip
@@ -151,6 +163,7 @@ class Engine:
             inventory, self.states, self._outbox, self._claims,
             noted=self._readiness.note, reached=self._reached, starting=self._starting, closed=self._is_closed,
             slots=self._starts.take_slots, withheld=self._forbids, silent=self._silent, recovery=self._recovery,
+            drift=self._drift, on_others=OnOthers(plan, self.states, self._outbox),
             missed=self._missed, judged=self._later.hold, doubted=self._starts.hold_begun,
         )  # fmt: skip
         self._canaries = Canaries(inventory, self._outbox, self._guards, self._canary_ended)
@@ -176,6 +189,7 @@ class Engine:
         self._ending: Outcome | None = None
         self._running = False
         self._halted: str | None = None
+        self._drifted = False
         self._listening_s = 0.0
         self._awaiting_gate: dict[str, float] = {}
         self._late: set[str] = set()
@@ -300,6 +314,8 @@ class Engine:
         # Words that were said while nobody led the run come with the next event: it does not end before.
         self._listening_s = event.at_s + LISTENING_S
         self._halted = self._words.stopping = self._ending = None
+        self._drifted = False
+        self._drift.resumed()
         self._stall.over()
         self._running = False
         self._claims.claim_all(self._to_claim())
@@ -403,7 +419,8 @@ class Engine:
             self._turns.walk(self._waves.until())
         stalled = self._stall.judge()
         if stalled is not None:
-            self._halt(*stalled)
+            state, hold, why = stalled
+            self._halt(hold.rule, why, drift=self._drift.explains(state, hold))
 
     def _change_places(self, leader: str, other: str) -> None:
         """The leader of a service goes last: a member of a later wave takes its place in the plan, and it takes that member's."""
@@ -473,6 +490,7 @@ class Engine:
     def _reached(self, state: MoveState, phase: Phase) -> None:
         (self._parking.enter if phase is Phase.WAITING else self._parking.leave)(state.host)
         self._starts.entered(state)
+        self._drift.entered(state)
         self._roles.entered(state)
         self._acting.entered(state)
         self._waves.entered(state)
@@ -489,6 +507,8 @@ class Engine:
 
     def _ended(self, state: MoveState, phase: Phase) -> None:
         now_s = self._outbox.now_s
+        if phase is not Phase.WAITING:
+            self._suspended.over(state.host)
         good = {Phase.DONE: True, Phase.QUARANTINED: False, Phase.UNTOUCHED: False, Phase.IN_DOUBT: False}.get(phase)
         watch_s = self._pace.watch_s(state.host) if good else 0.0
         lost_canary = False if watch_s else self._pace.end(state.host, good=good)
@@ -543,7 +563,8 @@ class Engine:
     def _brake(self, state: MoveState, *, canary: bool) -> None:
         braking = self._brakes.failed(state.host, self._outbox.now_s, canary=canary)
         if braking.action == "halt":
-            self._halt(braking.rule, f"{state.host}: {state.why}; {braking.why}")
+            why = f"{state.host}: {state.why}; {braking.why}"
+            self._halt(braking.rule, why, drift=state.host in self._drift.hosts)
         elif braking.action == "contain":
             for service in state.move.services:
                 self._starts.contained.setdefault(service, {})[state.host] = braking.why
@@ -566,9 +587,10 @@ class Engine:
     def _gate_failed(self, service: str, why: str) -> None:
         self._halt(gate_rule(service), why)
 
-    def _halt(self, rule: str, why: str) -> None:
+    def _halt(self, rule: str, why: str, *, drift: bool = False) -> None:
+        """`drift`: it is the world that has moved away from the plan, and nothing that the run did."""
         if self._halted is None:
-            self._halted = f"{rule}: {why}"
+            self._halted, self._drifted = f"{rule}: {why}", drift
             self._outbox.tell(facts.HALTED, why=why, rule=rule)
 
     # --- the end -----------------------------------------------------------------------------------------------------
@@ -588,7 +610,7 @@ class Engine:
         if self._claims.foreign is not None:
             self._release("held", Exit.HELD, self._claims.foreign)
         elif self._halted is not None:
-            self._release("halted", Exit.HALTED, self._halted)
+            self._release_halted(self._halted, drift=self._drifted)
         elif self._words.stopping is not None:
             self._release("stopped", stopped(self.states), f"stopped by {self._words.stopping}")
         elif self._canaries.is_watching or self._outbox.now_s < self._listening_s:
@@ -628,7 +650,16 @@ class Engine:
         if holds:
             first, hold = next((found for found in holds if found[1].lasting), holds[0])
             why = f"{why}; {len(holds)} moves are held, first {first.host} by {hold.rule}: {hold.why}"
-        self._release("halted" if exit_code is Exit.HALTED else state, exit_code, why)
+        if exit_code is Exit.HALTED:
+            self._release_halted(why, drift=self._drift.alone_failed())
+        else:
+            self._release(state, exit_code, why)
+
+    def _release_halted(self, why: str, *, drift: bool) -> None:
+        if drift:
+            self._release("drift", Exit.DRIFT, f"{why}; {self._drift.told()}")
+        else:
+            self._release("halted", Exit.HALTED, why)
 
     def _release(self, state: str, exit_code: Exit, why: str) -> None:
         """Take the claims off, then end. A host that does not answer keeps its claim until its next boot or its expiry."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from restart.engine import facts
+from restart.engine.on_others import OnOthers, Owed
 from restart.engine.outbox import Outbox
 from restart.engine.state import MoveState
 from restart.engine.table import Phase, Sign
@@ -27,12 +28,14 @@ class Drains:
         outbox: Outbox,
         sign: Callable[[MoveState, Sign], None],
         starting: Callable[[MoveState], bool],
+        on_others: OnOthers,
     ) -> None:
         """`starting`: nothing has halted or stopped the run, and no flag holds the move; where something does, no further step is taken."""
         self._starting = starting
         self._inventory = inventory
         self._outbox = outbox
         self._sign = sign
+        self._on_others = on_others
 
     def drain(self, state: MoveState) -> None:
         """Take the next step of the drain; signs DRAINED after the last."""
@@ -78,10 +81,14 @@ class Drains:
         """Undo the drain's next step, in reverse order; signs how the move ends after the last."""
         while state.drained:
             step = state.undone[state.drained[-1]]
-            if step.undo is not None:
+            if step.undo is not None and not self._is_owed(state, step, step.undo):
                 self._run_step(state, step, step.undo, undo=True)
                 return
             state.drained.pop()
+        owed = self._on_others.owed(state) if state.phase is Phase.UNDRAINING else None
+        if owed is not None:
+            self._pay(state, owed)
+            return
         state.step = state.tries = 0
         if state.phase is Phase.UNDOING:
             self._sign(state, Sign.UNDONE_FAILED if state.why else Sign.UNDONE)
@@ -96,6 +103,10 @@ class Drains:
         except ValueError as error:
             self._step_ran(state, StepRan(exit_status=2, output=str(error)), undo=undo)
             return
+        if not undo and self._on_others.leaves_out(state, step.on, command):
+            state.step += 1
+            self.drain(state)
+            return
         state.stepping = not undo
         self._outbox.tell(facts.UNDRAINING if undo else facts.DRAINING, host=state.host, evidence=command)
         self._outbox.send(
@@ -104,6 +115,41 @@ class Drains:
             ),
             lambda answer: self._step_ran(state, answer, undo=undo),
         )
+
+    def _is_owed(self, state: MoveState, step: Step, text: str) -> bool:
+        """Whether the step is undone later, on a host that is still to come."""
+        service = state.move.services[0] if state.move.services else None
+        try:
+            command = fill(text, self._inventory.hosts[state.host], service, member=state.member)
+        except ValueError:
+            return False
+        return state.phase is Phase.UNDRAINING and self._on_others.owes(state, step.on, command, step.timeout_s)
+
+    def _pay(self, state: MoveState, owed: Owed) -> None:
+        """Undo for another host what was owed to it until this one is up."""
+        self._outbox.tell(facts.UNDRAINING, host=owed.host, evidence=owed.command)
+        self._outbox.send(
+            lambda id: RunStep(
+                id=id, host=owed.host, on=state.host, command=owed.command, timeout_s=owed.timeout_s, undo=True
+            ),
+            lambda answer: self._paid(state, owed, answer),
+        )
+
+    def _paid(self, state: MoveState, owed: Owed, answer: Answer) -> None:
+        if isinstance(answer, StepRan) and answer.exit_status == 0:
+            state.tries = 0
+            self._on_others.paid(state)
+            self.undrain(state)
+        elif isinstance(answer, NoAnswer) and state.tries < TRIES_MAX:
+            state.tries += 1
+            self.undrain(state)
+        else:
+            said = f"exit {answer.exit_status} {answer.output}" if isinstance(answer, StepRan) else silence(answer)
+            state.tries = 0
+            state.why = (
+                f"undrain failed: {said}".rstrip() + f"; still drained there: {self._on_others.still_owed(state.host)}"
+            )
+            self._sign(state, Sign.STEP_FAILED)
 
     def _step_ran(self, state: MoveState, answer: Answer, *, undo: bool) -> None:
         if isinstance(answer, StepRan) and answer.exit_status == 0:

@@ -118,10 +118,10 @@ class Guards:
         failed: Callable[[str, str], None],
         stirred: Callable[[str], None],
         baselines: Baselines,
-        suspended: Callable[[str | None], bool] = lambda service: False,
+        suspended: Callable[[str, str | None], bool] = lambda rule, service: False,
         waived: Waived = NOTHING_WAIVED,
     ) -> None:
-        """`suspended(service)`: nothing can be asked through that service yet. The gates of `waived` rules are asked all the same, for the
+        """`suspended(rule, service)`: nothing can be asked through that service, or of the host that the gate asks, yet. The gates of `waived` rules are asked all the same, for the
         record, and fail nothing.
 
         `failed(service, why)` is called when a gate did not pass within its time, `stirred(service)` when it may open or close."""
@@ -165,7 +165,7 @@ class Guards:
             return
         self._looked = True
         for gate in self._gates.values():
-            if any(self._suspended(check.service) for check in gate.streaks.checks):
+            if self._is_suspended(gate):
                 continue
             if not gate.asking and self._baselines.wants(("gate", gate.service), gate.streaks.checks):
                 self._ask(gate)
@@ -223,7 +223,7 @@ class Guards:
         `patient`: what it FAILs for is being repaired, so that its time to pass does not run yet.
         """
         gate = self._gates[service]
-        if any(self._suspended(check.service) for check in gate.streaks.checks):
+        if self._is_suspended(gate):
             return True
         if patient and gate.wanted_s is not None:
             gate.wanted_s = self._outbox.now_s
@@ -240,6 +240,9 @@ class Guards:
             gate.streaks.reset()
         self._want(gate)
         return False
+
+    def _is_suspended(self, gate: GateState) -> bool:
+        return any(self._suspended(gate_rule(gate.service), check.service) for check in gate.streaks.checks)
 
     def fails(self, service: str) -> bool:
         """Whether the last answer of the gate was anything but PASS."""

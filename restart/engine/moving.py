@@ -10,7 +10,9 @@ from restart.engine.bridging import Bridging
 from restart.engine.checking import Checking
 from restart.engine.claims import Claims
 from restart.engine.drains import Drains
+from restart.engine.drift import Drift
 from restart.engine.ladder import Ladder, ladder_of, rung_of
+from restart.engine.on_others import OnOthers
 from restart.engine.outbox import Outbox
 from restart.engine.parking import Hold
 from restart.engine.powering import Powering
@@ -37,6 +39,9 @@ SILENT_FRESH_S = 30.0
 LOOK_OUT_S = 300.0
 """How long one look-out for a host that a person is to switch on lasts."""
 
+ACTING = frozenset({Phase.REBOOTING, Phase.SWITCHING, Phase.RESTARTING, Phase.APPROVING})
+"""Phases in which an act on the host is on its way."""
+
 PREPARING = frozenset({Phase.CLIMBING, Phase.MEASURING, Phase.READING, Phase.PROBING, Phase.SENSING})
 """Phases in which the next rung's act is prepared."""
 
@@ -59,6 +64,8 @@ class Moving:
         withheld: Callable[[MoveState], str | None],
         silent: Silent,
         recovery: Recovery,
+        drift: Drift,
+        on_others: OnOthers,
         missed: Callable[[MoveState], None],
         judged: Callable[[MoveState, str], Hold | None],
         doubted: Callable[[MoveState], Hold | None],
@@ -67,16 +74,17 @@ class Moving:
 
         `starting`: nothing has halted or stopped the run. `closed`: a pause or a watch holds it for now. `slots` takes the slots that a rung needs; None: it has them.
         `judged`: why a rung of some kind that is not the first act may not be taken now (`restart.engine.later`). `doubted`: why a move may not act at this very instant. `missed` hears of each move whose first rung did not bring its host back, while there are others.
-        `withheld`: why nothing may be done to the host now, a stop flag; None: none stands. `recovery`: what was seen before the run.
+        `withheld`: why nothing may be done to the host now, a stop flag; None: none stands. `recovery`: what was seen before the run. `drift` hears of hosts that are given up unreached; `on_others` knows which drains run where.
         """
         self._inventory = inventory
         self._outbox = outbox
         self._recovery = recovery
+        self._drift = drift
         self._claims = claims
         self._reached = reached
         self._silent = silent
         self._drains = Drains(
-            inventory, outbox, self.sign, lambda state: starting() and withheld(state) is None
+            inventory, outbox, self.sign, lambda state: starting() and withheld(state) is None, on_others
         )  # fmt: skip
         self.ladder = Ladder(
             outbox, sign=self.sign, call_off=self._drains.call_off, starting=starting, closed=closed, slots=slots,
@@ -116,6 +124,8 @@ class Moving:
         if sign is Sign.DRAINED:
             self._bridging.told(state)
         state.phase = after
+        if after in ACTING:
+            self._recovery.acted(state.host)
         if after is Phase.UNDRAINING and state.undrains:
             # The stage that switched it off has drained it.
             state.drained = list(range(len(state.undrains)))
@@ -257,8 +267,9 @@ class Moving:
             state.boot_id = state.boot_id_now = answer.boot_id
             state.kernel = answer.kernel
             self._outbox.tell(facts.CLAIMED, host=state.host, boot_id=answer.boot_id, uptime_s=answer.uptime_s)
-            own = starting or state.member is not None  # a spare is promoted however it was seen before
-            how = None if own else self._recovery.came_back(state.host, answer.boot_id)
+            # A spare is promoted however it was seen before, and what is to be off is switched off in whichever boot it is.
+            as_planned = state.move.act != "restart" or state.member is not None
+            how = None if as_planned else self._recovery.came_back(state.host, answer, self._outbox.now_s)
             if how is not None:
                 state.by_itself, state.booted_s = True, self._outbox.now_s
                 self._outbox.tell(facts.RETURNED, host=state.host, evidence=how, boot_id=answer.boot_id)
@@ -285,6 +296,7 @@ class Moving:
             self.sign(state, Sign.TRY_LATER)
         else:
             state.why = f"could not be reached before its restart: {silence(answer)}"
+            self._drift.unreached(state, silence(answer))
             self.sign(state, Sign.UNREACHED)
 
     def _measured(self, state: MoveState, answer: Answer) -> None:

@@ -40,13 +40,14 @@ class Members:
     """What is known of one service's members. `down`: positions of those not ready for any reason, in order.
 
     `unknown`: those of whom nothing fresh is known and who are not down for us; `due`: those to be asked, once somebody wants to know;
-    `times`: when which position is to be looked at again, `time_of` the one time that counts for each host.
+    `times`: when which position is to be looked at again, `time_of` the one time that counts for each host. `passed`: when each last PASSed.
     """
 
     name: str
     hosts: tuple[str, ...]
     position: dict[str, int]
     seen: dict[str, Seen] = field(default_factory=dict)
+    passed: dict[str, float] = field(default_factory=dict)
     asking: set[str] = field(default_factory=set)
     down: list[int] = field(default_factory=list)
     is_down: set[str] = field(default_factory=set)
@@ -90,7 +91,7 @@ class Readiness:
         """After a resume nothing that was seen counts any longer."""
         self._times.clear()
         for name, known in self._members.items():
-            fresh = Members(name, known.hosts, known.position)
+            fresh = Members(name, known.hosts, known.position, passed=known.passed)
             fresh.down = list(range(len(fresh.hosts)))
             fresh.is_down = set(fresh.hosts)
             fresh.unknown = {host for host in fresh.hosts if not self._down_for_us(host)}
@@ -102,6 +103,8 @@ class Readiness:
         members = self._members[service]
         before = members.seen.get(host)
         members.seen[host] = Seen(verdict, self._outbox.now_s, evidence)
+        if verdict is Verdict.PASS:
+            members.passed[host] = self._outbox.now_s
         self._outbox.tell_change(
             facts.READY, verdict, host=host, service=service, verdict=verdict, evidence=evidence
         )  # fmt: skip
@@ -134,6 +137,10 @@ class Readiness:
         """The last verdict on a member, however old; None: never asked."""
         seen = self._members[service].seen.get(host)
         return seen.verdict if seen else None
+
+    def passed_s(self, service: str, host: str) -> float | None:
+        """When the member last PASSed, before a resume too; None: it was never seen to."""
+        return self._members[service].passed.get(host)
 
     def down(self, service: str, most: int) -> list[str]:
         """The first members, `most` at most, that are not ready for any reason, in inventory order."""

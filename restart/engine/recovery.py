@@ -1,8 +1,10 @@
 """What was seen before the run, held against what is found: who came back by itself, who is dark (design: rule 17).
 
-Just before its first act every host is looked at anew. One that is in another boot than was seen, or answers though it was silent, came
-back by itself: its checks are asked, and where they hold it is done without having been touched. Where they do not, its move goes on
-as planned. In a recovery a host that may still come back is waited for first, and no act reaches it before its time is over.
+Just before its first act every host is looked at anew. One that is in another boot than was seen (in the survey, or when the run claimed
+its hosts), that booted since the run began, or that answers though it was silent, came back by itself: its checks are asked, and where they
+hold it is done without having been touched. Where they do not, its move goes on as planned. A host that this run has acted on before (an
+operator wants it restarted again) is not asked whether it came back. In a recovery a host that may still come back is waited for first, and
+no act reaches it before its time is over.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from restart.engine.groups import UP, Groups
 from restart.engine.parking import Hold
 from restart.engine.starts import Starts
 from restart.engine.state import MoveState
+from restart.model.answer import Claimed
 from restart.model.check import Verdict
 from restart.model.inventory import Dependency, Inventory
 from restart.model.plan import Plan
@@ -33,18 +36,35 @@ class Recovery:
     def __init__(self, plan: Plan) -> None:
         self._seen = {} if plan.observation is None else plan.observation.hosts
         self._recovering = plan.mode == MODE
+        # What a second pass is to take away is not gone with another boot.
+        self._second_pass = bool(plan.waves) and plan.waves[0].stage > 1
+        self._first: dict[str, str] = {}  # the boots in which the run met its hosts
+        self._acted: set[str] = set()
         moving = [move.host for move in plan.moves()]
         self.out = outages(plan.inventory, plan.observation, moving) if self._recovering else frozenset()
         """The services that were seen down as a whole: cold-start rules hold for them."""
 
-    def came_back(self, host: str, boot_id: str) -> str | None:
-        """How it is known that the host, found in the boot `boot_id`, came back by itself; None: it is as it was seen."""
-        seen = self._seen.get(host)
-        if seen is None:
+    def met(self, host: str, found: Claimed) -> None:
+        """The run has claimed its hosts, before anything is done: this is the boot that `host` is in."""
+        self._first.setdefault(host, found.boot_id)
+
+    def acted(self, host: str) -> None:
+        """The run acts on `host`: from now on another boot is its own doing."""
+        self._acted.add(host)
+
+    def came_back(self, host: str, found: Claimed, now_s: float) -> str | None:
+        """How it is known that the host, `found` so at its turn, came back by itself; None: it is as it was seen."""
+        if host in self._acted or self._second_pass:
             return None
-        if seen.boot_id is not None:
-            return None if seen.boot_id == boot_id else f"in another boot than the one seen before ({seen.boot_id})"
-        return "answers again, it was silent when it was looked at" if self.is_dark(host) else None
+        seen = self._seen.get(host)
+        before = self._first.get(host) if seen is None or seen.boot_id is None else seen.boot_id
+        if before is not None and before != found.boot_id:
+            return f"in another boot than the one seen before ({before})"
+        if self.is_dark(host):
+            return "answers again, it was silent when it was looked at"
+        if before is None and found.uptime_s < now_s:
+            return f"booted {found.uptime_s:.0f}s ago, when this run had begun already"
+        return None
 
     def is_dark(self, host: str) -> bool:
         """It was seen silent, and this plan is there to bring it back: that it does not answer stops nothing."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from itertools import islice
 
 from restart.engine.outbox import Outbox
+from restart.engine.parking import Hold
 from restart.engine.readiness import Readiness
 from restart.engine.starts import Starts
+from restart.engine.state import MoveState
 from restart.engine.turns import Turns, first_of
 
 STALL_S = 300.0
@@ -34,8 +36,8 @@ class Stall:
         """Something began, or nothing may begin for another reason: the time of the stall does not count."""
         self._since_s, self._spent_s = None, 0.0
 
-    def judge(self) -> tuple[str, str] | None:
-        """The rule and the reason to halt for, where nothing could begin for `STALL_S`."""
+    def judge(self) -> tuple[MoveState, Hold, str] | None:
+        """The move, what holds it, and the reason to halt for, where nothing could begin for `STALL_S`."""
         now_s = self._outbox.now_s
         if self._starts.in_flight:
             self.over()
@@ -48,7 +50,7 @@ class Stall:
             blocked = first_of(self._turns.holds(), "ready")
             if blocked is not None:
                 state, hold = blocked
-                return hold.rule, f"{state.host} could not begin for {STALL_S:g}s: {hold.why}"
+                return state, hold, f"{state.host} could not begin for {STALL_S:g}s: {hold.why}"
         return None
 
     def times_s(self, before_s: float) -> list[float | None]:

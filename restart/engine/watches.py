@@ -63,10 +63,10 @@ class Watches:
         *,
         baselines: Baselines,
         away_in: Callable[[str], bool],
-        suspended: Callable[[str | None], bool] = lambda service: False,
+        suspended: Callable[[str, str | None], bool] = lambda rule, service: False,
         waived: Waived = NOTHING_WAIVED,
     ) -> None:
-        """`suspended(service)`: nothing can be asked through that service yet. The watches of `waived` rules are asked all the same, for
+        """`suspended(rule, service)`: nothing can be asked through that service, or of the host that the watch asks, yet. The watches of `waived` rules are asked all the same, for
         the record, and hold nothing up.
 
         `failed(rule, why)` is called once a watch has FAILed for its `within`; `away_in(service)`: the run has members of it away.
@@ -144,7 +144,7 @@ class Watches:
         return min(times, default=None)
 
     def _is_suspended(self, watch: WatchState) -> bool:
-        return self._suspended(watch.service)
+        return self._suspended(watch.rule, watch.service)
 
     def _judge_trouble(self, watch: WatchState, now_s: float) -> None:
         if watch.rule in self._waived:

@@ -58,6 +58,7 @@ class Host:
     """One machine that restarts as a whole. `ssh`, `playbook` and `expect` of None mean the inventory's defaults.
 
     `on_path`: how the controller found that it needs this host to see and reach the fleet, or runs on it; empty: it found nothing.
+    `asked_by`: the watches and gates, by the names of their rules, that were found to ask this very host without naming a `service:`.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Host:
     site: str | None = None
     controller: bool = False
     on_path: str = ""
+    asked_by: tuple[str, ...] = ()
     power: PowerControl | None = None
 
 

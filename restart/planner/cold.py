@@ -12,9 +12,9 @@ from dataclasses import replace
 from restart.errors import Refusal, Refused
 from restart.model.inventory import Dependency, Inventory
 from restart.model.observation import Observation
-from restart.model.plan import Duration, Estimate, Impact, LeftAlone, Move, Override, Plan, Wave
+from restart.model.plan import Duration, Impact, LeftAlone, Override, Plan
 from restart.planner.binding import tightest
-from restart.planner.books import playbook_name, playbook_names
+from restart.planner.books import playbook_names
 from restart.planner.bound import Bound, critical_path, lower_bound
 from restart.planner.cold_reasons import ColdReasons, cold_notes
 from restart.planner.cold_refusals import cold_refusals, torn_groups
@@ -32,6 +32,7 @@ from restart.planner.timeline import Pieces, Timeline
 from restart.planner.timing import time_plan
 from restart.planner.undrains import undoes
 from restart.planner.waves import pack
+from restart.planner.writing import Wanted, written_plan, written_waves
 from restart.rules.breaks import at_boot, boot_edges, broken, moving_services
 from restart.rules.durations import spoken
 from restart.rules.groups import opens_with, starts_together
@@ -78,28 +79,32 @@ def cold_plan(
     )  # fmt: skip
     bound = _bound(pieces, lasts_s)
     reasons = ColdReasons(scope, _stated(inventory), first, waves, broken(inventory, scope.moving))
+    books = playbook_names(inventory)
     return sealed(
-        Plan(
-            fleet=inventory.fleet,
-            mode=MODE,
-            inventory=inventory,
-            inventory_digest="",
-            selection=selection or (),
-            waves=_document(pieces, timeline, reasons),
-            impact=_impact(scope, timeline),
-            estimate=Estimate(
-                makespan_s=timeline.makespan_ms / 1000,
-                lower_bound_s=bound.at_least_ms / 1000,
-                critical_path=chain,
-                tightest=tight,
+        written_plan(
+            MODE,
+            scope,
+            Wanted(
+                selection=selection,
+                observation=observation,
+                overrides=overrides,
+                include_controller=include_controller,
+                made_at=made_at,
             ),
-            left_alone=scope.left_alone,
+            timeline,
+            waves=written_waves(
+                pieces,
+                timeline,
+                why_move=lambda host, number: reasons.of_move(host, host in timeline.canaries),
+                why_wave=reasons.of_wave,
+                act="start",
+                undrains=lambda host: bool(undoes(inventory, books, host, scope.services_of[host])),
+            ),
+            impact=_impact(scope, timeline),
+            bound=bound,
             durations=expected,
-            observation=observation,
             notes=_notes(scope, first, pieces, timeline, bound, told, surveyed=observation is not None),
-            overrides=tuple(overrides),
-            include_controller=include_controller,
-            made_at=made_at,
+            tight=tight,
         )
     )
 
@@ -233,33 +238,6 @@ def _bound(pieces: Pieces, lasts_s: Mapping[str, float]) -> Bound:
     order = Order(scope.inventory, edges, frozenset())
     fleet = Fleet(replace(scope, order=order), lasts_s, MODE)
     return lower_bound(fleet, Doors(fleet), pieces)
-
-
-def _document(pieces: Pieces, timeline: Timeline, reasons: ColdReasons) -> tuple[Wave, ...]:
-    """The document's waves, each one's moves by their predicted start."""
-    inventory, services_of = pieces.scope.inventory, pieces.scope.services_of
-    books = playbook_names(inventory)
-    found = []
-    for number, hosts in enumerate(pieces.waves, 1):
-        moves = tuple(
-            Move(
-                host=host,
-                services=services_of[host],
-                playbook=playbook_name(inventory, books, host, services_of[host]),
-                canary=host in timeline.canaries,
-                act="start",
-                undrain=bool(undoes(inventory, books, host, services_of[host])),
-                start_s=timeline.start_ms[host] / 1000,
-                finish_s=timeline.finish_ms[host] / 1000,
-                why=reasons.of_move(host, host in timeline.canaries),
-            )
-            for host in sorted(hosts, key=lambda host: timeline.start_ms[host])
-        )
-        touched = {service: None for host in hosts for service in services_of[host]}
-        found.append(
-            Wave(number=number, why=reasons.of_wave(number, hosts), moves=moves, gates=pieces.guards.gates(touched))
-        )
-    return tuple(found)
 
 
 def _impact(scope: Scope, timeline: Timeline) -> tuple[Impact, ...]:

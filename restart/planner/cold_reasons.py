@@ -13,7 +13,8 @@ from restart.planner.scope import Scope
 from restart.planner.undrains import undrained
 from restart.rules.breaks import Edge
 from restart.rules.groups import opens_with, starts_together
-from restart.rules.path import path_alone
+from restart.rules.named import watch_rule
+from restart.rules.path import called_by, path_alone
 
 
 def opening(service: Service, needs: int | None = None) -> str:
@@ -116,6 +117,7 @@ def cold_notes(scope: Scope, first: Mapping[str, str], bridged: frozenset[Edge],
             "not surveyed: every selected host is taken to be off; one that answers when its turn comes is not touched"
         )
     found += _suspended(inventory, scope.moving)
+    found += _elsewhere(inventory)
     found += [
         f"{consumer} goes after {provider}: dropped, the order runs in a circle there" for consumer, provider in scope.order.dropped
     ]  # fmt: skip
@@ -141,19 +143,50 @@ def cold_notes(scope: Scope, first: Mapping[str, str], bridged: frozenset[Edge],
 
 
 def _suspended(inventory: Inventory, moving: Iterable[str]) -> list[str]:
-    """Watches and gates that ask through a service which this plan starts."""
+    """Watches and gates that ask through a service, or a host, which this plan starts."""
     hosts = set(moving)
+    called: dict[str, list[str]] = {}
+    for host in moving:
+        for rule in inventory.hosts[host].asked_by:
+            called.setdefault(rule, []).append(host)
+    found = [
+        f"{_named(inventory, rule)} asks {some(asked)}, which this plan starts: suspended until it is up and its checks have held"
+        for rule, asked in called.items()
+    ]
     asked: list[tuple[str, Check]] = [
         (f"watch {number} ({check.kind})", check) for number, check in enumerate(inventory.watch, 1)
     ]
     asked += [(f"the gate of {name}", check) for name, service in inventory.services.items() for check in service.gate]
-    return list(
+    return found + list(
         dict.fromkeys(
             f"{what} asks through {check.service}, which this plan starts: suspended until {check.service} is ready"
             for what, check in asked
             if check.service is not None and hosts & set(inventory.services[check.service].hosts)
         )
     )
+
+
+def _elsewhere(inventory: Inventory) -> list[str]:
+    """Watches that ask what nobody here knows: if the plan starts it, nothing else will say so."""
+    known = {called for host in inventory.hosts.values() for called in (host.name, host.address)}
+    rules = {rule for host in inventory.hosts.values() for rule in host.asked_by}
+    return [
+        f"watch {number} ({check.kind}) asks {called}, which is no host of the inventory: it must answer before anything starts; "
+        "if this plan starts it, say `service:`"
+        for number, check in enumerate(inventory.watch, 1)
+        if check.service is None
+        and (called := called_by(check)) is not None
+        and called not in known
+        and watch_rule(number) not in rules
+    ]
+
+
+def _named(inventory: Inventory, rule: str) -> str:
+    """A watch or gate as people read it, by the name of its rule."""
+    for number, check in enumerate(inventory.watch, 1):
+        if rule == watch_rule(number):
+            return f"watch {number} ({check.kind})"
+    return f"the gate of {rule.removeprefix('gate.')}"
 
 
 def _bridge(inventory: Inventory, edge: Edge) -> str:

@@ -10,11 +10,10 @@ from dataclasses import replace
 from restart.errors import Refused, UsageMistake
 from restart.model.inventory import Inventory
 from restart.model.observation import Observation
-from restart.model.plan import Duration, Estimate, Move, Override, Plan, Wave
+from restart.model.plan import Duration, Override, Plan
 from restart.planner import recover, refusals
 from restart.planner.auto import choose_mode
 from restart.planner.binding import tightest, without
-from restart.planner.books import playbook_name, playbook_names
 from restart.planner.bound import critical_path, lower_bound
 from restart.planner.cold import cold_plan
 from restart.planner.document import sealed
@@ -33,7 +32,7 @@ from restart.planner.second_pass import with_second_pass
 from restart.planner.shutdown import shutdown_plan
 from restart.planner.spares import never_called_up, spare_notes, still_standing
 from restart.planner.stop_start import stop_start_plan
-from restart.planner.timeline import Pieces, Timeline
+from restart.planner.writing import Wanted, written_plan, written_waves
 from restart.rules.waived import Waived
 
 BARRIERS = ("fleet", "service")
@@ -189,31 +188,32 @@ def _planned(
     )  # fmt: skip
     bound = lower_bound(fleet, packed.doors, pieces)
     standing = still_standing(inventory, scope.standing, scope.moving)
-    return Plan(
-        fleet=inventory.fleet,
-        mode="rolling",
-        inventory=inventory,
-        inventory_digest="",
-        selection=selection,
-        waves=_waves(pieces, timeline, reasons),
-        impact=impact(scope, timeline),
-        estimate=Estimate(
-            makespan_s=timeline.makespan_ms / 1000,
-            lower_bound_s=bound.at_least_ms / 1000,
-            critical_path=chain,
-            tightest=tight,
+    return written_plan(
+        "rolling",
+        scope,
+        Wanted(
+            selection=selection,
+            observation=observation,
+            overrides=overrides,
+            include_controller=include_controller,
+            made_at=made_at,
         ),
-        left_alone=scope.left_alone,
-        spares=standing,
+        timeline,
+        waves=written_waves(
+            pieces,
+            timeline,
+            why_move=lambda host, number: reasons.of_move(host, host in timeline.canaries, number),
+            why_wave=reasons.of_wave,
+        ),
+        impact=impact(scope, timeline),
+        bound=bound,
         durations=expected,
-        observation=observation,
         notes=(
             *notes(fleet, packed.doors, pieces, timeline, bound, told, surveyed=observation is not None),
             *spare_notes(inventory, standing),
         ),
-        overrides=overrides,
-        include_controller=include_controller,
-        made_at=made_at,
+        tight=tight,
+        spares=standing,
     )
 
 
@@ -257,29 +257,3 @@ def _with_options(inventory: Inventory, barrier: str | None, canaries: int | Non
         }
         inventory = replace(inventory, services=services, policy=replace(inventory.policy, canaries=canaries))
     return inventory
-
-
-def _waves(pieces: Pieces, timeline: Timeline, reasons: Reasons) -> tuple[Wave, ...]:
-    """The document's waves, each one's moves by their predicted start."""
-    inventory, services_of = pieces.scope.inventory, pieces.scope.services_of
-    books = playbook_names(inventory)
-    found = []
-    for number, hosts in enumerate(pieces.waves, 1):
-        in_turn = sorted(hosts, key=lambda host: timeline.start_ms[host])
-        moves = tuple(
-            Move(
-                host=host,
-                services=services_of[host],
-                playbook=playbook_name(inventory, books, host, services_of[host]),
-                canary=host in timeline.canaries,
-                start_s=timeline.start_ms[host] / 1000,
-                finish_s=timeline.finish_ms[host] / 1000,
-                why=reasons.of_move(host, host in timeline.canaries, number),
-            )
-            for host in in_turn
-        )
-        touched = {service: None for host in hosts for service in services_of[host]}
-        found.append(
-            Wave(number=number, why=reasons.of_wave(number, hosts), moves=moves, gates=pieces.guards.gates(touched))
-        )
-    return tuple(found)

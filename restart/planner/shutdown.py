@@ -12,12 +12,13 @@ from restart.errors import Refusal, Refused
 from restart.model.check import Verdict
 from restart.model.inventory import Dependency, Inventory
 from restart.model.observation import Observation
-from restart.model.plan import Duration, Estimate, Impact, LeftAlone, Move, Override, Plan, Wave
+from restart.model.plan import Duration, Impact, LeftAlone, Override, Plan
 from restart.planner import refusals
 from restart.planner.books import playbook_name, playbook_names
-from restart.planner.bound import critical_path, lower_bound
+from restart.planner.bound import lower_bound
 from restart.planner.document import sealed
 from restart.planner.doors import Doors
+from restart.planner.drained_on import after_their_users, drain_notes, drains_on, loose
 from restart.planner.graph import Order
 from restart.planner.guards import Guards
 from restart.planner.holds import HoldTable
@@ -25,9 +26,10 @@ from restart.planner.kinds import Fleet
 from restart.planner.refusals import some, stated_budget
 from restart.planner.scope import Scope, draw_scope
 from restart.planner.shutdown_notes import stop_notes, wave_why, why
-from restart.planner.timeline import Pieces, Timeline
+from restart.planner.timeline import Pieces
 from restart.planner.timing import time_plan
 from restart.planner.waves import pack
+from restart.planner.writing import Wanted, written_plan, written_waves
 from restart.rules.budgets import budget
 from restart.rules.named import budget_rule
 from restart.rules.stops import as_stopping, expected_off_s, floors, gone, running, stays_up, stop_ladder
@@ -52,12 +54,13 @@ def shutdown_plan(
     """
     scope = _checked_scope(inventory, selection, observation, include_controller, overrides)
     off = gone(scope.moving, observation)
-    stopping = as_stopping(inventory, off, in_turn=True)
+    users = drains_on(inventory, scope)
+    stopping = after_their_users(as_stopping(inventory, off, in_turn=True), scope, users)
     order = Order(stopping, waived=scope.waived)
     scope = replace(scope, inventory=stopping, order=order)
     expected = {host: _duration(inventory, host, scope.services_of[host]) for host in scope.moving}
     lasts_s = {host: held.value_s for host, held in expected.items()}
-    waves = _waves(inventory, scope, lasts_s)
+    waves = _waves(inventory, scope, lasts_s, loose(scope, users))
     guards = Guards(stopping, order, scope.waived)
     free = replace(scope, path={})
     pieces = Pieces(
@@ -72,26 +75,34 @@ def shutdown_plan(
     timeline = time_plan(pieces, inventory.policy.barrier)
     fleet = Fleet(free, lasts_s, MODE)
     bound = lower_bound(fleet, Doors(fleet), pieces)
+    wave_of = {host: number for number, hosts in enumerate(waves, 1) for host in hosts}
+    services_of, path = scope.services_of, scope.path
     return sealed(
-        Plan(
-            fleet=inventory.fleet,
-            mode=MODE,
-            inventory=inventory,
-            inventory_digest="",
-            selection=selection or (),
-            waves=_document(inventory, pieces, timeline, scope.path, off),
-            impact=tuple(_impact(inventory, off, scope)),
-            estimate=Estimate(
-                makespan_s=timeline.makespan_ms / 1000,
-                lower_bound_s=bound.at_least_ms / 1000,
-                critical_path=critical_path(timeline),
+        written_plan(
+            MODE,
+            replace(scope, inventory=inventory),
+            Wanted(
+                selection=selection,
+                observation=observation,
+                overrides=overrides,
+                include_controller=False,
+                made_at=made_at,
             ),
-            left_alone=scope.left_alone,
+            timeline,
+            waves=written_waves(
+                pieces,
+                timeline,
+                why_move=lambda host, number: why(inventory, services_of[host], number, wave_of, off, path.get(host)),
+                why_wave=lambda number, hosts: wave_why(inventory, services_of, hosts, waves, number, path),
+                act="stop",
+            ),
+            impact=_impact(inventory, off, scope),
+            bound=bound,
             durations=expected,
-            observation=observation,
-            notes=stop_notes(inventory, scope, off, timeline, within_s=within_s, surveyed=observation is not None),
-            overrides=tuple(overrides),
-            made_at=made_at,
+            notes=(
+                *stop_notes(inventory, scope, off, timeline, within_s=within_s, surveyed=observation is not None),
+                *drain_notes(scope, users, waves, off),
+            ),
             within_s=within_s,
         )
     )
@@ -219,13 +230,16 @@ def _duration(inventory: Inventory, host: str, services: tuple[str, ...]) -> Dur
     return Duration(value_s=value_s, source=source)
 
 
-def _waves(inventory: Inventory, scope: Scope, lasts_s: Mapping[str, float]) -> list[list[str]]:
-    """All that the controller does not need, then what the path's services need in their order, then the path's other hosts one by one."""
+def _waves(
+    inventory: Inventory, scope: Scope, lasts_s: Mapping[str, float], behind: tuple[str, ...]
+) -> list[list[str]]:
+    """All that the controller does not need (those `behind` after the others), then what the path's services need in their order, then the path's other hosts one by one."""
     last = _kept_for_last(inventory, scope)
     gates = [host for host, why in scope.path.items() if not why.count("is on the path (")]
     waves: list[list[str]] = []
     for hosts in (
-        [host for host in scope.moving if host not in last],
+        [host for host in scope.moving if host not in last and host not in behind],
+        [host for host in behind if host not in last],
         [host for host in scope.moving if host in last and host not in gates],
     ):
         if hosts:
@@ -249,33 +263,6 @@ def _kept_for_last(inventory: Inventory, scope: Scope) -> frozenset[str]:
                 found.update(new)
                 waiting += new
     return frozenset(found)
-
-
-def _document(
-    inventory: Inventory, pieces: Pieces, timeline: Timeline, path: Mapping[str, str], off: frozenset[str]
-) -> tuple[Wave, ...]:
-    """The document's waves, each one's moves by their predicted start."""
-    services_of = pieces.scope.services_of
-    books = playbook_names(inventory)
-    wave_of = {host: number for number, hosts in enumerate(pieces.waves, 1) for host in hosts}
-    found = []
-    for number, hosts in enumerate(pieces.waves, 1):
-        moves = tuple(
-            Move(
-                host=host,
-                services=services_of[host],
-                playbook=playbook_name(inventory, books, host, services_of[host]),
-                act="stop",
-                start_s=timeline.start_ms[host] / 1000,
-                finish_s=timeline.finish_ms[host] / 1000,
-                why=why(inventory, services_of[host], number, wave_of, off, path.get(host)),
-            )
-            for host in sorted(hosts, key=lambda host: timeline.start_ms[host])
-        )
-        touched = {service: None for host in hosts for service in services_of[host]}
-        about = wave_why(inventory, services_of, hosts, pieces.waves, number, path)
-        found.append(Wave(number=number, why=about, moves=moves, gates=pieces.guards.gates(touched)))
-    return tuple(found)
 
 
 def _impact(inventory: Inventory, off: frozenset[str], scope: Scope) -> Iterator[Impact]:

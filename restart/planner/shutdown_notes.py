@@ -13,6 +13,7 @@ from restart.planner.scope import Scope
 from restart.planner.timeline import Timeline
 from restart.planner.undrains import stays_drained
 from restart.rules.durations import spoken
+from restart.rules.named import watch_rule
 from restart.rules.stops import floors, running, stays_up, stop_ladder, tells
 
 LATE_MAX = 20
@@ -100,7 +101,7 @@ def stop_notes(
         f"{consumer} goes off before {provider}: dropped, the order runs in a circle there"
         for provider, consumer in scope.order.dropped
     ]
-    found += _not_asked(inventory, stays_up(inventory, off))
+    found += _not_asked(inventory, stays_up(inventory, off), off)
     found += _bare(inventory, scope)
     found += stays_drained(inventory, scope.moving, scope.services_of)
     domains = [name for name, limit in inventory.limits.items() if limit.max_domains is not None]
@@ -129,13 +130,14 @@ def _silent(inventory: Inventory, scope: Scope) -> list[str]:
     return [f"{some(blind)}: no power control can tell, so off is proved by 30 s of silence over SSH"]
 
 
-def _not_asked(inventory: Inventory, up: frozenset[str]) -> list[str]:
+def _not_asked(inventory: Inventory, up: frozenset[str], off: frozenset[str]) -> list[str]:
+    asking = {rule for host in off for rule in inventory.hosts[host].asked_by}
     gates = [name for name, service in inventory.services.items() if service.gate and name not in up]
     found = [f"not asked, because they go down with their services: the gates of {some(gates)}"] if gates else []
     watches = [
         f"{number} ({check.kind})"
         for number, check in enumerate(inventory.watch, 1)
-        if not up or (check.service is not None and check.service not in up)
+        if not up or watch_rule(number) in asking or (check.service is not None and check.service not in up)
     ]
     return (
         [*found, f"not asked, because what they look at or through goes down: watches {some(watches)}"]

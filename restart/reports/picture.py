@@ -12,6 +12,7 @@ from restart.engine import facts as names
 from restart.model.check import Verdict
 from restart.model.event import Fact
 from restart.model.plan import Plan
+from restart.reports.drifted import Difference
 from restart.rules.named import covers
 
 WAITING, DONE, QUARANTINED, SKIPPED, IN_DOUBT = "waiting", "done", "quarantined", "skipped", "in doubt"
@@ -148,6 +149,10 @@ class Picture:
         """The rules overridden by name, and the hosts that each of them would have held."""
         self.promoted: dict[str, str] = {}
         """The spares that were called up, and whose place each takes."""
+        self.owed: dict[tuple[str, str], str] = {}
+        """What is still to be undone of a drain on another host: (host, command) -> that host."""
+        self.drift: dict[str, Difference] = {}
+        """Where the world was found otherwise than planned, by host."""
         self._open_holds: dict[str, int] = {}
         self._lateness_s = 0.0
 
@@ -170,6 +175,13 @@ class Picture:
             self._held(fact)
         elif fact.fact == names.OVERRIDDEN:
             self._overridden(fact)
+        elif fact.fact == names.OWED:
+            self.owed[fact.host or "", fact.evidence or ""] = str(fact.data.get("on", ""))
+        elif fact.fact == names.UNDRAINING:
+            self.owed.pop((fact.host or "", fact.evidence or ""), None)
+        elif fact.fact == names.DRIFT and fact.host is not None:
+            planned, found = (str(fact.data.get(key, "")) for key in ("planned", "found"))
+            self.drift[fact.host] = Difference(host=fact.host, service=fact.service, planned=planned, found=found)
         elif fact.fact == names.CONTAINED and fact.service is not None:
             self.contained[fact.service] = fact.why or ""
         elif fact.fact in (names.HOOK_SET, names.HOOK_FAILED, names.HOOK_LEFT):
@@ -208,6 +220,7 @@ class Picture:
         at_s, data, before_fact = fact.at_s, fact.data, self.hosts[seen.host]
         if fact.fact == names.MOVE_STARTED:
             seen = replace(seen, started_s=at_s if seen.started_s is None else seen.started_s)
+            self.drift.pop(seen.host, None)
             self._let_go(at_s, fact.host or "")
         elif fact.fact == names.CLAIMED:
             seen = replace(seen, boot_before=seen.boot_before or data.get("boot_id"))
@@ -318,9 +331,14 @@ class Picture:
             if index is not None:
                 self.holds[index] = replace(self.holds[index], until_s=at_s)
 
+    def _given_up(self, host: str) -> bool:
+        return host in self.hosts and self.hosts[host].phase == QUARANTINED
+
     def _run(self, fact: Fact) -> None:
         if fact.fact == names.RUN_RESUMED:
             self.resumes += 1
+            # Looked at anew, but for those that were given up.
+            self.drift = {name: one for name, one in self.drift.items() if self._given_up(name)}
             self.state, self.state_why, self.exit_code = "running", "", None
         elif fact.fact == names.GOING:
             self.state, self.state_why = "running", ""

@@ -64,7 +64,7 @@ def scope_text(plan: Plan, *, until_wave: int | None = None, width: int = WIDTH)
     for override in plan.overrides:
         text = printable(f"{override.rule} ({override.reason})")
         lines += wrapped(text, width=width, first="  OVERRIDES ", rest="            ")
-    cut = may_be_cut(plan, until_wave=until_wave)
+    cut = may_be_cut(plan)
     if cut:
         text = f"{listed(cut)}: power may be cut (ForceOff), their ladders say so"
         lines += wrapped(text, width=width, first="  FORCE OFF ")

@@ -41,6 +41,7 @@ _BAD = frozenset(
         names.CONTAINED,
         names.HOOK_FAILED,
         names.NO_SPARE,
+        names.DRIFT,
     }
 )
 _GOOD = frozenset({names.MOVE_DONE, names.WAVE_DONE})
@@ -197,6 +198,9 @@ def _run_ended(fact: Fact) -> str:
 
 _TOLD: dict[str, Callable[[Fact], str]] = {
     names.RUN_STARTED: _run_started,
+    names.LEFT_OUT: lambda fact: f"left out of its drain{_evidence(fact)} ({fact.why})",
+    names.OWED: lambda fact: f"not undrained yet{_evidence(fact)} ({fact.why})",
+    names.DRIFT: lambda fact: f"not as planned{_why(fact)}",
     names.RUN_RESUMED: lambda fact: f"the run goes on{_why(fact)}",
     names.STAGE_STARTED: lambda fact: f"{_stage(fact)} begins{_mode(fact)}",
     names.STAGE_DONE: lambda fact: f"{_stage(fact)} is done{_why(fact)}",

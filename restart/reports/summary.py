@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from restart.model.plan import Plan
+from restart.reports.drifted import differences_json
 from restart.reports.picture import (
     DONE,
     ENDED,
@@ -24,6 +25,7 @@ from restart.reports.picture import (
 from restart.reports.prose import listed
 from restart.reports.rows import Row, facts_of
 from restart.reports.stand_ins import StandIn, stand_ins, stand_ins_json
+from restart.reports.unknown import unknown_hosts
 
 SHOWN_MAX = 5
 """Hosts for which the same command is written out."""
@@ -124,7 +126,7 @@ def summary(plan: Plan, rows: Sequence[Row], card: RunCard) -> Summary:
 
 def summary_json(told: Summary, rows: Sequence[Row]) -> dict[str, Any]:
     """The account as plain data, the journal's rows under `journal`. `next` holds exact commands."""
-    card, plan = told.card, told.plan
+    card, plan, picture = told.card, told.plan, told.picture
     return {
         "version": 1,
         "run": card.run,
@@ -178,6 +180,9 @@ def summary_json(told: Summary, rows: Sequence[Row]) -> dict[str, Any]:
             {"service": gate.service, "verdict": gate.verdict.value, "evidence": gate.evidence, "at_s": gate.at_s}
             for gate in told.gates
         ],
+        "still_drained": [{"host": host, "on": on, "undo": command} for (host, command), on in picture.owed.items()],
+        "left_unknown": [{"host": alone.host, "why": alone.why} for alone in unknown_hosts(plan)],
+        "drift": differences_json(told.picture.drift.values()),
         "hooks_left": [{"hook": name, "by_hand": said} for name, said in told.picture.hooks.items()],
         "stand_ins": stand_ins_json(told.stand_ins),
         "approvals_wanted": [{"target": target, "text": text} for target, text in told.approvals],
@@ -239,9 +244,21 @@ def _next_steps(plan: Plan, picture: Picture, card: RunCard, state: str) -> tupl
             "halted": "when the cause is mended, go on with it",
             "waiting": "then go on with it",
             "ended": "then go on with it",
-            "drift": "look at what changed, then go on with it",
+            "drift": "when the world is as the plan has it again, go on with it",
         }.get(state, "go on with it")
         steps.append(NextStep(what=when, commands=(f"{call} resume {run}",)))
+        if state == "drift":
+            what = "or plan the rest on what is so now"
+            steps.append(NextStep(what=what, commands=(f"{call} plan --from {run} --survey -o rest.json",)))
+    unknown = unknown_hosts(plan)
+    if unknown and not card.led:
+        names = listed([alone.host for alone in unknown])
+        steps.append(
+            NextStep(
+                what=f"find out how {names} are: the survey says why nobody could tell",
+                commands=(f"{call} survey INVENTORY",),
+            )
+        )
     standing = {name: said for name, said in picture.hooks.items() if said != "nothing to undo"}
     if standing and not card.led:
         what = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from restart.model.check import Verdict
+from restart.reports.drifted import differences_lines
 from restart.reports.picture import (
     DONE,
     IN_DOUBT,
@@ -19,6 +20,7 @@ from restart.reports.picture import (
 from restart.reports.prose import aligned, count, listed, printable, wrapped
 from restart.reports.stand_ins import stand_ins_lines
 from restart.reports.summary import Summary
+from restart.reports.unknown import unknown_hosts, unknown_line
 from restart.rules.durations import spoken
 
 WIDTH = 80
@@ -31,6 +33,7 @@ def summary_text(told: Summary, *, width: int = WIDTH, hosts: bool = True) -> st
     lines = [*_head(told, width)]
     for section in (_waves(told), _hosts(told) if hosts else (), _troubles(told, width), _holds(told, width)):
         lines += _spaced(section)
+    lines += _spaced(differences_lines(told.picture.drift.values(), width))
     lines += _spaced(_gates(told, width))
     lines += _spaced(stand_ins_lines(told.stand_ins, width))
     lines += _spaced(_next(told, width))
@@ -58,6 +61,7 @@ def status_text(told: Summary, *, width: int = WIDTH) -> str:
             rule = f" [{hold.rule}]" if hold.rule else ""
             lines += wrapped(printable(f"{hold.subject}: {hold.why}{rule}"), width=width, first="  ", rest="    ")
     lines += _spaced(_troubles(told, width))
+    lines += _spaced(differences_lines(told.picture.drift.values(), width))
     lines += _spaced(_next(told, width))
     return "\n".join(lines) + "\n"
 
@@ -86,6 +90,7 @@ def summary_markdown(told: Summary) -> str:
         lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     for title, section in (
         ("Not well", list(_troubles(told, 10_000))[1:]),
+        ("Not as planned", list(differences_lines(told.picture.drift.values(), 10_000))[1:]),
         ("What it waited for", list(_holds(told, 10_000))[1:]),
         ("Gates and watches", list(_gates(told, 10_000))[1:]),
         ("Stand-ins", list(stand_ins_lines(told.stand_ins, 10_000))[1:]),
@@ -121,6 +126,9 @@ def _head(told: Summary, width: int) -> list[str]:
     if told.resumes:
         text += f", resumed {count(told.resumes, 'time')}"
     lines += wrapped(text + ".", width=width, first="  ")
+    unknown = unknown_hosts(told.plan)
+    if unknown:
+        lines += wrapped(printable(unknown_line(unknown)), width=width, first="  ", rest="    ")
     for held in told.plan.overrides:
         hosts = told.picture.let_go[held.rule]
         went = (
@@ -175,6 +183,7 @@ def _troubles(told: Summary, width: int) -> Iterator[str]:
     for host in told.hosts:
         if host.phase in _BAD:
             rows.append(f"{host.host}: {host.phase}{f': {host.why}' if host.why else ''}")
+    rows += [f"{host}: still drained on {on}: `{command}`" for (host, command), on in told.picture.owed.items()]
     rows += [f"{host}: a spare, {why}" for host, why in told.picture.promoted.items()]
     rows += [f"{name}: contained, what needs it is held: {why}" for name, why in told.picture.contained.items()]
     if rows:

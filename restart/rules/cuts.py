@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from restart.model.plan import Plan
+from restart.model.playbook import Rung
 from restart.rules.ladders import playbook_of
 
 CUTTING = frozenset({"off", "cycle"})
 """Resets that may send ForceOff: a cycle is off, proved off, on."""
 
 
-def may_be_cut(plan: Plan, *, until_wave: int | None = None) -> tuple[str, ...]:
-    """The hosts in the plan's order, up to its wave `until_wave`."""
+def may_be_cut(plan: Plan) -> tuple[str, ...]:
+    """The hosts in the plan's order, then spares. Of the whole plan, wherever its run is to stop at first: a resume goes on without asking."""
     found: dict[str, None] = {}
-    for wave in plan.waves:
-        if until_wave is not None and wave.number > until_wave:
-            break
-        for move in wave.moves:
-            book = playbook_of(plan.inventory, move)
-            ladder = {"restart": book.restart, "start": book.start, "stop": book.stop}[move.act]
-            if any(rung.kind == "power" and rung.reset in CUTTING for rung in ladder):
-                found[move.host] = None
+    for move in plan.moves():
+        book = playbook_of(plan.inventory, move)
+        if _cuts({"restart": book.restart, "start": book.start, "stop": book.stop}[move.act]):
+            found[move.host] = None
+    for spare in plan.spares:
+        if _cuts(plan.inventory.playbooks[spare.playbook].restart):
+            found[spare.host] = None
     return tuple(found)
+
+
+def _cuts(ladder: tuple[Rung, ...]) -> bool:
+    return any(rung.kind == "power" and rung.reset in CUTTING for rung in ladder)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 
 from restart.model.check import Check
 from restart.model.inventory import Inventory
+
+_OF_URL = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/?#:]*)", re.IGNORECASE)
+"""The host in a URL, after what may stand before an @."""
 
 
 def path_hosts(inventory: Inventory) -> dict[str, str]:
@@ -67,3 +71,14 @@ def path_alone(inventory: Inventory) -> frozenset[str]:
         if len(service.hosts) == 1 and (service.path or service.name in seen_through):
             alone.add(service.hosts[0])
     return frozenset(name for name in alone if name is not None)
+
+
+def called_by(check: Check) -> str | None:
+    """The name or address that the check's own words call; None: none, or a place to be filled in, such as `{address}`."""
+    url, address = check.params.get("url"), check.params.get("address")
+    if isinstance(url, str):
+        found = _OF_URL.match(url)
+        called = found[1].strip("[]").lower() if found else None
+    else:
+        called = address if isinstance(address, str) else None
+    return None if not called or "{" in called else called

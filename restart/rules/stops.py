@@ -13,6 +13,7 @@ from restart.model.inventory import Amount, Dependency, Host, Inventory, Limit, 
 from restart.model.observation import Observation
 from restart.model.playbook import Playbook, PowerControl, Rung
 from restart.rules.budgets import budget
+from restart.rules.named import watch_rule
 from restart.rules.path import path_hosts
 
 DEFAULT_DOWN_S = 60.0
@@ -138,7 +139,12 @@ def as_stopping(inventory: Inventory, gone: Collection[str], *, in_turn: bool) -
         for name, service in inventory.services.items()
     }
     limits = {name: kept_limit for name, limit in inventory.limits.items() if (kept_limit := _limit(limit)) is not None}
-    watch = () if not up else tuple(check for check in inventory.watch if check.service is None or check.service in up)
+    asking = {rule for host in gone for rule in inventory.hosts[host].asked_by}
+    watch = tuple(
+        check
+        for number, check in enumerate(inventory.watch, 1)
+        if up and watch_rule(number) not in asking and (check.service is None or check.service in up)
+    )
     policy = replace(inventory.policy, pace="fixed", canaries=0)
     return replace(inventory, services=services, limits=limits, watch=watch, policy=policy)
 

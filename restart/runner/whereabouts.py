@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from restart.errors import UsageMistake
 from restart.model.check import Check
 from restart.model.inventory import Host, Inventory
+from restart.rules.named import gate_rule, watch_rule
+from restart.rules.path import called_by
 from restart.transports.hop import hop
 from restart.transports.ssh_config import config_text
 
@@ -65,9 +66,11 @@ def with_path_found(inventory: Inventory, at: Whereabouts) -> Inventory:
     for name, why in finder.found():
         if not hosts[name].on_path:
             hosts[name] = replace(hosts[name], on_path=why)
+    for name, rules in finder.asked_by().items():
+        hosts[name] = replace(hosts[name], asked_by=rules)
     for name, host in inventory.hosts.items():
         if (why_own := finder.is_here(host)) is not None:
-            hosts[name] = replace(host, controller=True, on_path=why_own)
+            hosts[name] = replace(hosts[name], controller=True, on_path=why_own)
     return inventory if hosts == dict(inventory.hosts) else replace(inventory, hosts=hosts)
 
 
@@ -112,16 +115,25 @@ class _Finder:
                 if check.kind == "prometheus" or check in service.gate:
                     yield from self._asked(check, f"checks of {service.name} ask it", service.hosts)
 
+    def asked_by(self) -> dict[str, tuple[str, ...]]:
+        """For each host that watches and gates ask by its URL or address: the names of their rules."""
+        found: dict[str, dict[str, None]] = {}
+        for number, check in enumerate(self._inventory.watch, 1):
+            for name, rule in self._asked(check, watch_rule(number), ()):
+                found.setdefault(name, {})[rule] = None
+        for service in self._inventory.services.values():
+            for check in service.gate:
+                for name, rule in self._asked(check, gate_rule(service.name), service.hosts):
+                    found.setdefault(name, {})[rule] = None
+        return {name: tuple(rules) for name, rules in found.items()}
+
     def _asked(self, check: Check, why: str, members: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-        """The host that the check's URL names, unless it is one of the `members` that are asked about."""
-        url = check.params.get("url")
-        if check.service is not None or not isinstance(url, str):
+        """The host that the check's URL or address names, unless it is one of the `members` that are asked about."""
+        if check.service is not None:
             return
-        try:
-            called = urlsplit(url).hostname or ""
-        except ValueError:
-            return  # a place to be filled in, such as {address}
-        yield from ((name, reason) for name, reason in self._host(called, why) if name not in members)
+        called = called_by(check)
+        if called is not None:
+            yield from ((name, reason) for name, reason in self._host(called, why) if name not in members)
 
     def _host(self, called: str, why: str) -> Iterator[tuple[str, str]]:
         for one in (called, self._at.known.get(called.lower(), "")):

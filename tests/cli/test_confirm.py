@@ -15,7 +15,7 @@ import pytest
 from restart.cli.confirm import Consent, ask
 from restart.cli.rooms import Shape, gates, make_plan, read_inventory
 from restart.errors import Refused, UsageMistake
-from restart.model.plan import Plan
+from restart.model.plan import Plan, StandBy
 from restart.model.playbook import Rung
 from restart.reports.plan_text import scope_text
 
@@ -162,3 +162,19 @@ def test_at_a_terminal_the_number_of_hosts_to_cut_is_typed(cutting: Plan, answer
 def test_to_allow_cuts_that_no_ladder_makes_is_another_scope(part: Plan) -> None:
     with pytest.raises(Refused, match="--yes-force-off says 2, the ladders of 0 hosts"):
         ask(part, Consent(yes=True, cuts=2))
+
+
+def test_cuts_are_confirmed_for_the_whole_run_because_a_resume_asks_nobody_again(cutting: Plan) -> None:
+    waves = (replace(cutting.waves[0], moves=cutting.waves[0].moves[:1]),)
+    rest = tuple(move for wave in cutting.waves for move in wave.moves if move not in waves[0].moves)
+    split = replace(cutting, waves=(*waves, replace(cutting.waves[0], number=2, moves=rest)))
+    with pytest.raises(Refused, match="--yes-force-off says 1, the ladders of 2 hosts"):
+        ask(split, Consent(yes=True, cuts=1), until_wave=1)
+    ask(split, Consent(yes=True, cuts=2), until_wave=1)
+
+
+def test_spares_whose_playbook_may_cut_power_are_counted(part: Plan, cutting: Plan) -> None:
+    book = next(iter(cutting.inventory.playbooks))
+    spare = StandBy(host="web-06", service="web", playbook=book, why="stands by")
+    with pytest.raises(Refused, match="the ladders of 3 hosts may cut their power"):
+        ask(replace(cutting, spares=(spare,)), Consent(yes=True))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from restart.runner import runs
+from restart.runner.store import Store
 from tests.cli.conftest import Said
 
 Restart = Callable[..., Said]
@@ -90,3 +93,24 @@ def test_a_flag_on_a_name_that_nobody_has_is_told(restart: Restart) -> None:
     assert "no run of a fleet named shpo is in this store yet" in restart(
         "stop", "--fleet", "shpo", "--reason", "x"
     ).out.replace("\n", " ")
+
+
+def test_a_slip_of_the_pen_sets_no_flag_and_says_that_nothing_is_stopped(restart: Restart, shop: Path) -> None:
+    # A run is in the store, so that its names are known.
+    assert restart("plan", "shop.yml", "-o", "p.json").code == 0
+    with Store.open(Path(os.environ["RESTART_STORE"])) as store:
+        runs.create(
+            store, id="r1", plan=json.loads(Path("p.json").read_text(encoding="utf-8")), reason="x", user="u",
+            controller="c",
+        )  # fmt: skip
+    for arguments, hint in (
+        (("--service", "wbe"), "did you mean web?"),
+        (("--service", "nothing-like-it"), "no plan in this store has a service named nothing-like-it"),
+        (("--fleet", "shpo"), "did you mean shop?"),
+    ):
+        said = restart("stop", *arguments, "--reason", "x")
+        assert (said.code, "NOTHING IS STOPPED" in said.err, hint in said.err) == (2, True, True), said
+    assert "STOPPED" not in restart("status").out
+    assert restart("stop", "--service", "web", "--reason", "x").code == 0
+    # A fleet that has not run yet may be stopped before its first run.
+    assert restart("stop", "--fleet", "warehouse", "--reason", "x").code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -155,12 +156,11 @@ def test_a_gate_must_hold_its_healthy_for_anew_after_each_move(tmp_path: Path) -
         assert min(gaps) >= 3.0, gaps
 
 
-def test_a_member_that_dies_by_itself_is_counted(tmp_path: Path) -> None:
+def test_a_member_that_dies_by_itself_is_counted_and_its_run_ends_as_drift_that_names_it(tmp_path: Path) -> None:
     with Fleet(WEB, service_s=0.2) as fleet:
-        inventory = fleet.inventory(
-            tmp_path / "inventory.yml", {"web": web()}, policy=quick(max_failures=1, ready_fresh="1s")
-        )
-        with Tool(tmp_path / "laptop").run(inventory, hosts=8) as run:
+        inventory = fleet.inventory(tmp_path / "inventory.yml", {"web": web()}, policy=quick(ready_fresh="1s"))
+        tool = Tool(tmp_path / "laptop")
+        with tool.run(inventory, hosts=8) as run:
             run.until("wave_done", wave=1)
             fleet.off("web-8")
             code = run.end()
@@ -169,7 +169,15 @@ def test_a_member_that_dies_by_itself_is_counted(tmp_path: Path) -> None:
         for asked in fleet.log(what="asked"):
             if asked.at > died + 5:
                 assert _serving(fleet, asked.at) - 1 >= 6, (asked, run.account())
-        assert code == Exit.HALTED, run.account()
+        # The run had done nothing to it: the world has moved away from the plan.
+        assert code == Exit.DRIFT, run.account()
+        (row,) = run.of("drift")
+        assert (row["host"], row["data"]["planned"].startswith("up (")) == ("web-8", True), row
+        report = json.loads(tool.call("report", "--format", "json").stdout)
+        assert (report["state"], report["exit_code"]) == ("drift", 8)
+        assert [one["host"] for one in report["drift"]] == ["web-8"]
+        rest = tool.call("plan", "--from", report["run"])
+        assert "left nothing to do: 7 hosts are done, 1 want a person" in rest.stderr, rest
         assert fleet.restarts()["web-8"] == 0
         assert max(fleet.restarts().values()) == 1
 

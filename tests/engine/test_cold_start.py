@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -152,6 +153,51 @@ def test_a_watch_through_a_service_that_is_off_is_suspended_until_it_is_ready() 
     assert played.exit_code == Exit.HALTED
     assert toy.hosts["m1"].switches == ["on"]
     assert toy.hosts["q1"].switches == [], "once metrics is ready its word counts"
+
+
+def asked_by(inventory: Inventory, host: str, *rules: str) -> Inventory:
+    """As the controller finds it from local files: the host is what these watches and gates ask."""
+    hosts = {**inventory.hosts, host: replace(inventory.hosts[host], on_path="a watch asks it", asked_by=rules)}
+    return replace(inventory, hosts=hosts)
+
+
+def test_a_watch_without_a_service_waits_for_the_host_that_it_asks() -> None:
+    metrics = Service(name="metrics", hosts=("m1",))
+    watch = Check(kind="prometheus", within_s=60.0)
+    inventory, toy = cold(metrics, APP, QUEUE, watch=(watch,))
+    inventory = asked_by(inventory, "m1", "watch.1")
+    toy.inventory = inventory
+    toy.watch = Verdict.UNKNOWN
+    # It answers as soon as m1 is up and no sooner; without the rule nothing would ever be switched on.
+    toy.script = [(1.0 + 5 * step, answers_with("m1")) for step in range(40)]
+    played = start(inventory, toy)
+    assert played.exit_code == Exit.DONE
+    assert played.told(facts.PAUSED) == []
+    assert next(fact.verdict for fact in played.told(facts.WATCH)) is Verdict.PASS
+
+
+def answers_with(host: str) -> Callable[[Toy], None]:
+    """The watch sees what `host` sees: it answers once that is up."""
+
+    def look(toy: Toy) -> None:
+        toy.watch = Verdict.PASS if toy.up(host) else Verdict.UNKNOWN
+
+    return look
+
+
+def test_once_that_host_is_given_up_the_silence_of_the_watch_counts_and_tells() -> None:
+    metrics = Service(name="metrics", hosts=("m1",))
+    inventory, toy = cold(
+        metrics, APP, QUEUE, watch=(Check(kind="prometheus", within_s=60.0),), policy=fixed(max_failures=5)
+    )
+    inventory = asked_by(inventory, "m1", "watch.1")
+    toy.inventory = inventory
+    toy.watch = Verdict.UNKNOWN
+    toy.hosts["m1"].fault = "dead"
+    toy.words = [(4000.0, Word(at_s=0.0, word="stop", by="ops"))]
+    played = start(inventory, toy)
+    assert [fact.host for fact in played.told(facts.QUARANTINED)][:1] == ["m1"]
+    assert any("UNKNOWN" in (fact.why or "") for fact in played.told(facts.PAUSED))
 
 
 @pytest.mark.parametrize("die_after", range(1, 160, 6))

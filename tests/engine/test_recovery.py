@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -9,12 +10,13 @@ import pytest
 from restart.engine import facts
 from restart.model.answer import Answer, Claimed
 from restart.model.check import Verdict
+from restart.model.event import Word
 from restart.model.inventory import Amount, Dependency, Inventory, Service
 from restart.model.observation import HostSeen, Observation
 from restart.model.plan import Plan
 from restart.model.playbook import Playbook, PowerControl, Rung
 from restart.planner import make_plan
-from tests.engine.toy import Played, Toy, fixed, fleet, play
+from tests.engine.toy import Played, Toy, fixed, fleet, play, resumed
 
 AT, SOON = "2026-11-22T00:10:00Z", "2026-11-22T00:12:30Z"
 RETURNING_S = 150.0
@@ -206,3 +208,53 @@ def test_the_kernel_before_and_after_is_evidence() -> None:
     played = play(make_plan(inventory, selection=("a",), made_at=AT), toy)
     (done,) = played.told(facts.MOVE_DONE)
     assert (done.data["was_kernel"], done.data["kernel"]) == ("6.1.0-1", "6.1.0-2")
+
+
+def rebooted(host: str) -> Callable[[Toy], None]:
+    """Somebody else reboots the host."""
+    return lambda toy: toy.go_down(host)
+
+
+def test_a_host_that_somebody_restarts_before_its_turn_is_not_restarted_again_though_nobody_surveyed() -> None:
+    inventory = site(web("a", "b", "c"))
+    toy = Toy(inventory)
+    toy.script = [(1.0, rebooted("c"))]
+    played = play(make_plan(inventory, made_at=AT), toy)
+    assert (played.exit_code, acted(played)) == (0, {"a", "b"})
+    assert [fact.host for fact in played.told(facts.RETURNED)] == ["c"]
+
+
+def test_one_that_booted_while_the_run_began_is_known_by_its_uptime() -> None:
+    inventory = site(web("a", "b", "c"))
+    toy = Toy(inventory)
+    dark(toy, "c", back_at_s=10.0)
+    played = play(make_plan(inventory, made_at=AT), toy)
+    assert (played.exit_code, acted(played)) == (0, {"a", "b"})
+    assert toy.hosts["c"].reboots == 0
+
+
+@pytest.mark.parametrize("die_after", range(2, 40, 5))
+def test_nor_is_it_after_a_crash(die_after: int) -> None:
+    inventory = site(web("a", "b", "c"))
+    toy = Toy(inventory)
+    toy.script = [(1.0, rebooted("c"))]
+    played = play(make_plan(inventory, made_at=AT), toy, die_after=die_after)
+    assert played.exit_code == 0
+    assert played.reboots() == {"a": 1, "b": 1, "c": 0}
+
+
+@pytest.mark.parametrize("surveyed", [True, False])
+def test_a_host_that_an_operator_wants_restarted_again_is_whatever_boot_it_is_in(surveyed: bool) -> None:
+    # It did boot, by our own act, and is not well: "again" means that it is restarted, not that it is looked at.
+    inventory = site(web("a", "b", "c"))
+    toy = Toy(inventory)
+    toy.hosts["c"].warm_s = 5000.0
+    toy.hosts["c"].uptime_from_s = -10000.0
+    played = play(make_plan(inventory, observation=seen(inventory) if surveyed else None, made_at=AT), toy)
+    assert [fact.host for fact in played.told(facts.QUARANTINED)] == ["c"]
+    before = toy.hosts["c"].reboots
+    toy.hosts["c"].warm_s = 0.0
+    toy.words = [(toy.now_s + 0.5, Word(at_s=0.0, word="retry", target="c"))]
+    resumed(played, crash=False)
+    assert toy.hosts["c"].reboots == before + 1
+    assert played.exit_code == 0

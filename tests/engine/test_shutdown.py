@@ -13,6 +13,7 @@ from restart.model.answer import HeldBy
 from restart.model.check import Check, Verdict
 from restart.model.event import Word
 from restart.model.inventory import Amount, Dependency, Inventory, Limit, Service
+from restart.model.observation import HostSeen, Observation
 from restart.model.playbook import Playbook, PowerControl, Rung, Step
 from restart.model.request import PowerOff, Request, SwitchPower
 from restart.planner import make_plan
@@ -157,7 +158,7 @@ def test_a_part_keeps_the_floor_of_what_stays_up_on_fresh_knowledge() -> None:
     played = stop(inventory, toy, "i1", "i2")
     # The plan knew nothing of i4: two of the four may go, i4 is gone already, so that only one can.
     assert sum(host.power == "off" for host in toy.hosts.values()) == 1
-    assert played.exit_code == Exit.HALTED
+    assert played.exit_code == Exit.DRIFT
     holds = [fact.why for fact in played.told(facts.HELD) if fact.host]
     assert any("3 of 4 would be not ready, at most 2 may be" in (why or "") for why in holds), holds
 
@@ -257,3 +258,16 @@ def test_a_crash_at_any_event_ends_with_all_off_and_nothing_done_twice(die_after
     assert played.exit_code == Exit.DONE
     assert all(host.power == "off" and host.offs == 1 for host in toy.hosts.values())
     assert toy.trouble == []
+
+
+def test_a_host_that_rebooted_since_it_was_seen_is_switched_off_all_the_same() -> None:
+    inventory, toy = stopping(DB)
+    seen = {
+        name: HostSeen(ready={"db": Verdict.PASS}, boot_id=f"{name}#1", power="on", state="never-went-down")
+        for name in DB.hosts
+    }
+    toy.hosts["d1"].boots = 2
+    observation = Observation(at="2026-11-22T00:10:00Z", hosts=seen, fleet=inventory.fleet)
+    played = play(make_plan(inventory, mode="shutdown", made_at="", observation=observation), toy)
+    assert played.exit_code == Exit.DONE
+    assert {name: host.power for name, host in toy.hosts.items()} == {"d1": "off", "d2": "off"}

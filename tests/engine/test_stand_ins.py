@@ -108,3 +108,14 @@ def test_a_run_that_dies_anywhere_leaves_no_stand_in_behind(die_after: int) -> N
     assert played.exit_code == Exit.DONE
     assert set(commands(toy, "static", "dynamic")) == {"static l1", "static l2", "dynamic l1", "dynamic l2"}
     assert {name: host.reboots for name, host in toy.hosts.items()} == {"l1": 1, "l2": 1, "d1": 0}
+
+
+def test_a_host_that_reboots_by_itself_in_the_second_pass_still_loses_its_stand_in() -> None:
+    inventory, toy = cold(LDAP, DNS)
+    began = [fact.at_s for fact in start(inventory, toy).told(facts.MOVE_STARTED) if fact.wave and fact.wave > 2]
+    inventory, toy = cold(LDAP, DNS)
+    toy.script = [(began[0] + 1.0, lambda world: world.go_down("l2"))]
+    played = start(inventory, toy)
+    # What it was started with is a file: another boot does not take it away, only `undo` does.
+    assert commands(toy, "dynamic") == ["dynamic l1", "dynamic l2"]
+    assert {str(fact.host) for fact in played.told(facts.STAND_IN_REMOVED)} == {"l1", "l2"}

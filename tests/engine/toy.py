@@ -260,6 +260,8 @@ class Toy:
                 if self.up(request.host):
                     self.hosts[request.host].claim = None
                 return self.latency_s, Released()
+            case RunStep() if request.on in self.hosts and not self.up(request.on):
+                return self.latency_s, NoAnswer(reason="unreachable")
             case RunStep():
                 self.ran.append(request.command)
                 self.hosts[request.host].drained = not request.undo

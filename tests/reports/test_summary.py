@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from restart.engine import facts as names
 from restart.model.document import as_json
 from restart.model.event import Fact
 from restart.model.history import Sample
-from restart.model.plan import Plan
+from restart.model.observation import HostSeen, Observation
+from restart.model.plan import LeftAlone, Plan
 from restart.reports.history import PastRun, history_json, history_text
 from restart.reports.rows import fact_of
 from restart.reports.summary import RunCard, summary, summary_json
@@ -112,3 +114,28 @@ def test_the_history_reads_as_agreed(golden: Golden) -> None:
     golden("history.txt", history_text(runs, samples))
     assert history_json(runs, samples)["runs"][0]["state"] is None
     assert history_text([], []) == "No run yet.\n"
+
+
+def test_a_run_that_is_done_names_whom_nobody_knows_about(plan: Plan, facts: list[Fact]) -> None:
+    seen = {"web-7": HostSeen(ready={}, why="auth: permission denied", state="unknown")}
+    left = (LeftAlone(host="web-7", why="unknown, so not touched: auth: permission denied"),)
+    observation = Observation(at="2026-11-22T00:10:00Z", hosts=seen, fleet=plan.fleet)
+    recovery = replace(plan, mode="recover", observation=observation, left_alone=left)
+    card = replace(CARD, state="done", exit_code=0, why="all 3 hosts are well")
+    told = summary(recovery, rows(facts), card)
+    for text in (summary_text(told), status_text(told), summary_markdown(told)):
+        assert "UNKNOWN, so not touched, and not counted above: 1 host (web-7)" in " ".join(text.split())
+    data = summary_json(told, rows(facts))
+    assert data["left_unknown"] == [{"host": "web-7", "why": left[0].why}]
+    assert any("restart survey INVENTORY" in step["commands"] for step in data["next"])
+    assert "UNKNOWN, so" not in summary_text(summary(plan, rows(facts), card))
+
+
+def test_what_is_still_to_be_undone_of_a_drain_is_named_until_it_is(plan: Plan, facts: list[Fact]) -> None:
+    host = plan.waves[0].moves[0].host
+    owed = Fact(at_s=900.0, fact=names.OWED, host=host, evidence="enable it", why="later", data={"on": "lb-1"})
+    told = summary(plan, rows([*facts, owed]), CARD)
+    assert f"{host}: still drained on lb-1: `enable it`" in " ".join(summary_text(told).split())
+    assert summary_json(told, [])["still_drained"] == [{"host": host, "on": "lb-1", "undo": "enable it"}]
+    undone = Fact(at_s=901.0, fact=names.UNDRAINING, host=host, evidence="enable it")
+    assert summary_json(summary(plan, rows([*facts, owed, undone]), CARD), [])["still_drained"] == []

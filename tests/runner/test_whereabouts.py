@@ -144,3 +144,22 @@ def test_what_a_watch_asks_on_the_loopback_is_not_a_host_that_has_its_address_th
 def test_where_nothing_is_found_the_inventory_is_the_same() -> None:
     inventory = fleet()
     assert with_path_found(inventory, Whereabouts()) is inventory
+
+
+def test_a_host_is_known_by_the_watches_and_gates_that_ask_it(machine: Path) -> None:
+    inventory = fleet()
+    gate = Check(kind="http", params={"url": "http://dns-1/health"})
+    own = Check(kind="http", params={"url": "http://10.0.0.20/health"})
+    web = replace(inventory.services["web"], gate=(gate, own))
+    watch = (
+        Check(kind="prometheus", params={"url": "http://prom.site:9090"}),
+        Check(kind="tcp", params={"port": 53, "address": "10.0.0.3"}),
+        Check(kind="http", params={"url": "http://router/"}, service="web"),
+        Check(kind="http", params={"url": "http://{address}/"}),
+        Check(kind="http", params={"url": "http://elsewhere.example/"}),
+    )
+    found = with_path_found(replace(inventory, services={"web": web}, watch=watch), here(machine))
+    asked_by = {name: host.asked_by for name, host in found.hosts.items() if host.asked_by}
+    # A gate that asks a member of its own service asks about it, and a `service:` is what was declared.
+    assert asked_by == {"dns-1": ("gate.web",), "prom": ("watch.1",), "dns-2": ("watch.2",)}
+    assert {"prom", "dns-2"} <= path_hosts(found).keys()

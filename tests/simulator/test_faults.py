@@ -61,7 +61,7 @@ FAULTS = {
     "hook_fails": (Fault(kind="hook_fails"), 0),
     # A host that does not answer its claim is tried again for some minutes.
     "answers_lost": (Fault(kind="answers_lost", hosts=("db-1",), at_s=1.0, for_s=100.0), 0),
-    "answers_lost_for_good": (Fault(kind="answers_lost", hosts=("db-1",), at_s=1.0), 5),
+    "answers_lost_for_good": (Fault(kind="answers_lost", hosts=("db-1",), at_s=1.0), 8),
     "foreign_claim": (Fault(kind="foreign_claim", hosts=("web-4",)), 7),
     "lease_lost": (Fault(kind="lease_lost", at_s=100.0), 7),
     "says": (Fault(kind="says", word="stop", at_s=100.0), 6),

@@ -113,7 +113,7 @@ class Forgetful(Engine):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
-        self._recovery.came_back = lambda host, boot_id: None  # type: ignore[method-assign]
+        self._recovery.came_back = lambda host, found, now_s: None  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize(("engine", "said"), [(Impatient, "may come back by itself"), (Forgetful, "is up and well")])

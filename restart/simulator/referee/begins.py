@@ -144,7 +144,9 @@ def _judge_closed(record: Record, request: Request, host: str) -> None:
             record.call(4, f"{_name(request)} starts after {closing.why} (event {closing.seq})", host=host)
             return
     for number, verdict in enumerate(record.told.watches, 1):
-        if record.grounds.let_go(f"watch.{number}") or _is_off(record, record.plan.inventory.watch[number - 1]):
+        if record.grounds.let_go(f"watch.{number}") or _is_off(
+            record, f"watch.{number}", record.plan.inventory.watch[number - 1]
+        ):
             continue
         if verdict is not Verdict.PASS:
             record.call(4, f"{_name(request)} starts while watch {number} is {verdict or 'not asked yet'}", host=host)
@@ -228,7 +230,7 @@ def _judge_gates(record: Record, request: Request, host: str) -> None:
 def _asks_nobody(record: Record, service: str, host: str) -> bool:
     """Whether the gate of `service` guards nothing yet: it is that of the host's own group, too few of which are up, or it asks through one that is off."""
     found = record.plan.inventory.services[service]
-    if any(_is_off(record, check) for check in found.gate):
+    if any(_is_off(record, f"gate.{service}", check) for check in found.gate):
         return True
     if not record.grounds.members[service] & record.grounds.moves.keys():
         return False
@@ -244,12 +246,15 @@ def _is_still_out(record: Record, service: str) -> bool:
     return len(found.hosts) - len(coming) + len(coming & record.done) < opens_at(found, None)
 
 
-def _is_off(record: Record, check: Check) -> bool:
-    """Whether the question goes through a service that this run starts, and of which not enough has ever been ready."""
+def _is_off(record: Record, rule: str, check: Check) -> bool:
+    """Whether the question goes to a host that this run has still to start, or through a service of which not enough has ever been ready."""
     grounds, service = record.grounds, check.service
+    asked = [host for host in grounds.moves if rule in record.plan.inventory.hosts[host].asked_by]
     if grounds.stops:
         up = staying(record)
-        return not up or (service is not None and service not in up)
+        return not up or (service is not None and service not in up) or (bool(asked) and rule.startswith("watch."))
+    if grounds.cold and any(host not in record.done | record.failed.keys() | record.doubtful for host in asked):
+        return True
     if service is None or not grounds.cold or not grounds.members[service] & grounds.moves.keys():
         return False
     started = grounds.members[service] & grounds.moves.keys()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import floor
 
 from restart.model.event import Fact
+from restart.simulator.referee.drift import heard_drift
 from restart.simulator.referee.record import Closing, Record, some
 from restart.simulator.referee.recovery import is_well, rebooted_by_others
 from restart.simulator.referee.spares import heard_promoted, returned
@@ -29,6 +30,8 @@ def hear_facts(record: Record, facts: Sequence[Fact]) -> bool:
         elif fact.fact == "approved":
             record.wanted.pop(str(fact.data.get("target")), None)
             record.approved.add(str(fact.data.get("target")))
+        elif fact.fact == "drift":
+            heard_drift(record, fact)
         elif fact.fact == "promoted":
             heard_promoted(record, fact)
         elif fact.fact == "stage_started":

@@ -70,6 +70,8 @@ class Record:
     begun: dict[str, Begun] = field(default_factory=dict)
     not_ready: dict[str, set[str]] = field(default_factory=dict)
     foreign: set[str] = field(default_factory=set)
+    unanswered: set[str] = field(default_factory=set)
+    """Hosts whose last claim was not answered."""
     boots: dict[str, int] = field(default_factory=dict)
     boot_ids: dict[str, str] = field(default_factory=dict)
     first_boot: dict[str, str] = field(default_factory=dict)

@@ -175,6 +175,7 @@ class Referee:
         record.parted = None
         record.reasons.pop(6, None)
         record.reasons.pop(7, None)
+        record.reasons.pop(8, None)
         for name in ("halt", "stop", "failures", "canaries"):
             record.closings.pop(name, None)
 
@@ -224,9 +225,11 @@ class Referee:
             record.grounds.finished(host)
 
     def _note_trouble(self, request: Request, answer: Answer) -> None:
-        """What may be a true reason for the run to halt (exit 5), to wait (6) or to be held (7)."""
+        """What may be a true reason for the run to halt (exit 5), to wait (6) or to be held (7); who did not answer."""
         record = self._record
         told = type(answer).__name__
+        if isinstance(request, Claim):
+            (record.unanswered.discard if isinstance(answer, Claimed) else record.unanswered.add)(request.host)
         if isinstance(request, Claim) and isinstance(answer, HeldBy):
             record.reason(7, f"{request.host} is claimed by run {answer.run}")
         elif isinstance(request, Ask):

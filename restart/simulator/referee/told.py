@@ -120,6 +120,13 @@ class Told:
             return False
         return member.other_s is None or member.other_s < member.pass_s or member.other_s > by_s
 
+    def doubted(self, service: str, host: str) -> bool:
+        """Whether the last word on this member was anything but a PASS."""
+        member = self._members.get((service, host))
+        if member is None or member.other_s is None:
+            return False
+        return member.pass_s is None or member.pass_s <= member.other_s
+
     def failed(self, service: str, host: str, *, by_s: float, fresh_s: float) -> bool:
         """Whether a FAIL no older than `fresh_s` at `by_s` was told of this member, and no PASS after it."""
         member = self._members.get((service, host))
