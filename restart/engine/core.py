@@ -31,6 +31,7 @@ from restart.engine.claims import Claims
 from restart.engine.cold_starts import ColdStarts
 from restart.engine.flags import Flags
 from restart.engine.guards import Guards
+from restart.engine.holding import tell_run_hold
 from restart.engine.hooks import Hooks
 from restart.engine.later import LaterRungs
 from restart.engine.moving import Moving
@@ -38,7 +39,7 @@ from restart.engine.offs import PowerTime
 from restart.engine.outbox import Outbox
 from restart.engine.overrides import Overrides, waived_by
 from restart.engine.pace import Pace
-from restart.engine.parking import Parking
+from restart.engine.parking import Hold, Parking
 from restart.engine.readiness import Readiness
 from restart.engine.recovery import RecoverStarts, Recovery
 from restart.engine.roles import Roles
@@ -63,8 +64,9 @@ from restart.model.plan import Plan
 from restart.model.request import Request
 from restart.rules.named import gate_rule
 from restart.rules.stops import as_stopping, gone
+from restart.rules.ways_out import way_out_of_halt
 
-ENGINE_VERSION = 6
+ENGINE_VERSION = 7
 """Raised whenever the same events would lead to other requests: a run is resumed only by the version that began it."""
 
 LISTENING_S = 2.0
@@ -368,10 +370,7 @@ class Engine:
         """What comes before the hooks: a pause, a stop flag, a watch, the first look of a gate that compares."""
         if self._words.paused:
             return "paused", self._words.paused
-        flagged = self._flags.closed()
-        if flagged is not None:
-            return "flag", flagged
-        return self._watches.closed() or self._guards.first_looks()
+        return self._flags.closed() or self._watches.closed() or self._guards.first_looks()
 
     def _closed(self) -> tuple[str, str] | None:
         """The rule for which nothing may start now, while the run goes on, and why."""
@@ -380,17 +379,17 @@ class Engine:
     def _is_closed(self) -> bool:
         return self._closed() is not None
 
-    def _forbids(self, state: MoveState) -> str | None:
+    def _forbids(self, state: MoveState) -> Hold | None:
         """Why nothing may be done to the host of a move now: a stop flag, or (before its first act) a window that closes too soon."""
-        return self._flags.on(state) or self._windows.forbids(state)
+        return self._flags.hold(state) or self._windows.forbids(state)
 
     def _begin_moves(self) -> None:
         closed = self._closed()
         if closed is not None:
             self._stall.over()
-            self._outbox.tell_change(facts.HELD, closed, about="run", why=closed[1], rule=closed[0])
+            tell_run_hold(self._outbox, closed)
             return
-        self._outbox.tell_change(facts.HELD, None, about="run", why="nothing holds the run", rule="")
+        tell_run_hold(self._outbox, None)
         self._turns.walk(self._waves.until())
         changing = self._roles.gives_way()
         for leader, other in changing.items():
@@ -564,8 +563,9 @@ class Engine:
 
     def _halt(self, rule: str, why: str) -> None:
         if self._halted is None:
-            self._halted = f"{rule}: {why}"
-            self._outbox.tell(facts.HALTED, why=why, rule=rule)
+            way = way_out_of_halt(rule)
+            self._halted = f"{rule}: {why} ({way})"
+            self._outbox.tell(facts.HALTED, why=f"{why} ({way})", rule=rule, way_out=way)
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
@@ -620,7 +620,7 @@ class Engine:
         state, exit_code, why = verdict(self.states)
         if holds:
             first, hold = next((found for found in holds if found[1].lasting), holds[0])
-            why = f"{why}; {len(holds)} moves are held, first {first.host} by {hold.rule}: {hold.why}"
+            why = f"{why}; {len(holds)} moves are held, first {first.host} by {hold.rule}: {hold.told}"
         self._release("halted" if exit_code is Exit.HALTED else state, exit_code, why)
 
     def _release(self, state: str, exit_code: Exit, why: str) -> None:

@@ -56,7 +56,7 @@ class Moving:
         starting: Callable[[], bool],
         closed: Callable[[], bool],
         slots: Callable[[MoveState], Hold | None],
-        withheld: Callable[[MoveState], str | None],
+        withheld: Callable[[MoveState], Hold | None],
         silent: Silent,
         recovery: Recovery,
         missed: Callable[[MoveState], None],
