@@ -63,7 +63,7 @@ from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resum
 from restart.model.plan import Plan
 from restart.model.request import Request
 from restart.rules.named import gate_rule
-from restart.rules.stops import as_stopping, gone
+from restart.rules.stops import as_stopping, gone, stays_up
 from restart.rules.ways_out import way_out_of_halt
 
 ENGINE_VERSION = 7
@@ -82,10 +82,11 @@ class Engine:
         self.states: dict[str, MoveState] = {}
         self._cold = plan.mode == "cold-start"
         self._stop = plan.mode == "shutdown"
-        inventory = plan.inventory
+        inventory, ending = plan.inventory, frozenset[str]()
         if self._stop:
             # To a shutdown order and floors are the other way round: it gets an inventory that says so.
             off = gone((move.host for move in plan.moves()), plan.observation)
+            ending = inventory.services.keys() - stays_up(inventory, off)
             inventory = as_stopping(inventory, off, in_turn=False)
         # A spare may come to be a member of its service: who is one is the engine's own.
         members = dict(inventory.services)
@@ -134,7 +135,7 @@ class Engine:
         self._flags = Flags(inventory, self._outbox, stir)
         self._windows = Windows(plan, self._outbox, stir)
         self._silent = Silent(lambda: self._outbox.now_s)
-        self._roles = Roles(inventory, self.states, self._outbox, self._readiness, stir)
+        self._roles = Roles(inventory, self.states, self._outbox, self._readiness, stir, ending)
         self._recovery = Recovery(plan)
         recovering = partial(RecoverStarts, recovery=self._recovery)
         self._starts = (ColdStarts if self._cold else recovering if plan.mode == "recover" else Starts)(

@@ -48,7 +48,7 @@ def _explained(plan: Plan, wave: Wave, move: Move) -> tuple[str, ...]:
         *(
             f"- who leads {name} is asked live just before: where {move.host} leads it, it goes last, and another in its place"
             for name in move.services
-            if plan.inventory.services[name].role is not None
+            if plan.inventory.services[name].role is not None and move.act != "start"
         ),
     ]
     if (wave.mode or plan.mode) in ("cold-start", "shutdown"):
@@ -91,7 +91,11 @@ class _Before:
         """Every rule that kept the host of `move` out of this wave."""
         if move.host in self._scope.path:
             others = sum(self._wave_of[host] <= self._number and host not in self._scope.path for host in self._wave_of)
-            return [told("path", f"path hosts go last, one by one, after the {others} others: {self._scope.path[move.host]}")]
+            return [
+                told(
+                    "path", f"path hosts go last, one by one, after the {others} others: {self._scope.path[move.host]}"
+                )
+            ]
         kind = self._fleet.kind_of[move.host]
         return [
             *self._order_lines(kind),

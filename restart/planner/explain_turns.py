@@ -55,7 +55,10 @@ def _consumers(plan: Plan, move: Move, wave_of: dict[str, int]) -> list[str]:
         providers = [edge.provider for edge in running(service) if edge.provider in move.services]
         if before and providers:
             what = f"goes off in {_span(wave_of, before)} ({some(before)})"
-            lines += [told(order_rule(provider, consumer), f"{consumer} needs {provider}, and {what}") for provider in providers]
+            lines += [
+                told(order_rule(provider, consumer), f"{consumer} needs {provider}, and {what}")
+                for provider in providers
+            ]
     return lines
 
 

@@ -170,7 +170,9 @@ def _held(fact: Fact) -> str:
         return fact.why or "nothing holds the run"
     way_out = fact.data.get("way_out")
     why = (fact.why or "").removesuffix(f" ({way_out})")
-    return f"{subject}waits{f': {why}' if why else ''}{f' [{rule}]' if rule else ''}{f' ({way_out})' if way_out else ''}"
+    return (
+        f"{subject}waits{f': {why}' if why else ''}{f' [{rule}]' if rule else ''}{f' ({way_out})' if way_out else ''}"
+    )
 
 
 def _overridden(fact: Fact) -> str:
