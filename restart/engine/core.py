@@ -86,7 +86,7 @@ class Engine:
         if self._stop:
             # To a shutdown order and floors are the other way round: it gets an inventory that says so.
             off = gone((move.host for move in plan.moves()), plan.observation)
-            ending = inventory.services.keys() - stays_up(inventory, off)
+            ending = frozenset(inventory.services) - stays_up(inventory, off)
             inventory = as_stopping(inventory, off, in_turn=False)
         # A spare may come to be a member of its service: who is one is the engine's own.
         members = dict(inventory.services)

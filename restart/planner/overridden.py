@@ -35,11 +35,11 @@ OPEN = {
 """Families of which the inventory does not say the members: every name in them is taken."""
 
 
-def overridden(inventory: Inventory, overrides: Sequence[Override]) -> tuple[Override, ...]:
-    """`overrides` by their full names, each once. Raises `Refused` with every name that no rule has or that cannot be let go."""
+def overridden(inventory: Inventory, overrides: Sequence[Override], mode: str = "rolling") -> tuple[Override, ...]:
+    """`overrides` of a plan of this mode by their full names, each once. Raises `Refused` with every name that no rule has or that cannot be let go."""
     if not overrides:
         return ()
-    known = names(inventory)
+    known = names(inventory, mode)
     found: dict[str, Override] = {}
     wrong: list[Refusal] = []
     for override in overrides:
@@ -89,8 +89,11 @@ def _near(name: str, known: list[str]) -> str:
     return (exact or get_close_matches(tries[0], known, n=1) or [""])[0]
 
 
-def names(inventory: Inventory) -> dict[str, None]:
-    """Every rule of `inventory` that can be let go by name, as holds and refusals tell it."""
+def names(inventory: Inventory, mode: str = "rolling") -> dict[str, None]:
+    """Every rule of `inventory` that can be let go by name in a plan of this mode, as holds and refusals tell it.
+
+    Where hosts are stopped the provider waits for its consumers, and the rule is called so: `order.postgres.chat`.
+    """
     found: dict[str, None] = {}
     slots, domains = SlotTable(inventory), DomainTable(inventory)
     found.update(dict.fromkeys(slots.terms))
@@ -108,7 +111,10 @@ def names(inventory: Inventory) -> dict[str, None]:
         if service.carries_load:
             found[warm_up_rule(service.name)] = None
         for edge in service.depends_on:
-            found[order_rule(service.name, edge.provider)] = None
+            if mode != "shutdown":
+                found[order_rule(service.name, edge.provider)] = None
+            if mode in ("shutdown", "stop-start"):
+                found[order_rule(edge.provider, service.name)] = None
             if edge.kind == "requires":
                 found[requires_rule(service.name, edge.provider)] = None
         strata = {name for host in service.hosts for name in stratum(inventory.hosts[host], (service.name,))}

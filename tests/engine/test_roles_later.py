@@ -71,7 +71,7 @@ def with_a_quorum(leader: str, service: Service = FIVE) -> Callable[[Toy, str], 
 @pytest.mark.parametrize("at_once", [1, 2, 10])
 @pytest.mark.parametrize("leader", ["db-1", "db-3", "db-5"])
 def test_in_a_shutdown_of_the_whole_service_the_leader_goes_off_last(leader: str, at_once: int) -> None:
-    played, toy = stopped(site(FIVE, at_once=at_once), with_a_quorum(leader))
+    played, _ = stopped(site(FIVE, at_once=at_once), with_a_quorum(leader))
     assert played.exit_code == Exit.DONE
     off = {fact.host: fact.at_s for fact in played.told(facts.OFF)}
     assert sorted(map(str, off)) == list(FIVE.hosts)
@@ -151,7 +151,7 @@ def test_after_a_crash_in_a_shutdown_the_leader_still_goes_last(die_after: int) 
 
 def test_a_stop_start_asks_before_each_stop_and_not_before_a_start() -> None:
     plan = make_plan(site(FIVE, at_once=2), mode="stop-start", made_at="")
-    played, toy = run(plan, with_a_quorum("db-1"))
+    played, _ = run(plan, with_a_quorum("db-1"))
     assert played.exit_code == Exit.DONE
     assert [fact.host for fact in played.told(facts.OFF)][-1] == "db-1"
     assert len(played.told(facts.BOOTED)) == len(FIVE.hosts)
