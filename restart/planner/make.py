@@ -262,24 +262,34 @@ def _with_options(inventory: Inventory, barrier: str | None, canaries: int | Non
 def _waves(pieces: Pieces, timeline: Timeline, reasons: Reasons) -> tuple[Wave, ...]:
     """The document's waves, each one's moves by their predicted start."""
     inventory, services_of = pieces.scope.inventory, pieces.scope.services_of
-    books = playbook_names(inventory)
+    books, hosts_of = playbook_names(inventory), inventory.hosts
+    book_of: dict[tuple[str | None, tuple[str, ...]], str] = {}
     found = []
     for number, hosts in enumerate(pieces.waves, 1):
-        in_turn = sorted(hosts, key=lambda host: timeline.start_ms[host])
-        moves = tuple(
-            Move(
-                host=host,
-                services=services_of[host],
-                playbook=playbook_name(inventory, books, host, services_of[host]),
-                canary=host in timeline.canaries,
-                start_s=timeline.start_ms[host] / 1000,
-                finish_s=timeline.finish_ms[host] / 1000,
-                why=reasons.of_move(host, host in timeline.canaries, number),
+        moves = []
+        for host in sorted(hosts, key=timeline.start_ms.__getitem__):
+            services, canary = services_of[host], host in timeline.canaries
+            likeness = (hosts_of[host].playbook, services)
+            if likeness not in book_of:
+                book_of[likeness] = playbook_name(inventory, books, host, services)
+            moves.append(
+                Move(
+                    host=host,
+                    services=services,
+                    playbook=book_of[likeness],
+                    canary=canary,
+                    start_s=timeline.start_ms[host] / 1000,
+                    finish_s=timeline.finish_ms[host] / 1000,
+                    why=reasons.of_move(host, canary, number),
+                )
             )
-            for host in in_turn
-        )
         touched = {service: None for host in hosts for service in services_of[host]}
         found.append(
-            Wave(number=number, why=reasons.of_wave(number, hosts), moves=moves, gates=pieces.guards.gates(touched))
+            Wave(
+                number=number,
+                why=reasons.of_wave(number, hosts),
+                moves=tuple(moves),
+                gates=pieces.guards.gates(touched),
+            )
         )
     return tuple(found)
