@@ -6,7 +6,7 @@ every halt and every line of `explain` ends with one, all of them from here. `--
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from restart.rules.named import stated_at
@@ -95,6 +95,10 @@ WAYS = {
 """By the first word of the rule's name."""
 
 
+RATE = replace(WAYS["limit"], itself="when the first of those starts is so long ago")
+"""Of a limit that counts starts, not what is held."""
+
+
 def can_be_overridden(rule: str) -> bool:
     """Whether naming `rule` (one that holds or halts) lets it go."""
     family = rule.partition(".")[0]
@@ -129,7 +133,8 @@ def way_out_in_plan(rule: str) -> str:
 
 
 def _way(rule: str) -> Way:
-    return WAYS.get(rule.partition(".")[0], Way())
+    family = rule.partition(".")[0]
+    return RATE if family == "limit" and rule.endswith(".max_rate") else WAYS.get(family, Way())
 
 
 def _filled(text: str, rule: str) -> str:

@@ -56,5 +56,6 @@ def test_holds_that_time_or_evidence_lifts_say_when() -> None:
     assert way_out("budget.db").startswith("by itself when they are ready; or ")
     assert way_out("budget.db", lasting=True).startswith("mend the hosts that it names, then restart resolve RUN HOST")
     assert way_out("limit.power.capacity").startswith("by itself when one of those has ended; or ")
+    assert way_out("limit.start.max_rate").startswith("by itself when the first of those starts is so long ago; or ")
     assert way_out_in_plan("limit.power.capacity") == "raise limits.power.capacity, or --override limit.power.capacity"
     assert way_out_in_plan("admission.db") == "raise services.db.admission, or --override admission.db"
