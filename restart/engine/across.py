@@ -126,9 +126,9 @@ class Across:
             if isinstance(answer, SlotsRefused):
                 rule = answer.slot.partition(" ")[0]
                 why = f"{answer.slot} spans the runs of this store: {answer.held:g} of {answer.cap:g} held by {', '.join(answer.by)}"
-                why += " (a run that died keeps them until it is resumed, or `restart resolve RUN HOST --free-slots`)"
+                why += "; a run that died keeps them until it is resumed, or restart resolve RUN HOST --free-slots"
             else:
-                rule, why = lacking[0].slot.limit, f"no answer from the store, no slot: {silence(answer)}"
+                rule, why = "store", f"no answer from the store, no slot of {lacking[0].slot}: {silence(answer)}"
             self._refused[host] = (rule, why, self._outbox.now_s + AGAIN_S)
         self._stir(("store", host))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from restart.engine import facts
+from restart.engine.holding import tell_hold
 from restart.engine.later import LaterRungs
 from restart.engine.moving import Moving
 from restart.engine.outbox import Outbox
@@ -29,7 +29,7 @@ class Acting:
         later: LaterRungs,
         fresh_s: float,
         patience_s: float,
-        withheld: Callable[[MoveState], str | None],
+        withheld: Callable[[MoveState], Hold | None],
     ) -> None:
         """`fresh_s`: how long what allowed a move to begin is taken to hold still; after `patience_s` of waiting it is called off. `withheld` is as `Moving` has it."""
         self._states = states
@@ -63,7 +63,7 @@ class Acting:
                     self._moving.call_off(state)
                     continue
                 if flag is not None:
-                    self.tell_hold(state, Hold(rule="flag", why=flag, waits="flag"))
+                    self.tell_hold(state, flag)
                 self._moving.ladder.climb(state)
                 self._look_by(self._later.until_s(state))
             elif not starting or flag is not None:
@@ -77,9 +77,7 @@ class Acting:
 
     def tell_hold(self, state: MoveState, hold: Hold) -> None:
         """Tell what holds a move, where it is not what was told last."""
-        self._outbox.tell_change(
-            facts.HELD, (hold.rule, hold.why), host=state.host, wave=state.wave, why=hold.why, rule=hold.rule
-        )
+        tell_hold(self._outbox, state, hold)
 
     def _judge(self, state: MoveState) -> None:
         """Is what allowed the move known to hold still?"""

@@ -33,6 +33,7 @@ from restart.engine.cold_starts import ColdStarts
 from restart.engine.drift import Drift
 from restart.engine.flags import Flags
 from restart.engine.guards import Guards
+from restart.engine.holding import tell_run_hold
 from restart.engine.hooks import Hooks
 from restart.engine.later import LaterRungs
 from restart.engine.moving import Moving
@@ -41,7 +42,7 @@ from restart.engine.on_others import OnOthers
 from restart.engine.outbox import Outbox
 from restart.engine.overrides import Overrides, waived_by
 from restart.engine.pace import Pace
-from restart.engine.parking import Parking
+from restart.engine.parking import Hold, Parking
 from restart.engine.readiness import Readiness
 from restart.engine.recovery import RecoverStarts, Recovery
 from restart.engine.roles import Roles
@@ -66,9 +67,10 @@ from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resum
 from restart.model.plan import Plan
 from restart.model.request import Request
 from restart.rules.named import gate_rule
-from restart.rules.stops import as_stopping, gone
+from restart.rules.stops import as_stopping, gone, stays_up
+from restart.rules.ways_out import way_out_of_halt
 
-ENGINE_VERSION = 7
+ENGINE_VERSION = 8
 """Raised whenever the same events would lead to other requests: a run is resumed only by the version that began it."""
 
 LISTENING_S = 2.0
@@ -86,10 +88,11 @@ class Engine:
         self.states: dict[str, MoveState] = {}
         self._cold = plan.mode == "cold-start"
         self._stop = plan.mode == "shutdown"
-        inventory = plan.inventory
+        inventory, ending = plan.inventory, frozenset[str]()
         if self._stop:
             # To a shutdown order and floors are the other way round: it gets an inventory that says so.
             off = gone((move.host for move in plan.moves()), plan.observation)
+            ending = frozenset(inventory.services) - stays_up(inventory, off)
             inventory = as_stopping(inventory, off, in_turn=False)
         # A spare may come to be a member of its service: who is one is the engine's own.
         members = dict(inventory.services)
@@ -139,7 +142,7 @@ class Engine:
         self._flags = Flags(inventory, self._outbox, stir)
         self._windows = Windows(plan, self._outbox, stir)
         self._silent = Silent(lambda: self._outbox.now_s)
-        self._roles = Roles(inventory, self.states, self._outbox, self._readiness, stir)
+        self._roles = Roles(inventory, self.states, self._outbox, self._readiness, stir, ending)
         self._recovery = Recovery(plan)
         recovering = partial(RecoverStarts, recovery=self._recovery)
         judges: dict[str, Callable[..., Starts]] = {
@@ -384,10 +387,7 @@ class Engine:
         """What comes before the hooks: a pause, a stop flag, a watch, the first look of a gate that compares."""
         if self._words.paused:
             return "paused", self._words.paused
-        flagged = self._flags.closed()
-        if flagged is not None:
-            return "flag", flagged
-        return self._watches.closed() or self._guards.first_looks()
+        return self._flags.closed() or self._watches.closed() or self._guards.first_looks()
 
     def _closed(self) -> tuple[str, str] | None:
         """The rule for which nothing may start now, while the run goes on, and why."""
@@ -399,18 +399,18 @@ class Engine:
     def _may_set_hooks(self) -> bool:
         return self._closed_at_first() is None and not self._waves.finished()
 
-    def _forbids(self, state: MoveState) -> str | None:
+    def _forbids(self, state: MoveState) -> Hold | None:
         """Why nothing may be done to the host of a move now: a stop flag, or (before its first act) a window that closes too soon."""
-        return self._flags.on(state) or self._windows.forbids(state)
+        return self._flags.hold(state) or self._windows.forbids(state)
 
     def _begin_moves(self) -> None:
         closed = self._closed()
         if closed is not None:
             self._stall.over()
-            self._outbox.tell_change(facts.HELD, closed, about="run", why=closed[1], rule=closed[0])
+            tell_run_hold(self._outbox, closed)
             return
         if self._outbox.known(facts.HELD, about="run") is not None:
-            self._outbox.tell_change(facts.HELD, None, about="run", why="nothing holds the run", rule="")
+            tell_run_hold(self._outbox, None)
         self._turns.walk(self._waves.until())
         changing = self._roles.gives_way()
         for leader, other in changing.items():
@@ -590,8 +590,9 @@ class Engine:
     def _halt(self, rule: str, why: str, *, drift: bool = False) -> None:
         """`drift`: it is the world that has moved away from the plan, and nothing that the run did."""
         if self._halted is None:
-            self._halted, self._drifted = f"{rule}: {why}", drift
-            self._outbox.tell(facts.HALTED, why=why, rule=rule)
+            way = way_out_of_halt(rule)
+            self._halted, self._drifted = f"{rule}: {why} ({way})", drift
+            self._outbox.tell(facts.HALTED, why=f"{why} ({way})", rule=rule, way_out=way)
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
@@ -649,7 +650,7 @@ class Engine:
         state, exit_code, why = verdict(self.states)
         if holds:
             first, hold = next((found for found in holds if found[1].lasting), holds[0])
-            why = f"{why}; {len(holds)} moves are held, first {first.host} by {hold.rule}: {hold.why}"
+            why = f"{why}; {len(holds)} moves are held, first {first.host} by {hold.rule}: {hold.told}"
         if exit_code is Exit.HALTED:
             self._release_halted(why, drift=self._drift.alone_failed())
         else:

@@ -17,14 +17,16 @@ from restart.engine.parking import Hold, Topic
 from restart.engine.state import MoveState
 from restart.model.event import Word
 from restart.model.inventory import Inventory
+from restart.rules.named import flag_rule
 
 TOPIC: Topic = ("flag",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flag:
-    """One that stands: on which service (None: on the whole run), and why, with who set it."""
+    """One that stands: its rule (`flag.3`), on which service (None: on the whole run), and why, with who set it."""
 
+    rule: str
     service: str | None
     why: str
 
@@ -55,7 +57,7 @@ class Flags:
         service = target.partition(" service ")[2] or None
         if word.word == "flag" and target not in self._standing:
             why = f"a stop flag stands on {_scope(target)}, set by {word.by or 'operator'}: {word.reason}"
-            self._standing[target] = Flag(service=service, why=why)
+            self._standing[target] = Flag(rule=flag_rule(target), service=service, why=why)
             self._outbox.tell(facts.FLAGGED, service=service, why=why, flag=target)
         elif word.word == "unflag" and self._standing.pop(target, None) is not None:
             said = f"{word.by}: {word.reason}" if word.reason else word.by
@@ -64,13 +66,13 @@ class Flags:
         self._stir(TOPIC)
         return True
 
-    def closed(self) -> str | None:
-        """Why the whole run is held; None: no flag on everything or on the fleet stands."""
+    def closed(self) -> tuple[str, str] | None:
+        """The rule that holds the whole run, and why; None: no flag on everything or on the fleet stands."""
         if not self._standing:
             return None
-        return next((flag.why for flag in self._standing.values() if flag.service is None), None)
+        return next(((flag.rule, flag.why) for flag in self._standing.values() if flag.service is None), None)
 
-    def on(self, state: MoveState) -> str | None:
+    def hold(self, state: MoveState) -> Hold | None:
         """Why nothing may be done to the host of this move; None: no flag touches it."""
         if not self._standing:
             return None
@@ -79,13 +81,11 @@ class Flags:
             where = (state.host, *(step.on for step in state.playbook.drain if step.on is not None))
             names = [name for host in where for name in self._services_of.get(host, ())]
             touched = self._touched[state.host] = frozenset((*state.move.services, *names))
-        found = (flag.why for flag in self._standing.values() if flag.service is None or flag.service in touched)
-        return next(found, None)
-
-    def hold(self, state: MoveState) -> Hold | None:
-        """The hold of a move that may not begin for a flag."""
-        why = self.on(state)
-        return None if why is None else Hold(rule="flag", why=why, waits="flag", queue=("flag", why), topics=(TOPIC,))
+        found = (flag for flag in self._standing.values() if flag.service is None or flag.service in touched)
+        flag = next(found, None)
+        if flag is None:
+            return None
+        return Hold(rule=flag.rule, why=flag.why, waits="flag", queue=("flag", flag.rule), topics=(TOPIC,))
 
 
 def _scope(target: str) -> str:

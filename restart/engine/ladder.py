@@ -35,7 +35,7 @@ class Ladder:
         starting: Callable[[], bool],
         closed: Callable[[], bool],
         slots: Callable[[MoveState], Hold | None],
-        withheld: Callable[[MoveState], str | None],
+        withheld: Callable[[MoveState], Hold | None],
         missed: Callable[[MoveState], None],
         judged: Callable[[MoveState, str], Hold | None],
         doubted: Callable[[MoveState], Hold | None],

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from restart.engine import facts
+from restart.engine.holding import tell_hold
 from restart.engine.outbox import Outbox
 from restart.engine.parking import Hold
 from restart.engine.readiness import Readiness
@@ -59,9 +59,7 @@ class LaterRungs:
             state.held_since_s = self._outbox.now_s
         if state.asking:
             return replace(hold, waits="asking", lasting=False)
-        self._outbox.tell_change(
-            facts.HELD, (hold.rule, hold.why), host=state.host, wave=state.wave, why=hold.why, rule=hold.rule
-        )
+        tell_hold(self._outbox, state, hold)
         return replace(hold, lasting=hold.lasting or self._outbox.now_s >= self._given_up_s(state))
 
     def until_s(self, state: MoveState) -> float | None:

@@ -61,7 +61,7 @@ class Moving:
         starting: Callable[[], bool],
         closed: Callable[[], bool],
         slots: Callable[[MoveState], Hold | None],
-        withheld: Callable[[MoveState], str | None],
+        withheld: Callable[[MoveState], Hold | None],
         silent: Silent,
         recovery: Recovery,
         drift: Drift,

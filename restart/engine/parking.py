@@ -28,6 +28,8 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush, nsmallest
 from math import inf
 
+from restart.rules.ways_out import way_out
+
 Topic = tuple[object, ...]
 
 
@@ -49,6 +51,16 @@ class Hold:
     until_s: float | None = None
     gates: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+
+    @property
+    def way_out(self) -> str:
+        """What lifts it."""
+        return way_out(self.rule, lasting=self.lasting)
+
+    @property
+    def told(self) -> str:
+        """The reason with its way out, for people."""
+        return f"{self.why} ({self.way_out})"
 
 
 @dataclass(slots=True, eq=False)

@@ -4,6 +4,9 @@ Before a member of a service with a `role` may begin, every member that could le
 for the next they are asked anew, because leadership moves. Whoever turns out to lead waits until no other member of its service is
 left. Where the plan's waves would have it go first, it changes places with one that waits.
 
+Where hosts are stopped it is the same. But of a service that goes down as a whole (`ending`) the run itself takes the majority away: once fewer than that
+are left nobody can lead, or even say so, and a run never waits for what it causes itself.
+
 Nobody is guessed. A member that is ready and cannot say its role, two that say they lead, or none (an election) hold the start by name and
 are asked again; `restart.engine.stall` ends a run that this holds for too long.
 """
@@ -11,7 +14,7 @@ are asked again; `restart.engine.stall` ends a run that this holds for too long.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from restart.engine.outbox import Outbox
@@ -54,13 +57,15 @@ class Roles:
         outbox: Outbox,
         readiness: Readiness,
         stir: Callable[[Topic], None],
+        ending: Collection[str] = (),
     ) -> None:
-        """`stir` hears the topics of which something has changed (see `restart.engine.parking`)."""
+        """`stir` hears the topics of which something has changed (see `restart.engine.parking`); `ending`: services that this run stops as a whole."""
         self._inventory = inventory
         self._states = states
         self._outbox = outbox
         self._readiness = readiness
         self._stir = stir
+        self._ending = ending
         self._led = frozenset(name for name, service in inventory.services.items() if service.role is not None)
         self._rounds: dict[str, Round] = {}
         self._asked = 0
@@ -75,7 +80,9 @@ class Roles:
         """A move that begins has used the answers up, and one that has ended may have changed what they say."""
         if state.phase is Phase.CLAIMING or state.phase in FINISHED:
             for name in state.move.services:
-                self._rounds.pop(name, None)
+                if self._rounds.pop(name, None) is not None:
+                    # Whoever waits for those answers waits for nothing any more, and asks anew.
+                    self._stir(("role", name))
 
     def gives_way(self) -> Mapping[str, str]:
         """Each leader that would have to go before members of later waves, with the member that takes its place; told once."""
@@ -107,7 +114,11 @@ class Roles:
         why = self._unclear(state, service, asked)
         if why is not None:
             return self._hold(name, "ready", why, queue=("role", name), until_s=again_s)
-        if asked.said.get(state.host) and (hold := self._leader(state, service, again_s)) is not None:
+        if (
+            asked.said.get(state.host)
+            and sum(map(bool, asked.said.values())) == 1
+            and (hold := self._leader(state, service, again_s)) is not None
+        ):
             return hold
         if asked.ended_s != now_s:
             # What was said at an earlier event lets nobody go now.
@@ -142,7 +153,9 @@ class Roles:
         )
 
     def _unclear(self, state: MoveState, service: Service, asked: Round) -> str | None:
-        """Why nobody can say who leads; None: exactly one does."""
+        """Why nobody can say who leads; None: exactly one does, or the run itself has left too few for one to lead."""
+        if service.name in self._ending and 2 * sum(map(self._stands, service.hosts)) <= len(service.hosts):
+            return None
         leaders = [host for host, leads in asked.said.items() if leads]
         if len(leaders) > 1:
             return f"{', '.join(leaders)} all say that they lead {service.name}"
@@ -195,11 +208,15 @@ class Roles:
         return asked
 
     def _members(self, service: Service, but: MoveState) -> Iterable[str]:
-        """Who may lead: all but those that this run holds down."""
-        for host in service.hosts:
-            state = self._states.get(host)
-            if state is None or state is but or state.phase not in COUNTS_AS_DOWN:
-                yield host
+        """Who may lead: all but those that this run holds down, or has stopped."""
+        return (host for host in service.hosts if host == but.host or self._stands(host))
+
+    def _stands(self, host: str) -> bool:
+        """Whether this run holds the host down neither now nor for good."""
+        state = self._states.get(host)
+        if state is None:
+            return True
+        return state.phase not in COUNTS_AS_DOWN and not (state.move.act == "stop" and state.phase is Phase.DONE)
 
     def _heard(self, service: Service, asked: Round, host: str, answer: Answer) -> None:
         asked.open.discard(host)

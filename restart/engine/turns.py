@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from restart.engine import facts
+from restart.engine.holding import is_told
 from restart.engine.outbox import Outbox
 from restart.engine.parking import Hold, Parking
 from restart.engine.slots import Slots
@@ -81,7 +81,7 @@ class Turns:
 
     def _tell_hold(self, state: MoveState, hold: Hold) -> None:
         """Tell what holds a move, unless meanwhile it is held by something that comes first and is not worth telling."""
-        if self._outbox.known(facts.HELD, host=state.host) != (hold.rule, hold.why):
+        if not is_told(self._outbox, state, hold):
             if state.host not in self._looked_at:
                 hold = self._starts.hold_early(state) or hold
             if _worth_telling(hold):

@@ -99,11 +99,12 @@ class Windows:
             rule="window", why=why, waits="window", queue=("window", why), topics=(TOPIC,), until_s=self._opens_next_s()
         )  # fmt: skip
 
-    def forbids(self, state: MoveState) -> str | None:
+    def forbids(self, state: MoveState) -> Hold | None:
         """Why a move that has been drained may not come to its first act; None: it may, or has come there long ago."""
         if not self._rules or self._waived or state.acted_s is not None:
             return None
-        return self._why(self._need_of(state)[1])
+        why = self._why(self._need_of(state)[1])
+        return None if why is None else Hold(rule="window", why=why, waits="window")
 
     def over(self, states: Iterable[MoveState]) -> str | None:
         """With nothing in flight: why the run ends here, where no move that is left fits into what is left of the window."""

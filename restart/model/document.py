@@ -14,6 +14,7 @@ import typing
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
+from operator import attrgetter
 from typing import Any, TypeVar, Union
 
 T = TypeVar("T")
@@ -21,9 +22,13 @@ T = TypeVar("T")
 
 def as_json(value: Any) -> Any:
     """`value` as dictionaries, lists, strings, numbers, booleans and None. Fields that hold their default are left out."""
-    if type(value) in _PLAIN:
+    kind = type(value)
+    if kind in _PLAIN:
         return value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    # The commonest first: a large plan is made of these.
+    if kind is tuple or kind is list:
+        return [held if type(held) in _PLAIN else as_json(held) for held in value]
+    if dataclasses.is_dataclass(kind):
         return _object(value)
     if isinstance(value, Enum):
         return value.value
@@ -41,9 +46,9 @@ _PLAIN = frozenset((str, int, float, bool, type(None)))
 def _object(value: Any) -> dict[str, Any]:
     """A dataclass's fields, without those that hold their default."""
     found: dict[str, Any] = {}
-    kind: type = type(value)
-    for name, default, is_union in _fields(kind):
-        held = getattr(value, name)
+    kind: Any = type(value)
+    rows, get = _fields(kind)
+    for (name, default, is_union), held in zip(rows, get(value), strict=True):
         if held is default or held == default:
             continue
         if is_union:
@@ -92,8 +97,8 @@ _NOTHING = object()
 
 
 @cache
-def _fields(kind: type) -> tuple[tuple[str, Any, bool], ...]:
-    """Name, default and is-a-union of each field; a field without a default never equals `_NOTHING`."""
+def _fields(kind: type) -> tuple[tuple[tuple[str, Any, bool], ...], Callable[[Any], tuple[Any, ...]]]:
+    """Name, default and is-a-union of each field, and what gets them all; a field without a default never equals `_NOTHING`."""
     hints = typing.get_type_hints(kind)
     rows = []
     for field in dataclasses.fields(kind):
@@ -105,7 +110,10 @@ def _fields(kind: type) -> tuple[tuple[str, Any, bool], ...]:
             default = _NOTHING
         members = [member for member in typing.get_args(hints[field.name]) if dataclasses.is_dataclass(member)]
         rows.append((field.name, default, len(members) > 1))
-    return tuple(rows)
+    names = [name for name, _, _ in rows]
+    if len(names) > 1:
+        return tuple(rows), attrgetter(*names)
+    return tuple(rows), lambda value: tuple(getattr(value, name) for name in names)
 
 
 @cache

@@ -45,11 +45,19 @@ def _limits(pieces: Pieces) -> list[Bound]:
     for host in pieces.scope.moving:
         whole_ms = ms(pieces.durations_s[host])
         for slot, amount, from_ms, until_ms, _ in (*table.holds(host), *table.later(host)):
-            held_ms = max(0, min(until_ms, whole_ms) - from_ms)
-            work[slot] = work.get(slot, 0) + amount * held_ms
-            before[slot] = min(before.get(slot, from_ms), from_ms)
-            left_ms = max(0, whole_ms - until_ms)
-            after[slot] = min(after.get(slot, left_ms), left_ms)
+            # A loop over every move and each of its slots: comparisons here are much cheaper than `min` and `max`.
+            held_ms = (until_ms if until_ms < whole_ms else whole_ms) - from_ms
+            left_ms = whole_ms - until_ms if until_ms < whole_ms else 0
+            if held_ms < 0:
+                held_ms = 0
+            if slot not in work:
+                work[slot], before[slot], after[slot] = amount * held_ms, from_ms, left_ms
+                continue
+            work[slot] += amount * held_ms
+            if from_ms < before[slot]:
+                before[slot] = from_ms
+            if left_ms < after[slot]:
+                after[slot] = left_ms
     return [
         Bound(before[slot] + ceil(total / table.cap(slot) - EPSILON) + after[slot], table.name(slot))
         for slot, total in work.items()

@@ -8,7 +8,7 @@ from restart.errors import UsageMistake
 from restart.model.inventory import Dependency
 from restart.model.plan import Move, Plan, Wave
 from restart.planner.doors import Doors
-from restart.planner.explain_turns import not_earlier
+from restart.planner.explain_turns import not_earlier, told
 from restart.planner.graph import Order
 from restart.planner.kinds import Fleet, Kind
 from restart.planner.reasons import span
@@ -48,7 +48,7 @@ def _explained(plan: Plan, wave: Wave, move: Move) -> tuple[str, ...]:
         *(
             f"- who leads {name} is asked live just before: where {move.host} leads it, it goes last, and another in its place"
             for name in move.services
-            if plan.inventory.services[name].role is not None
+            if plan.inventory.services[name].role is not None and move.act != "start"
         ),
     ]
     if (wave.mode or plan.mode) in ("cold-start", "shutdown"):
@@ -90,7 +90,12 @@ class _Before:
     def kept_out(self, move: Move) -> list[str]:
         """Every rule that kept the host of `move` out of this wave."""
         if move.host in self._scope.path:
-            return [f"path hosts go last, one by one: {self._scope.path[move.host]}"]
+            others = sum(self._wave_of[host] <= self._number and host not in self._scope.path for host in self._wave_of)
+            return [
+                told(
+                    "path", f"path hosts go last, one by one, after the {others} others: {self._scope.path[move.host]}"
+                )
+            ]
         kind = self._fleet.kind_of[move.host]
         return [
             *self._order_lines(kind),
@@ -133,10 +138,11 @@ class _Before:
         waves = [self._wave_of[host] for host in late]
         verb = "requires" if edge.kind == "requires" else "goes after"
         needs = "" if edge.needs is None else f", {edge.needs} must have finished"
-        return [
-            f"{order_rule(consumer, edge.provider)}: {consumer} {verb} {edge.provider}, and {len(late)} of its {len(members)} members move only in "
+        what = (
+            f"{consumer} {verb} {edge.provider}, and {len(late)} of its {len(members)} members move only in "
             f"{span(min(waves), max(waves))} ({some(late)}{needs})"
-        ]
+        )
+        return [told(order_rule(consumer, edge.provider), what)]
 
     def _budget_lines(self, move: Move, kind: Kind) -> list[str]:
         lines = []
@@ -148,10 +154,11 @@ class _Before:
             down, may = self._down(service), self._scope.may_be_down(service)
             after = len(down) + (0 if move.host in down else 1)
             if after > may:
-                lines.append(
-                    f"{budget_rule(service)}: {len(down)} of {len(stated.hosts)} members would be down in it without this one "
-                    f"({some(down)}), at most {may} may be ({stated_budget(stated)})"
+                what = (
+                    f"{len(down)} of {len(stated.hosts)} members would be down in it without this one "
+                    f"({some(down)}), at most {may} may be, by {stated_budget(stated)}"
                 )
+                lines.append(told(budget_rule(service), what))
         return lines
 
     def _domain_lines(self, kind: Kind) -> list[str]:
@@ -170,7 +177,9 @@ class _Before:
             )
             cap = next(found.max_domains or 0 for found in self._fleet.domains.limits if domains_rule(found) == limit)
             if len(touched) > cap or (value not in touched and len(touched) >= cap):
-                lines.append(f"{limit}: {some(touched)} touched in it, {value} would be one more, at most {cap} may be")
+                lines.append(
+                    told(limit, f"{some(touched)} touched in it, {value} would be one more, at most {cap} may be")
+                )
         return lines
 
     def _ready_lines(self, kind: Kind) -> list[str]:
@@ -181,10 +190,11 @@ class _Before:
             provider = self._fleet.names[live.provider]
             down = len(self._down(provider))
             if down > live.down_max:
-                lines.append(
-                    f"readiness: {down} of {len(services[provider].hosts)} members of {provider} are down in it, "
+                what = (
+                    f"{down} of {len(services[provider].hosts)} members of {provider} are down in it, "
                     f"at most {live.down_max} may be for its consumers"
                 )
+                lines += [told(requires_rule(name, provider), what) for name in self._requiring(kind, provider)]
         for provider in (self._fleet.names[at] for at in kind.costs):
             lines += self._needed_lines(provider)
         return lines
@@ -198,8 +208,18 @@ class _Before:
                     continue
                 enough = ready_enough(stated, edge.needs)
                 if len(stated.hosts) - down - 1 < enough:
-                    return [
-                        f"{requires_rule(consumer, provider)}: {consumer} moves in it and needs {enough} of {len(stated.hosts)} members of {provider}, "
+                    what = (
+                        f"{consumer} moves in it and needs {enough} of {len(stated.hosts)} members of {provider}, "
                         f"{down} are down in it already"
-                    ]
+                    )
+                    return [told(requires_rule(consumer, provider), what)]
         return []
+
+    def _requiring(self, kind: Kind, provider: str) -> list[str]:
+        """The services of `kind` that require `provider`."""
+        carried = [self._fleet.names[at] for at in kind.services]
+        return [
+            name
+            for name in carried
+            if any(edge.provider == provider and edge.kind == "requires" for edge in self._order.edges[name])
+        ]

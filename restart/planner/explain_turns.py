@@ -6,8 +6,10 @@ from restart.model.plan import Move, Plan, Wave
 from restart.planner.reasons import span
 from restart.planner.refusals import some
 from restart.rules.breaks import boot_edges
+from restart.rules.named import order_rule, requires_rule
 from restart.rules.path import path_hosts
 from restart.rules.stops import running
+from restart.rules.ways_out import way_out_in_plan
 
 
 def not_earlier(plan: Plan, wave: Wave, move: Move) -> tuple[str, ...]:
@@ -21,9 +23,9 @@ def not_earlier(plan: Plan, wave: Wave, move: Move) -> tuple[str, ...]:
     path = path_hosts(plan.inventory)
     early = [host for host in wave_of if host in path]
     if cold and early and move.host not in path:
-        lines.append(f"path: {some(early)} start first, in {_span(wave_of, early)}")
+        lines.append(told("path", f"{some(early)} start first, in {_span(wave_of, early)}"))
     if not cold and move.host in path:
-        lines.append(f"path: it goes last, after {len(wave_of)} others in {_span(wave_of, list(wave_of))}")
+        lines.append(told("path", f"it goes last, after {len(wave_of)} others in {_span(wave_of, list(wave_of))}"))
     return (
         "not earlier, because:",
         *(f"- {line}" for line in lines or ["the limits and the order of the file put it there"]),
@@ -39,9 +41,9 @@ def _providers(plan: Plan, move: Move, wave_of: dict[str, int], stage: list[Wave
             before = [host for host in plan.inventory.services[edge.provider].hosts if host in wave_of]
             if before:
                 verb = "requires" if edge.kind == "requires" else "goes after"
-                lines.append(
-                    f"{service} {verb} {edge.provider}, which starts in {_span(wave_of, before)} ({some(before)})"
-                )
+                rule = (requires_rule if edge.kind == "requires" else order_rule)(service, edge.provider)
+                what = f"{service} {verb} {edge.provider}, which starts in {_span(wave_of, before)} ({some(before)})"
+                lines.append(told(rule, what))
     return lines
 
 
@@ -52,10 +54,17 @@ def _consumers(plan: Plan, move: Move, wave_of: dict[str, int]) -> list[str]:
         before = [host for host in service.hosts if host in wave_of]
         providers = [edge.provider for edge in running(service) if edge.provider in move.services]
         if before and providers:
-            lines.append(
-                f"{consumer} needs {some(providers)}, and goes off in {_span(wave_of, before)} ({some(before)})"
-            )
+            what = f"goes off in {_span(wave_of, before)} ({some(before)})"
+            lines += [
+                told(order_rule(provider, consumer), f"{consumer} needs {provider}, and {what}")
+                for provider in providers
+            ]
     return lines
+
+
+def told(rule: str, what: str) -> str:
+    """`RULE: WHAT (WAY OUT)`."""
+    return f"{rule}: {what} ({way_out_in_plan(rule)})"
 
 
 def _span(wave_of: dict[str, int], hosts: list[str]) -> str:

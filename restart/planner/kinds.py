@@ -133,9 +133,13 @@ def _leading(scope: Scope, mode: str) -> dict[str, int]:
     inventory = scope.inventory
     strata: dict[str, list[str]] = {}
     service_of: dict[str, str] = {}
+    known: dict[tuple[tuple[str, ...], str | None], tuple[str, ...]] = {}
     for host in scope.moving:
         carried = scope.services_of[host]
-        for service, name in zip(carried, stratum(inventory.hosts[host], carried), strict=True):
+        likeness = (carried, inventory.hosts[host].labels.get("image"))
+        if likeness not in known:
+            known[likeness] = stratum(inventory.hosts[host], carried)
+        for service, name in zip(carried, known[likeness], strict=True):
             strata.setdefault(name, []).append(host)
             service_of[name] = service
     leading: dict[str, int] = {}

@@ -62,10 +62,10 @@ def make_plan(
     """
     with _no_garbage_collection():
         inventory = _with_options(inventory, barrier, canaries)
-        overrides = overridden(inventory, overrides)
         chosen: str | None = None
         if mode == "auto":
             mode, chosen = choose_mode(chosen_hosts(inventory, selection), observation)
+        overrides = overridden(inventory, overrides, mode)
 
         def cold(chosen: tuple[str, ...] | None, seen: Observation | None) -> Plan:
             first = cold_plan(

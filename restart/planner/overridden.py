@@ -24,34 +24,7 @@ from restart.rules.named import (
     watch_rule,
 )
 from restart.rules.pace import stratum
-
-NEVER = {
-    "claim": ("two runs would restart one host", "wait for the other run, or stop it"),
-    "compare-and-reboot": ("a repeated or late command would restart a host twice", "nothing: it holds nobody up for long"),
-    "confirm_above": ("it asks whether the scope is meant", "say so with --yes-hosts"),
-    "contain": ("the provider has failed, its consumers would start without it", "decide on the failed host: restart resolve"),
-    "controller": ("the run would take itself down", "say --include-controller"),
-    "cycle": ("no order keeps it", "make one edge `after`, or declare a stand-in for it with `break`"),
-    "first-look": ("a gate would compare with what the run has changed already", "nothing: each gate is asked once, before anything is touched"),
-    "hooks": ("rivals would act beside the run", "mend the hook, or take it out of the inventory"),
-    "flag": ("somebody set a stop flag, and says why", "lift it: restart go"),
-    "drain": ("the drain would fail, or worse its undo", "nothing: the hosts go one after the other"),
-    "lease": ("two controllers would act at once", "wait until the lease is over"),
-    "max_failures": ("it is a number, and a run without it never stops", "raise policy.max_failures"),
-    "canaries": ("two canaries failed for what they share", "mend what they share"),
-    "cluster": ("the next hosts like it would fail too", "mend what they share, or name other labels in policy.cluster_by"),
-    "meltdown": ("the fleet is failing", "mend what fails, then resume"),
-    "path": ("the run would not see or reach what is in flight", "leave the path out with --limit"),
-    "paused": ("somebody said pause", "say go: restart go"),
-    "ready_when": ("alone no member of the group would ever be ready", "raise the limits that it names, or state another ready_when"),
-    "ready_fresh": ("old readiness is no readiness", "raise policy.ready_fresh"),
-    "silent": ("the host does not answer", "mend the host, or leave it out with --limit"),
-    "scope": ("nothing would move", "select other hosts with --limit"),
-    "stop": ("somebody said stop", "lift the stop that was set"),
-    "unknown": ("UNKNOWN never opens anything; what it holds can be overridden one by one", "name the gate or the watch: gate.SERVICE, watch.1"),
-    "waves": ("they are the plan itself", "plan again with --barrier service, or with another budget"),
-}  # fmt: skip
-"""Rules that nobody can let go: why, and the way out."""
+from restart.rules.ways_out import NEVER
 
 SAME = {"claims": "claim", "boot-id": "compare-and-reboot", "boot_id": "compare-and-reboot", "fencing": "lease", "UNKNOWN": "unknown", "unsure": "unknown"}  # fmt: skip
 """Other words for some of them."""
@@ -62,11 +35,11 @@ OPEN = {
 """Families of which the inventory does not say the members: every name in them is taken."""
 
 
-def overridden(inventory: Inventory, overrides: Sequence[Override]) -> tuple[Override, ...]:
-    """`overrides` by their full names, each once. Raises `Refused` with every name that no rule has or that cannot be let go."""
+def overridden(inventory: Inventory, overrides: Sequence[Override], mode: str = "rolling") -> tuple[Override, ...]:
+    """`overrides` of a plan of this mode by their full names, each once. Raises `Refused` with every name that no rule has or that cannot be let go."""
     if not overrides:
         return ()
-    known = names(inventory)
+    known = names(inventory, mode)
     found: dict[str, Override] = {}
     wrong: list[Refusal] = []
     for override in overrides:
@@ -116,8 +89,11 @@ def _near(name: str, known: list[str]) -> str:
     return (exact or get_close_matches(tries[0], known, n=1) or [""])[0]
 
 
-def names(inventory: Inventory) -> dict[str, None]:
-    """Every rule of `inventory` that can be let go by name, as holds and refusals tell it."""
+def names(inventory: Inventory, mode: str = "rolling") -> dict[str, None]:
+    """Every rule of `inventory` that can be let go by name in a plan of this mode, as holds and refusals tell it.
+
+    Where hosts are stopped the provider waits for its consumers, and the rule is called so: `order.postgres.chat`.
+    """
     found: dict[str, None] = {}
     slots, domains = SlotTable(inventory), DomainTable(inventory)
     found.update(dict.fromkeys(slots.terms))
@@ -135,7 +111,10 @@ def names(inventory: Inventory) -> dict[str, None]:
         if service.carries_load:
             found[warm_up_rule(service.name)] = None
         for edge in service.depends_on:
-            found[order_rule(service.name, edge.provider)] = None
+            if mode != "shutdown":
+                found[order_rule(service.name, edge.provider)] = None
+            if mode in ("shutdown", "stop-start"):
+                found[order_rule(edge.provider, service.name)] = None
             if edge.kind == "requires":
                 found[requires_rule(service.name, edge.provider)] = None
         strata = {name for host in service.hosts for name in stratum(inventory.hosts[host], (service.name,))}

@@ -43,6 +43,7 @@ class Reasons:
                         self._spans[service] = (first, number)
         self._shared: dict[tuple[object, ...], tuple[str, ...]] = {}
         self._budgets: dict[str, str] = {}
+        self._orders: dict[tuple[str, int], list[str]] = {}
 
     def of_move(self, host: str, canary: bool, wave: int) -> tuple[str, ...]:
         """Why the move of `host` is where it is."""
@@ -92,7 +93,7 @@ class Reasons:
         carried = self._scope.services_of[host]
         likeness: tuple[object, ...] = (carried, rule, wave if rule else 0, kind.number if kind else -1)
         if likeness not in self._shared:
-            lines = [line for service in carried for line in self._order(service, kind)]
+            lines = [line for service in carried for line in self._ordered_by(service, kind)]
             lines += [self.budget(service) for service in carried if not self._is_sick(kind, service)]
             if kind and kind.sick:
                 names = ", ".join(self._fleet.names[at] for at in kind.sick)
@@ -106,6 +107,12 @@ class Reasons:
 
     def _is_sick(self, kind: Kind | None, service: str) -> bool:
         return kind is not None and self._fleet.number_of[service] in kind.sick
+
+    def _ordered_by(self, consumer: str, kind: Kind | None) -> list[str]:
+        key = (consumer, kind.number if kind else -1)
+        if key not in self._orders:
+            self._orders[key] = self._order(consumer, kind)
+        return self._orders[key]
 
     def _order(self, consumer: str, kind: Kind | None) -> list[str]:
         found: list[tuple[int, str]] = []

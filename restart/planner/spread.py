@@ -37,23 +37,30 @@ class Spread:
         if not self._limits:
             return
         hosts = kind.hosts
-        best, least = at, self._turns(hosts[at])
+        slots = self._slots(hosts[at])
+        best, least = at, self._turns(slots)
         if least > 1 and hosts[at] not in self._leading:
             for index in range(at + 1, min(at + LOOK_AHEAD, len(hosts))):
                 # A shorter move would end the wave's longest later: only hosts that take as long may change places.
                 if self._durations_s[hosts[index]] != self._durations_s[hosts[at]]:
                     break
-                turns = self._turns(hosts[index])
+                theirs = self._slots(hosts[index])
+                turns = self._turns(theirs)
                 if turns < least:
-                    best, least = index, turns
+                    best, least, slots = index, turns, theirs
         if best != at:
             hosts[at : best + 1] = [hosts[best], *hosts[at:best]]
-        for slot, _ in self._slots(hosts[at]):
+        for slot, _ in slots:
             self._taken[slot] = self._taken.get(slot, 0) + 1
 
-    def _turns(self, host: str) -> int:
-        """How many turns the fullest of the limits of `host` would need for the wave with it; 1 is no wait."""
-        return max((-(-(self._taken.get(slot, 0) + 1) // cap) for slot, cap in self._slots(host)), default=1)
+    def _turns(self, slots: list[tuple[tuple[int, str], int]]) -> int:
+        """How many turns the fullest of a host's limits would need for the wave with it; 1 is no wait."""
+        most = 1
+        for slot, cap in slots:
+            turns = -(-(self._taken.get(slot, 0) + 1) // cap)
+            if turns > most:
+                most = turns
+        return most
 
     def _slots(self, host: str) -> list[tuple[tuple[int, str], int]]:
         labels = self._hosts[host].labels

@@ -43,9 +43,13 @@ def draw_strata(
     inventory = scope.inventory
     strata: dict[str, Stratum] = {}
     of: dict[str, tuple[str, ...]] = {}
+    known: dict[tuple[tuple[str, ...], str | None], tuple[str, ...]] = {}
     for host in hosts:
         carried = scope.services_of[host]
-        of[host] = stratum(inventory.hosts[host], carried)
+        likeness = (carried, inventory.hosts[host].labels.get("image"))
+        if likeness not in known:
+            known[likeness] = stratum(inventory.hosts[host], carried)
+        of[host] = known[likeness]
         for service, name in zip(carried, of[host], strict=True):
             if name not in strata:
                 slow = pace_of(inventory, service, mode) == "slow" and pace_rule(name) not in scope.waived
@@ -59,4 +63,5 @@ def draw_strata(
         if found.size == 1:
             found.canaries = 0
     bound = {name for name, found in strata.items() if found.size > 1 and (found.slow or found.canaries)}
-    return strata, {host: tuple(name for name in names if name in bound) for host, names in of.items()}
+    binding = {names: tuple(name for name in names if name in bound) for names in known.values()}
+    return strata, {host: binding[names] for host, names in of.items()}

@@ -37,6 +37,7 @@ class _Play:
         self._table = pieces.holds
         self._held: dict[int, float] = {}
         self._later = Calendar()
+        self._holds = {host: pieces.holds.holds(host) for host in self._wave_of}
         self._strata, self._strata_of = draw_strata(self._scope, pieces.guards, self._wave_of, pieces.mode)
         domains_hold = self._by_service and pieces.mode != "cold-start"
         self._domains = DomainTable(self._scope.inventory, self._scope.waived) if domains_hold else None
@@ -193,7 +194,7 @@ class _Play:
 
     def _blocked_by(self, host: str) -> Key | None:
         caps, held = self._table.caps, self._held
-        for slot, amount, _, _, _ in self._table.holds(host):
+        for slot, amount, _, _, _ in self._holds[host]:
             if held.get(slot, 0) + amount > caps[slot]:
                 return ("slot", slot, "")
         for name in self._strata_of[host]:
@@ -225,13 +226,14 @@ class _Play:
         self._start[host] = now
         if cause:
             self._cause[host] = cause
-        for slot, amount, _, until_ms, keeps in self._table.holds(host):
+        for slot, amount, _, until_ms, keeps in self._holds[host]:
             self._held[slot] = self._held.get(slot, 0) + amount
             # What the move's own end frees needs no event of its own.
             if until_ms != length:
                 self._at(now + until_ms, partial(self._free, slot, amount - keeps), host)
-        for hold in self._table.later(host):
-            self._later.reserve(hold, now, host)
+        if self._table.any_later:
+            for hold in self._table.later(host):
+                self._later.reserve(hold, now, host)
         for name in self._strata_of[host]:
             found = self._strata[name]
             if found.started < found.canaries:
@@ -256,7 +258,7 @@ class _Play:
     def _ended(self, host: str) -> None:
         self._finish[host] = self._now_ms
         length = self._length_ms[host]
-        for slot, amount, _, until_ms, keeps in self._table.holds(host):
+        for slot, amount, _, until_ms, keeps in self._holds[host]:
             if until_ms == length:
                 self._free(slot, amount - keeps, host)
         for name in self._strata_of[host]:
@@ -297,9 +299,10 @@ class _Play:
         priority: dict[str, tuple[int, ...]] = {}
         count = 0
         longest, first = self._groups()
+        leading = {names: any(self._strata[name].canaries for name in names) for names in set(self._strata_of.values())}
         for index, wave in enumerate(self._pieces.waves):
             for host in wave:
-                lead = any(self._strata[name].canaries for name in self._strata_of[host])
+                lead = leading[self._strata_of[host]]
                 uptime = -ms(self._scope.uptime_s.get(host, 0.0)) if lead else 0
                 sick, length = 0 if self._is_down(host) else 1, longest.get(host, self._length_ms[host])
                 priority[host] = (index, sick, uptime, -length, first.get(host, count), count)

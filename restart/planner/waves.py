@@ -220,10 +220,11 @@ class Packing:
         return down - 1 if live.own and live.provider not in kind.costs else down
 
     def _live_of(self, kind: Kind) -> tuple[Live, ...]:
-        if kind.number not in self._live:
+        live = self._live.get(kind.number)
+        if live is None:
             # From cold nothing can be lost by moving together, and members of a group must.
-            self._live[kind.number] = () if self._fleet.cold else self._doors.live(kind)
-        return self._live[kind.number]
+            live = self._live[kind.number] = () if self._fleet.cold else self._doors.live(kind)
+        return live
 
     def _domain_cap(self, limit: str) -> int:
         return self._tails.domain_caps[limit]

@@ -35,25 +35,32 @@ def written_waves(
 ) -> tuple[Wave, ...]:
     """The waves, each one's moves by their predicted start. `undrains`: an earlier stage may have drained the host."""
     inventory, services_of = pieces.scope.inventory, pieces.scope.services_of
-    books = playbook_names(inventory)
+    books, hosts_of = playbook_names(inventory), inventory.hosts
+    book_of: dict[tuple[str | None, tuple[str, ...]], str] = {}
     found = []
     for number, hosts in enumerate(pieces.waves, 1):
-        moves = tuple(
-            Move(
-                host=host,
-                services=services_of[host],
-                playbook=playbook_name(inventory, books, host, services_of[host]),
-                canary=host in timeline.canaries,
-                act=act,
-                undrain=undrains(host),
-                start_s=timeline.start_ms[host] / 1000,
-                finish_s=timeline.finish_ms[host] / 1000,
-                why=why_move(host, number),
+        moves = []
+        for host in sorted(hosts, key=timeline.start_ms.__getitem__):
+            services = services_of[host]
+            likeness = (hosts_of[host].playbook, services)
+            if likeness not in book_of:
+                book_of[likeness] = playbook_name(inventory, books, host, services)
+            moves.append(
+                Move(
+                    host=host,
+                    services=services,
+                    playbook=book_of[likeness],
+                    canary=host in timeline.canaries,
+                    act=act,
+                    undrain=undrains(host),
+                    start_s=timeline.start_ms[host] / 1000,
+                    finish_s=timeline.finish_ms[host] / 1000,
+                    why=why_move(host, number),
+                )
             )
-            for host in sorted(hosts, key=lambda host: timeline.start_ms[host])
-        )
         touched = {service: None for host in hosts for service in services_of[host]}
-        found.append(Wave(number=number, why=why_wave(number, hosts), moves=moves, gates=pieces.guards.gates(touched)))
+        gates = pieces.guards.gates(touched)
+        found.append(Wave(number=number, why=why_wave(number, hosts), moves=tuple(moves), gates=gates))
     return tuple(found)
 
 

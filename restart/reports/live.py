@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, cast
 
 from restart.model.event import Event, Fact
 from restart.model.plan import Plan
 from restart.reports.lines import Outlet
-from restart.reports.picture import HostPicture, Picture, ServicePicture
+from restart.reports.picture import HoldPicture, HostPicture, Picture, ServicePicture
 from restart.reports.prose import count, printable
 from restart.reports.sentences import QUIET, sentence, weight
 from restart.rules.durations import spoken
@@ -89,7 +89,8 @@ class LiveView:
             services = self._services()
             holds = self._picture.open_holds()
             events_n = min(len(self._events), max(3, room // 4), room)
-            holds_n = min(len(holds), 3)
+            waits = list(_waits(holds))
+            holds_n = min(len(waits), max(2, min(6, room // 4)))
             service_n = min(len(services), max(2, (room - events_n - holds_n) // 2))
             hosts_n = max(1, room - events_n - holds_n - service_n)
             parts = [self._headline(now_s, width), self._waves(width)]
@@ -99,7 +100,7 @@ class LiveView:
                 parts.append(self._hosts_table(busy[:hosts_n], len(busy), now_s, width))
             if services:
                 parts.append(self._services_table(services[:service_n], width))
-            parts += [self._line(f"waits: {hold.subject}: {hold.why}", "wait", width) for hold in holds[:holds_n]]
+            parts += [self._line(text, "wait", width) for text in waits[:holds_n]]
             events = list(self._events)[len(self._events) - events_n :]
             parts += [
                 self._line(f"{spoken(round(at_s)):>7}  {sentence(fact)}", weight(fact), width) for at_s, fact in events
@@ -175,6 +176,14 @@ def console(outlet: Outlet, *, no_colour: bool = False) -> Console:
 
     # rich ends the process when the terminal is gone; an outlet never lets it know.
     return Console(file=cast("IO[str]", outlet), force_terminal=True, no_color=no_colour or None, highlight=False)
+
+
+def _waits(holds: Iterable[HoldPicture]) -> Iterator[str]:
+    """Two lines for each hold: a line that is cut at the terminal's edge would lose the way out."""
+    for hold in holds:
+        yield f"waits: {hold.subject} [{hold.rule}]: {hold.why}"
+        if hold.way_out:
+            yield f"  way out: {hold.way_out}"
 
 
 def _spare(service: ServicePicture) -> int:

@@ -96,13 +96,22 @@ class WavePicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldPicture:
-    """Why nothing could start for `subject` (a host, `wave 3` or `the run`), from when until when (None: still)."""
+    """Why nothing could start for `subject` (a host, `wave 3` or `the run`), from when until when (None: still), and the way out."""
 
     subject: str
     why: str
     rule: str
+    way_out: str
     since_s: float
     until_s: float | None = None
+
+    def reason(self) -> str:
+        """Why, with the rule."""
+        return f"{self.why} [{self.rule}]" if self.rule else self.why
+
+    def told(self) -> str:
+        """The reason with its way out."""
+        return f"{self.reason()} ({self.way_out})" if self.way_out else self.reason()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,13 +322,15 @@ class Picture:
             # This is how the engine says that nothing holds the run any more.
             self._let_go(fact.at_s, subject)
             return
+        way_out = str(fact.data.get("way_out", ""))
+        why = (fact.why or "").removesuffix(f" ({way_out})")
         if subject in self._open_holds:
             last = self.holds[self._open_holds[subject]]
-            if (last.why, last.rule) == (fact.why or "", rule):
+            if (last.why, last.rule, last.way_out) == (why, rule, way_out):
                 return
             self._let_go(fact.at_s, subject)
         self._open_holds[subject] = len(self.holds)
-        self.holds.append(HoldPicture(subject=subject, why=fact.why or "", rule=rule, since_s=fact.at_s))
+        self.holds.append(HoldPicture(subject=subject, why=why, rule=rule, way_out=way_out, since_s=fact.at_s))
 
     def _let_go(self, at_s: float, subject: str) -> None:
         """A move that starts ends the hold on its host, and those on its wave and on the run."""

@@ -169,7 +169,11 @@ def _held(fact: Fact) -> str:
     rule = fact.data.get("rule")
     if subject == "the run " and rule == "":
         return fact.why or "nothing holds the run"
-    return f"{subject}waits{_why(fact)}{f' [{rule}]' if rule else ''}"
+    way_out = fact.data.get("way_out")
+    why = (fact.why or "").removesuffix(f" ({way_out})")
+    return (
+        f"{subject}waits{f': {why}' if why else ''}{f' [{rule}]' if rule else ''}{f' ({way_out})' if way_out else ''}"
+    )
 
 
 def _overridden(fact: Fact) -> str:

@@ -168,8 +168,8 @@ def summary_json(told: Summary, rows: Sequence[Row]) -> dict[str, Any]:
             {"host": host.host, "why": host.why} for host in told.having(NOT_REBOOTED)
         ],
         "holds": [
-            {"subject": hold.subject, "rule": hold.rule, "why": hold.why, "since_s": hold.since_s,
-             "until_s": hold.until_s}
+            {"subject": hold.subject, "rule": hold.rule, "why": hold.why, "way_out": hold.way_out,
+             "since_s": hold.since_s, "until_s": hold.until_s}
             for hold in told.holds
         ],
         "overrides": [

@@ -58,8 +58,7 @@ def status_text(told: Summary, *, width: int = WIDTH) -> str:
     if open_holds:
         lines += ["", "Waits"]
         for hold in open_holds:
-            rule = f" [{hold.rule}]" if hold.rule else ""
-            lines += wrapped(printable(f"{hold.subject}: {hold.why}{rule}"), width=width, first="  ", rest="    ")
+            lines += wrapped(printable(f"{hold.subject}: {hold.told()}"), width=width, first="  ", rest="    ")
     lines += _spaced(_troubles(told, width))
     lines += _spaced(differences_lines(told.picture.drift.values(), width))
     lines += _spaced(_next(told, width))
@@ -200,14 +199,15 @@ def _holds(told: Summary, width: int) -> Iterator[str]:
     shown = []
     for rule, holds in by_rule.items():
         longest = max(holds, key=lambda hold: _held_s(told, hold))
-        if _held_s(told, longest) >= SHORT_HOLD_S or any(hold.until_s is None for hold in holds):
-            shown.append((longest, rule, listed({hold.subject for hold in holds})))
+        still = any(hold.until_s is None for hold in holds)
+        if _held_s(told, longest) >= SHORT_HOLD_S or still:
+            # What is over needs no way out any more.
+            told_so = longest.told() if still else longest.reason()
+            shown.append((_held_s(told, longest), rule, f"{listed({hold.subject for hold in holds})}, up to", told_so))
     if shown:
         yield "What it waited for"
-    for longest, rule, subjects in sorted(shown, key=lambda row: (-_held_s(told, row[0]), row[1])):
-        text = (
-            f"{subjects}, up to {spoken(round(_held_s(told, longest), 1))}: {longest.why}{f' [{rule}]' if rule else ''}"
-        )
+    for held_s, _, subjects, why in sorted(shown, key=lambda row: (-row[0], row[1])):
+        text = f"{subjects} {spoken(round(held_s, 1))}: {why}"
         yield from wrapped(printable(text), width=width, first="  ", rest="    ")
 
 

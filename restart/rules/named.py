@@ -69,6 +69,11 @@ def warm_up_rule(service: str) -> str:
     return f"warm_up.{service}"
 
 
+def flag_rule(target: str) -> str:
+    """`flag.3`: the stop flag of that number, by the target of the word that set it (`3 service web`)."""
+    return f"flag.{target.partition(' ')[0]}"
+
+
 def hook_rule(name: str) -> str:
     """`hooks.noout`: what is set before anything is touched."""
     return f"hooks.{name}"

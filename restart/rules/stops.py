@@ -131,7 +131,6 @@ def as_stopping(inventory: Inventory, gone: Collection[str], *, in_turn: bool) -
             admission=None,
             pace=None,
             canaries=None,
-            role=service.role if name in up else None,
             seed=None,
             spares=None,
             carries_load=False,

@@ -2,10 +2,14 @@
 
 The rules are those of `tests.planner.small_fleets.restated`. A host that rests on another's earlier waves starts when that one has
 ended; a slot is held for the whole move; hosts of different zones are never in flight together.
+
+Waves are asked for by numbers of hosts that no rule tells apart (`_counted`), not host by host: alike hosts in another order are the same plan,
+and to try them all took hours where this takes seconds. Times need the hosts themselves (`_waves`, `_times`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ortools.sat.python import cp_model
@@ -33,13 +37,13 @@ def best(rules: Rules, durations_s: list[float], hint: list[tuple[int, float]], 
     """
     most = max(wave for wave, _ in hint)
     found = most
-    while found > 1 and (wave_less := _solved(_waves(rules, found - 1)[0], solve_s)[0]) in FOUND:
+    while found > 1 and (wave_less := waves_will_do(rules, found - 1, solve_s)):
         found -= 1
     at_least = found
     # Time was over: that is no proof. Far fewer waves are shown to be too few far sooner.
-    while at_least > 1 and wave_less != cp_model.INFEASIBLE:
+    while at_least > 1 and wave_less is None:
         at_least -= 1
-        wave_less = _solved(_waves(rules, at_least - 1)[0], solve_s)[0] if at_least > 1 else cp_model.INFEASIBLE
+        wave_less = waves_will_do(rules, at_least - 1, solve_s) if at_least > 1 else False
     model, wave = _waves(rules, found)
     ends = _times(model, rules, wave, durations_s)
     makespan = model.new_int_var(0, round(sum(durations_s)), "makespan")
@@ -62,6 +66,12 @@ def best(rules: Rules, durations_s: list[float], hint: list[tuple[int, float]], 
 FOUND = (cp_model.OPTIMAL, cp_model.FEASIBLE)
 
 
+def waves_will_do(rules: Rules, most: int, solve_s: float = 20.0) -> bool | None:
+    """Whether a plan with at most so many waves exists; None: the solver's time was over first."""
+    status, _ = _solved(_counted(rules, most), solve_s)
+    return True if status in FOUND else False if status == cp_model.INFEASIBLE else None
+
+
 def _solved(model: cp_model.CpModel, solve_s: float) -> tuple[int, cp_model.CpSolver]:
     """How it ended, one of CP-SAT's words (INFEASIBLE is a proof, UNKNOWN is none), and the solver with what it found."""
     solver = cp_model.CpSolver()
@@ -71,6 +81,57 @@ def _solved(model: cp_model.CpModel, solve_s: float) -> tuple[int, cp_model.CpSo
     solver.parameters.symmetry_level = 0
     solver.parameters.max_deterministic_time = solve_s
     return solver.solve(model), solver
+
+
+def _alike(rules: Rules) -> list[list[int]]:
+    """The hosts that no rule of waves tells apart, together."""
+    found: dict[tuple[object, ...], list[int]] = {}
+    for at in range(len(rules.hosts)):
+        likeness = (
+            tuple(at in members for members, _ in rules.budgets),
+            rules.before[at],
+            tuple(at in members for waits in rules.before for members, _ in waits),
+            tuple((at in consumers, at in members) for consumers, members, _ in rules.ready),
+            rules.zones[at],
+        )
+        found.setdefault(likeness, []).append(at)
+    return list(found.values())
+
+
+def _counted(rules: Rules, most: int) -> cp_model.CpModel:
+    """How many hosts of each kind go in each of so many waves."""
+    model = cp_model.CpModel()
+    kinds, waves = _alike(rules), range(most)
+    kind_of = {at: number for number, hosts in enumerate(kinds) for at in hosts}
+    count = [[model.new_int_var(0, len(hosts), f"{hosts[0]} in {wave}") for wave in waves] for hosts in kinds]
+    goes = [[model.new_bool_var(f"{hosts[0]} goes in {wave}") for wave in waves] for hosts in kinds]
+    zones = [
+        {zone: model.new_bool_var(f"{zone} in {wave}") for zone in dict.fromkeys(rules.zones) if zone is not None}
+        for wave in waves
+    ]
+
+    def total(members: frozenset[int], among: Iterable[int]) -> cp_model.LinearExprT:
+        numbers = sorted({kind_of[at] for at in members})
+        return sum(count[number][wave] for wave in among for number in numbers)
+
+    for wave in waves:
+        model.add(sum(zones[wave].values()) <= 1)
+        for members, allowed in rules.budgets:
+            model.add(total(members, [wave]) <= allowed)
+    for number, hosts in enumerate(kinds):
+        model.add(sum(count[number]) == len(hosts))
+        for wave in waves:
+            going = goes[number][wave]
+            model.add(count[number][wave] >= 1).only_enforce_if(going)
+            model.add(count[number][wave] == 0).only_enforce_if(going.negated())
+            if (zone := rules.zones[hosts[0]]) is not None:
+                model.add_implication(going, zones[wave][zone])
+            for members, needed in rules.before[hosts[0]]:
+                model.add(total(members, range(wave)) >= min(needed, len(members))).only_enforce_if(going)
+            for consumers, members, allowed in rules.ready:
+                if hosts[0] in consumers:
+                    model.add(total(members, [wave]) <= allowed).only_enforce_if(going)
+    return model
 
 
 def _waves(rules: Rules, most: int) -> tuple[cp_model.CpModel, list[cp_model.IntVar]]:

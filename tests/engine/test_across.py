@@ -42,8 +42,9 @@ def test_a_move_waits_for_what_another_run_holds_and_says_who_does() -> None:
     assert played.exit_code == 0
     assert played.told(facts.MOVE_STARTED)[0].at_s >= 300.0
     held = next(fact for fact in played.told(facts.HELD) if fact.data["rule"] == "limit.power")
-    assert (held.why or "").startswith(f"{SLOT} spans the runs of this store: 1 of 1 held by db-7 of run other (")
+    assert (held.why or "").startswith(f"{SLOT} spans the runs of this store: 1 of 1 held by db-7 of run other; ")
     assert "--free-slots" in (held.why or "")
+    assert (held.why or "").endswith("plan --from RUN --override limit.power)")
 
 
 def test_no_answer_is_no_slot() -> None:
@@ -58,7 +59,9 @@ def test_no_answer_is_no_slot() -> None:
     played = play(plan, mute)
     assert played.exit_code == 0
     assert played.told(facts.MOVE_STARTED)[0].at_s >= 100.0
-    assert any("no answer from the store, no slot" in (fact.why or "") for fact in played.told(facts.HELD))
+    held = next(fact for fact in played.told(facts.HELD) if fact.data["rule"] == "store")
+    assert "no answer from the store, no slot of limit.power" in (held.why or "")
+    assert held.data["way_out"] == "by itself when the store answers", "to override the limit would not make it answer"
 
 
 def test_a_host_that_never_came_back_keeps_its_slot_in_the_store() -> None:

@@ -41,9 +41,10 @@ def test_nothing_begins_under_a_flag_and_all_of_it_when_it_is_lifted(target: str
     assert begun["w2"] >= 900.0
     assert begun["d1"] >= 900.0
     assert played.told(facts.MOVE_DONE)[0].at_s < 900.0, "what was in flight ended"
-    held = next(fact for fact in played.told(facts.HELD) if fact.data["rule"] == "flag")
+    held = next(fact for fact in played.told(facts.HELD) if fact.data["rule"] == "flag.1")
     assert "ann@ops" in (held.why or "")
     assert "the storage is being moved" in (held.why or "")
+    assert held.data["way_out"] == "ask who set it, then restart go --flag 1 --reason TEXT"
 
 
 def test_a_flag_on_a_service_holds_only_the_moves_that_touch_it() -> None:
@@ -85,7 +86,7 @@ def test_a_later_rung_waits_for_the_flag_to_be_lifted() -> None:
     played = play(plan_of(toy.inventory, "w1"), toy)
     assert played.exit_code == 0
     assert [fact.at_s >= 900.0 for fact in played.told(facts.REBOOTING)] == [False, True]
-    assert any(fact.host == "w1" and fact.data["rule"] == "flag" for fact in played.told(facts.HELD))
+    assert any(fact.host == "w1" and fact.data["rule"] == "flag.1" for fact in played.told(facts.HELD))
     assert toy.ran == ["drain w1", "undrain w1"], "it stayed drained all the while"
 
 

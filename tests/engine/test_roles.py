@@ -153,3 +153,23 @@ def test_after_a_crash_the_leader_is_asked_for_anew_and_still_goes_last(die_afte
     assert played.exit_code == 0
     assert order(played)[-1] == "db-1"
     assert set(played.reboots().values()) == {1}
+
+
+@pytest.mark.parametrize("later_s", [step / 20 for step in range(-6, 7)])
+def test_a_member_that_ends_while_another_is_asked_about_does_not_leave_it_waiting_for_ever(later_s: float) -> None:
+    five = replace(DB, hosts=("db-1", "db-2", "db-3", "db-4", "db-5"), max_unavailable=Amount(number=2))
+    toy, plan = site(" ".join(five.hosts), service=five)
+    toy.hosts["db-3"].boot_s += later_s
+    toy.hosts["db-5"].boot_s += later_s
+    toy.roles = led_by("db-1")
+    played = play(plan, toy)
+    assert played.exit_code == 0
+    assert order(played)[-1] == "db-1"
+
+
+def test_where_the_role_is_overridden_members_begin_while_others_are_asked_about() -> None:
+    five = replace(DB, hosts=("db-1", "db-2", "db-3", "db-4", "db-5"), max_unavailable=Amount(number=5))
+    toy, plan = site(" ".join(five.hosts), service=five)
+    toy.roles = led_by()
+    played = play(replace(plan, overrides=(Override(rule="role.db", reason="the command is broken"),)), toy)
+    assert played.exit_code == 0

@@ -196,8 +196,8 @@ def facts() -> list[Fact]:
             evidence="http http://status.internal/postgres: 200",
         ),
         Fact(
-            at_s=112.0, fact="held", wave=2, why="postgres settles for 30s after wave 1, 30s left",
-            data={"rule": "services.postgres.settle"},
+            at_s=112.0, fact="held", wave=2, why="postgres settles for 30s after wave 1, 30s left (by itself)",
+            data={"rule": "settle.postgres", "way_out": "by itself"},
         ),
         Fact(at_s=142.0, fact="wave_done", wave=1),
         Fact(at_s=142.0, fact="wave_started", wave=2, data={"moves": 2}),

@@ -34,9 +34,16 @@ def test_every_fact_of_the_engine_has_a_sentence_even_with_nothing_in_it(name: s
     assert "_" not in sentence(bare)
 
 
-def test_a_hold_names_its_rule() -> None:
-    held = Fact(at_s=1.0, fact="held", host="db-2", why="2 of 3 ready, 2 needed", data={"rule": "services.postgres"})
-    assert sentence(held) == "db-2: waits: 2 of 3 ready, 2 needed [services.postgres]"
+def test_a_hold_names_its_rule_and_its_way_out() -> None:
+    data = {"rule": "budget.db", "way_out": "by itself when they are ready"}
+    why = "2 of 3 ready, 2 needed (by itself when they are ready)"
+    held = Fact(at_s=1.0, fact="held", host="db-2", why=why, data=data)
+    assert sentence(held) == "db-2: waits: 2 of 3 ready, 2 needed [budget.db] (by itself when they are ready)"
+
+
+def test_a_hold_of_a_journal_that_knows_no_ways_out_is_told_as_it_is() -> None:
+    held = Fact(at_s=1.0, fact="held", host="db-2", why="2 of 3 ready", data={"rule": "budget.db"})
+    assert sentence(held) == "db-2: waits: 2 of 3 ready [budget.db]"
 
 
 def test_unknown_is_never_coloured_as_well() -> None:

@@ -1,4 +1,4 @@
-"""Every hold, halt and refusal of a run names its rule as `--override` takes it or refuses it, with its numbers."""
+"""Every hold, halt and refusal of a run names its rule as `--override` takes it or refuses it, with its numbers and its way out."""
 
 from __future__ import annotations
 
@@ -29,6 +29,14 @@ def wrong(inventory: Inventory, row: Mapping[str, Any]) -> list[str]:
         return []
     known = rule in names(inventory) or (rule or "").partition(".")[0] in NEVER
     found = [] if known else [f"{rule!r} is no rule that --override knows: {why}"]
+    way_out = row["data"].get("way_out") or "nothing"
+    if not why.endswith(f" ({way_out})"):
+        found.append(f"no way out of {rule}: {why}")
+    if ("--override" in way_out) != (rule in names(inventory)) or not way_out.partition("--override")[2].endswith(
+        rule if "--override" in way_out else ""
+    ):
+        found.append(f"{rule} is said to be overridden where it is not, or the other way round: {way_out}")
+    why = why.removesuffix(f" ({way_out})")
     for name in (*inventory.hosts, *inventory.services):
         why = why.replace(name, "")
     if not re.search(r"\d", why) and rule not in WITHOUT_NUMBERS:

@@ -136,6 +136,26 @@ def test_the_referee_catches_an_engine_that_restarts_the_leader_first(monkeypatc
     assert "which leads queue" in broken.violations[0].what
 
 
+def test_members_outside_the_selection_are_asked_who_leads_and_the_referee_has_nothing_against_it() -> None:
+    inventory = fleet(QUEUE, policy=fixed())
+    plan = make_plan(inventory, selection=("q1", "q2"), made_at="")
+    result = stage.play(plan, Physics(latency_s=0.1), 7, gates=GATES, referee=partial(Referee, seed=7))
+    assert result.violations == ()
+    assert order(result) == ["q2", "q1"]
+
+
+def test_the_referee_catches_a_question_that_the_plan_does_not_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Curious(Deaf):
+        def handle(self, event: Event) -> tuple[Request, ...]:
+            return tuple(
+                replace(request, command="cat /etc/shadow") if isinstance(request, Read) else request
+                for request in super().handle(event)
+            )
+
+    monkeypatch.setattr(stage, "Engine", Curious)
+    assert 7 in {found.rule for found in played().violations}
+
+
 class KeepsRoles(Deaf):
     """Whatever a member said of its role first is what it says for ever."""
 

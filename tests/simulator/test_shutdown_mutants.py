@@ -11,8 +11,8 @@ import pytest
 from restart.engine import Engine, begin, core
 from restart.model.answer import StillUp, WentOff
 from restart.model.event import Answered, Event
-from restart.model.inventory import Amount, Dependency, Inventory, Service
-from restart.model.plan import Plan
+from restart.model.inventory import Amount, Dependency, Inventory, Role, Service
+from restart.model.plan import Override, Plan
 from restart.model.playbook import Playbook, PowerControl, Rung, Step
 from restart.model.request import AwaitOff, PowerOff, Request
 from restart.model.simulation import Result
@@ -24,6 +24,7 @@ from restart.simulator.referee import Referee
 from tests.inventory.reading import GATES
 from tests.simulator import mutants
 from tests.simulator.random_fleets import ask, fixed, fleet
+from tests.simulator.test_leaders import KeepsRoles, without_roles
 
 DB = Service(name="db", hosts=("d1", "d2", "d3"), min_available=Amount(quorum=True), ready=(ask(),))
 APP = Service(name="app", hosts=("a1", "a2", "a3", "a4"), depends_on=(Dependency(provider="db"),), ready=(ask(),))
@@ -138,6 +139,45 @@ def test_the_referee_catches_more_in_flight_than_may_be(monkeypatch: pytest.Monk
     limits = mutants.Limit(name="fleet", max_in_flight=2)
     case = Stopping(going_off(replace(APP, depends_on=()), limits={"fleet": limits}))
     assert caught(monkeypatch, case, mutants.blind_to(mutants.without_limits)) == {3}
+
+
+LED = Service(
+    name="queue", hosts=("q1", "q2", "q3"), ready=(ask(),), role=Role(run="rabbitmq-queues leader", leader="^leader$")
+)
+
+FIVE = replace(LED, hosts=("q1", "q2", "q3", "q4", "q5"))
+
+
+@pytest.mark.parametrize("selection", [None, ("q1", "q2")], ids=["all of it", "a part"])
+def test_the_referee_catches_an_engine_that_stops_the_leader_first(
+    monkeypatch: pytest.MonkeyPatch, selection: tuple[str, ...] | None
+) -> None:
+    case = Stopping(going_off(LED), selection=selection)
+    assert caught(monkeypatch, case, mutants.blind_to(without_roles)) == {1}
+
+
+def test_the_referee_catches_an_engine_that_keeps_who_led_when_hosts_are_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # q1 led when it was asked about first; by the time others are asked about, another has been elected.
+    limits = {"fleet": mutants.Limit(name="fleet", max_in_flight=1)}
+    blip = Fault(kind="goes_down", hosts=("q1",), at_s=3.0, for_s=20.0)
+    case = Stopping(going_off(FIVE, limits=limits), [blip])
+    assert caught(monkeypatch, case, KeepsRoles) == {1}
+
+
+def test_in_a_shutdown_the_order_is_let_go_by_the_name_that_its_holds_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Stopping(going_off(DB, APP, policy=fixed(barrier="service")))
+    let_go = Override(rule="order.db.app", reason="the battery is nearly empty")
+    plan = make_plan(powered(case.inventory), mode="shutdown", overrides=[let_go], made_at="")
+    whole = case.play(plan)
+    assert whole.violations == ()
+    assert whole.outcome is not None
+    assert whole.outcome.exit_code == 0
+    off = {row["host"]: row["at_s"] for row in whole.rows if row["event"] == "off"}
+    assert min(off[host] for host in DB.hosts) <= max(off[host] for host in APP.hosts), "it really lets go"
+    monkeypatch.setattr(stage, "Engine", mutants.blind_to(mutants.without_limits))
+    assert rules(case.play(plan)) <= {3}, "nothing else was loosened"
 
 
 class TakesOffForGranted(mutants.Deaf):

@@ -12,6 +12,7 @@ from __future__ import annotations
 from restart.model.request import RunStep
 from restart.simulator.referee.away import Away, Place
 from restart.simulator.referee.grounds import REBOOTING_RUNGS
+from restart.simulator.referee.leading import judge_leader
 from restart.simulator.referee.record import Begun, Record, some
 from restart.simulator.referee.recovery import judge_recovery
 from restart.simulator.referee.restated import Cap
@@ -20,9 +21,6 @@ from restart.simulator.referee.stages import heard_stand_in, judge_seed
 from restart.simulator.referee.stopping import judge_off
 from restart.simulator.referee.told import HAIR_S
 from restart.simulator.truth import Act
-
-ASKING_S = 10.0
-"""What a member says of its role may be as old as this when the run decides."""
 
 
 def judge_act(record: Record, act: Act) -> None:
@@ -36,6 +34,8 @@ def judge_act(record: Record, act: Act) -> None:
         return
     if record.grounds.stops and act.kind in ("off", "power"):
         _judge_claim(record, act, host)
+        if host not in record.stopped:
+            judge_leader(record, act, host)
         judge_off(record, act, host)
     elif record.grounds.stops and act.kind == "step":
         if not getattr(record.begun.get(act.request), "undo", False):
@@ -101,7 +101,7 @@ def _judge_restart(record: Record, act: Act, host: str) -> None:
         if record.grounds.cold:
             _judge_cold_order(record, act, host)
         else:
-            _judge_leader(record, act, host, begun)
+            judge_leader(record, act, host)
             _judge_budgets(record, act, host, begun)
         judge_recovery(record, act, host, record.decided_s(host, begun))
     if away is None:
@@ -250,21 +250,6 @@ def _judge_cold_order(record: Record, act: Act, host: str) -> None:
         first = [name for name in grounds.moves if name in grounds.path and grounds.is_unfinished(name)]
         if first:
             what = f"{act.kind} on {host} before the path's {some(first)} are back"
-            record.call(1, what, host=host, at_s=act.at_s)
-
-
-def _judge_leader(record: Record, act: Act, host: str, begun: Begun) -> None:
-    """Rule 1 for leaders: who leads a service goes last of it. Nobody can know who came to lead while the question was on its way."""
-    if record.grounds.moves[host].act == "start":
-        return
-    asked_s = record.decided_s(host, begun) - ASKING_S
-    for service in record.grounds.services_of[host]:
-        if record.plan.inventory.services[service].role is None or record.grounds.let_go(f"role.{service}"):
-            continue
-        leader, since_s = record.leads.get(service, ("", 0.0))
-        left = [other for other in record.grounds.unfinished[service] if other != host and other not in record.doubtful]
-        if leader == host and since_s <= asked_s and left:
-            what = f"{act.kind} on {host}, which leads {service}, before {len(left)} members of it ({some(left)})"
             record.call(1, what, host=host, at_s=act.at_s)
 
 

@@ -9,6 +9,7 @@ from restart.model.request import (
     GiveSlots,
     KeepSlots,
     PowerOff,
+    Read,
     Reboot,
     Request,
     RestartUnits,
@@ -120,6 +121,11 @@ def _judge_named(record: Record, request: Request) -> bool:
             what = f"{_name(request)}: the plan names no such hook on {where}: {request.hook}: {request.command}"
             record.call(7, what, host=request.host)
         return True
+    if isinstance(request, Read):
+        if not grounds.named_read(request):
+            what = f"{_name(request)}: the plan names no such question about {request.service}: {request.command}"
+            record.call(7, what, host=request.host)
+        return request.host in grounds.moves
     if request.host not in grounds.moves:
         record.call(7, f"{_name(request)}: the plan has no move for this host", host=request.host)
         return False

@@ -9,7 +9,7 @@ from restart.model.check import SSH_CHECK, Check
 from restart.model.inventory import Dependency, Inventory, Service
 from restart.model.plan import Plan
 from restart.model.playbook import Rung
-from restart.model.request import Ask, RunHook, RunStep, SwitchPower
+from restart.model.request import Ask, Read, RunHook, RunStep, SwitchPower
 from restart.simulator.referee.cold import before_the_path, edges_at_boot, opens_at
 from restart.simulator.referee.compared import plain
 from restart.simulator.referee.outages import dark_services, edges_out_of_the_dark
@@ -179,6 +179,14 @@ class Grounds:
             if same and filled(stated).fullmatch(request.command):
                 return True
         return False
+
+    def named_read(self, request: Read) -> bool:
+        """Whether the plan names this question, and the host is a member of the service (also where it is not in the plan: it may lead)."""
+        service = self.inventory.services.get(request.service)
+        if service is None or request.host not in (self.sized.get(request.service) or service).hosts:
+            return False
+        stated = {"role": service.role, "seed": service.seed}.get(request.about)
+        return stated is not None and filled(stated.run).fullmatch(request.command) is not None
 
     def named_reset(self, request: SwitchPower) -> bool:
         """Whether the ladder has a rung that switches power this way, or any: power that is found off is switched on."""
