@@ -33,7 +33,7 @@ SECTIONS: tuple[Section[object], ...] = (
     systemd.SECTION,
 )
 
-HOST_S = 30.0
+HOST_S = 40.0
 """How long one host may take, everything counted. Past that it is given up, whatever its thread still waits for."""
 
 AT_ONCE_MAX = 400

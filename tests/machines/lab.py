@@ -242,8 +242,9 @@ def _up(arguments: argparse.Namespace) -> None:
         sys.exit("no machine boots under KVM here (leave --accel out: they are emulated in software)")
     accel = "kvm" if arguments.accel == "kvm" else "tcg,thread=single"
     names = [f"m{number}" for number in range(1, arguments.number + 1)]
-    # Ended politely it leaves nothing behind, whenever that is.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Ended politely it leaves nothing behind, whenever that is; also where whoever began it in the background ignores Ctrl-C.
+    for polite in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(polite, signal.default_int_handler)
     with (
         contextlib.suppress(KeyboardInterrupt),
         Lab(names, etcd=arguments.etcd, debian=arguments.debian, accel=accel) as lab,

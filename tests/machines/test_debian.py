@@ -30,8 +30,9 @@ SERVICE = {"max_unavailable": 1, "ready": [{"systemd": {"units": ["web.service"]
 CPU_MAX_S = 0.3
 """What a look may cost a host, of the CPU that this machine has."""
 
-TRUE_MAX = 40
-"""So often a shell starts `true`, to tell how much slower than this machine an emulated one is."""
+STARTS = "i=0; while [ $i -lt {} ]; do /bin/true; i=$((i + 1)); done; times"
+HERE, THERE = 1000, 40
+"""So often a shell starts `true`, here and on an emulated machine, to tell how much slower that one is."""
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +75,11 @@ def look(lab: Lab, folder: Path, **ssh: Any) -> tuple[Told, dict[str, float], in
     done = Tool(folder / "laptop", inside=lab.inside).call("preflight", str(inventory), "--format", "json")
     assert done.returncode in (0, 4), done.stderr
     hosts = json.loads(done.stdout)["hosts"]
-    # What is empty is left out of the document.
+    # What is empty is left out of the document. An emulated machine beside others is late at times, and says so: that is true, and not planted.
     told = {
-        name: {(one["rule"], one["grade"], one["evidence"]) for one in looked.get("found", ())}
+        name: {
+            (one["rule"], one["grade"], one["evidence"]) for one in looked.get("found", ()) if one["rule"] != "not-told"
+        }
         for name, looked in hosts.items()
     }
     return told, {name: looked.get("cpu_s", 0.0) for name, looked in hosts.items()}, done.returncode
@@ -88,11 +91,11 @@ def test_of_a_stock_debian_nothing_is_told(lab: Lab, hands: Mapping[str, Hand], 
     assert code == 0
     assert hands["d1"].do("systemctl is-system-running") == "running\n"
     # An emulated processor is slower than this one by how much longer it takes to start the same program as often.
-    starts = f"i=0; while [ $i -lt {TRUE_MAX} ]; do /bin/true; i=$((i + 1)); done; times"
-    here, there = _spent_s(_run("sh", "-c", starts)), _spent_s(hands["d1"].do(f"sh -c '{starts}'"))
-    real_s = cpu_s["d1"] * here / there
+    here_s = _starts_s(_run("sh", "-c", STARTS.format(HERE)), HERE)
+    there_s = _starts_s(hands["d1"].do(f"sh -c '{STARTS.format(THERE)}'"), THERE)
+    real_s = cpu_s["d1"] * here_s / there_s
     print(
-        f"\nthe look cost {cpu_s['d1']:.2f} s of emulated CPU; {TRUE_MAX} starts of `true`: {there:.2f} s there, {here:.3f} s here;"
+        f"\nthe look cost {cpu_s['d1']:.2f} s of emulated CPU; a start of `true` {1000 * there_s:.1f} ms there and {1000 * here_s:.2f} ms here;"
     )
     print(f"so it is about {real_s:.3f} s of this machine's CPU (bound: {CPU_MAX_S} s)")
     assert real_s < CPU_MAX_S
@@ -102,8 +105,10 @@ def _run(*words: str) -> str:
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
-def _spent_s(times: str) -> float:
-    return sum(60 * int(minutes) + float(seconds) for minutes, seconds in re.findall(r"([0-9]+)m([0-9.]+)s", times))
+def _starts_s(times: str, number: int) -> float:
+    """Seconds of CPU that one of `number` starts took, from what `times` says: in hundredths of a second, so that it takes many."""
+    spent = re.findall(r"([0-9]+)m([0-9.]+)s", times)
+    return sum(60 * int(minutes) + float(seconds) for minutes, seconds in spent) / number
 
 
 def test_each_defect_is_told_when_it_is_planted_and_gone_when_it_is_mended(
@@ -188,12 +193,13 @@ def test_a_debian_is_restarted_by_its_own_systemctl_its_units_are_asked_and_a_cy
     inventory = write_inventory(lab, tmp_path, ladder=LADDER, service=SERVICE)
     tool = Tool(tmp_path / "laptop", inside=lab.inside)
     # d2 would not come back as it is, and no run touches it before somebody has seen to it.
-    refused = tool.call("run", str(inventory), "--reason", "test", "--yes", "--yes-hosts", "2")
+    refused = tool.call("run", str(inventory), "--reason", "test", "--yes", "--yes-hosts", "2", "--mode", "rolling")
     assert refused.returncode == 4, refused.stderr
+    print(f"\n{refused.stderr.strip()}")
     assert "web.service runs and is not enabled" in refused.stdout + refused.stderr
     assert [len(lab.boots(name)) for name in NAMES] == [1, 1]
     hands["d2"].do("systemctl -q enable web.service")
-    with tool.run(inventory, "--limit", "d1", hosts=1, survey=True) as run:
+    with tool.run(inventory, "--limit", "d1", "--mode", "rolling", hosts=1, survey=True) as run:
         assert run.end() == 0, run.account()
     assert [len(lab.boots(name)) for name in NAMES] == [2, 1]
     ssh = lab.inside("ssh", "-F", lab.folder / "ssh_config", "d1")

@@ -78,7 +78,10 @@ def test_nothing_is_left_running_when_whoever_began_it_is_interrupted_or_killed(
         machines = _children(inside)
         assert len(machines) == 2
         begun.send_signal(how)
-        begun.wait(60)
+        try:
+            begun.wait(60)
+        finally:
+            begun.kill()
     until_s = time.monotonic() + 30
     while any(Path(f"/proc/{pid}").exists() for pid in (inside, *machines)):
         assert time.monotonic() < until_s, "something is left running"

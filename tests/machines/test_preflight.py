@@ -16,7 +16,7 @@ def test_a_host_of_busybox_alone_is_only_noted_and_one_that_is_off_blocks(
 ) -> None:
     with Lab(("m1", "m2"), on=("m1",)) as lab:
         lab.await_well()
-        inventory = write_inventory(lab, tmp_path)
+        inventory = write_inventory(lab, tmp_path, service={"max_unavailable": 2})
         tool = Tool(tmp_path / "laptop", inside=lab.inside)
         looked = tool.call("preflight", str(inventory), "--format", "json")
         assert looked.returncode == 4, looked.stderr

@@ -87,7 +87,7 @@ def unproved(swept: Swept) -> Iterator[Found]:
         yield Found(
             rule="long-uptime",
             grade=Grade.WARNS,
-            evidence=f"up for {up.uptime_s / DAY_S:.0f} days",
+            evidence=f"up for {up.uptime_s // DAY_S:.0f} days",
             why="nothing that was changed in that time has been proved by a boot, and old disks and fans may not start again",
             mend="restart it alone and early, with somebody who can reach it",
         )
