@@ -86,7 +86,7 @@ class HostLooked:
 class Discovery:
     """What was seen in `looks` looks at `hosts`, the first at `at` (UTC, RFC 3339), over `for_s` seconds.
 
-    `own` counts the sessions of this tool that were left out; `inside` are links between two services on one host.
+    `own` counts the SSH sessions of this tool, which are left out, those inside a gateway's too; `inside` are links between two services on one host.
     """
 
     at: str

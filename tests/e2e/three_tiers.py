@@ -55,7 +55,7 @@ http {{
   access_log off;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  upstream app {{ server {app1}:8000; server {app2}:8000; keepalive 4; }}
+  upstream app {{ server {app1}:8000 max_fails=0; server {app2}:8000 max_fails=0; keepalive 4; }}
   server {{
     listen 80; listen [::]:80;
     location / {{ proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection ""; }}

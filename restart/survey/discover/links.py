@@ -75,7 +75,6 @@ class _Sorting:
         self._within: dict[str, int] = {}
         self._outside: dict[tuple[str, int | None, bool, str], _Strangers] = {}
         self._unmatched: dict[Unmatched, int] = {}
-        self._dropped = 0
 
     def discovery(self, began: float, for_s: float, looks: int) -> Discovery:
         for host, seen in self._hosts.items():
@@ -92,7 +91,7 @@ class _Sorting:
             inside=tuple(self._inside.values()),
             outside=tuple(self._outsiders()),
             unmatched=tuple(sorted(self._unmatched, key=lambda one: -self._unmatched[one])[:UNMATCHED_MAX]),
-            own=self._dropped,
+            own=len({frozenset(ends) for ends in self._own}),
         )
 
     # --- connections -------------------------------------------------------------------------------------------------
@@ -101,7 +100,6 @@ class _Sorting:
         inbound, near, far, port, process = kind
         number = row.open - self._ours(kind, row)
         if number <= 0:
-            self._dropped += 1
             return
         owners = self._addresses.owners(far)
         if is_loopback(far) or host in owners or far == near:
