@@ -249,12 +249,7 @@ def _insertion(text: str, key: Any, node: Any, added: Sequence[Addition]) -> tup
         step = max(1, indent - key.start_mark.column)
         after = entries.get("hosts") or list(entries.values())[-1]
         return _below(text, after[1], [f"{' ' * indent}depends_on:", *_lines(added, indent + step)])
-    depends_key, depends = held
-    if isinstance(depends, yaml.ScalarNode) and depends.style is None and depends.value == "":
-        if node.flow_style:
-            raise _Refused("depends_on is written without a value in a line of braces")
-        indent = depends_key.start_mark.column
-        return _below(text, depends, _lines(added, indent + max(1, indent - key.start_mark.column)))
+    depends = held[1]
     if not isinstance(depends, yaml.MappingNode):
         raise _Refused("depends_on is not written as a mapping")
     if not depends.value:

@@ -201,6 +201,11 @@ def _outside(discovery: Discovery, width: int) -> Iterator[str]:
         return
     number = sum(one.addresses for one in discovery.outside)
     yield f"Outside the inventory ({count(number, 'address', 'addresses')})"
+    silent = [host for host, looked in discovery.hosts.items() if not looked.answered]
+    if silent:
+        yield from wrapped(
+            f"{listed(silent)} did not answer, and may have some of these", width=width, first="  ", rest="  "
+        )
     lines = [
         line for one in discovery.outside for line in wrapped(_stranger(one), width=width, first="  ", rest="      ")
     ]
