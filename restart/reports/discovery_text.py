@@ -15,9 +15,9 @@ ROWS_MAX = 30
 """Lines of a kind; of the rest the number. JSON has all of them."""
 
 _HOWS = {
-    "mount": "mounts from it", "resolver": "asks it for names", "ntp": "asks it for the time", "ldap": "logs people in by it",
-    "syslog": "sends it logs", "package": "takes packages from it", "image": "takes images from it", "proxy": "goes out through it",
-    "unit": "names it in a unit",
+    "mount": "mounts from", "resolver": "asks for names at", "ntp": "asks for the time at", "ldap": "logs people in by",
+    "syslog": "sends logs to", "package": "takes packages from", "image": "takes images from", "proxy": "goes out through",
+    "unit": "names in a unit",
 }  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def _head(discovery: Discovery, ended: bool, width: int) -> Iterator[str]:
             silent.setdefault(looked.why, []).append(host)
     for why, hosts in silent.items():
         text = (
-            f"{listed(hosts)}: {printable(why)}. What they use is not known; that nothing is seen of it says nothing."
+            f"{listed(hosts)}: {printable(why)}. What goes out from there is not known; none seen does not mean none."
         )
         yield from wrapped(text, width=width, first="UNKNOWN  ", rest="         ")
     if discovery.looks == 1 and told:
@@ -101,9 +101,8 @@ def _said(links: Sequence[Link], discovery: Discovery) -> str:
     whom = f"{listed(dict.fromkeys(link.provider for link in links))}"
     place = f"{whom}:{one.port}" if one.port is not None else whom
     if one.how != CONNECTION:
-        where = f"{one.file}{' on ' + one.detail if one.detail else ''}"
-        state = " and is mounted now" if one.is_live and one.is_needed else " (mounted now)" if one.is_live else ""
-        return printable(f"{who} {_HOWS.get(one.how, one.how)}: {place} ({where}{state})")
+        where = ", ".join(filter(None, (one.file, one.detail, "mounted now" if one.is_live else "")))
+        return printable(f"{who} {_HOWS.get(one.how, one.how)} {place} ({where})")
     client = f" ({', '.join(one.clients)})" if one.clients else " (process not seen)"
     server = f" ({one.server})" if one.server else ""
     often = "" if discovery.looks == 1 else f", in {max(link.looks for link in links)} of {discovery.looks} looks"
@@ -120,6 +119,8 @@ def _not_seen(rows: Sequence[NotSeen], discovery: Discovery, width: int) -> Iter
     for row in rows:
         if row.silent:
             why = f"not known: {listed(row.silent)} did not answer"
+        elif row.maybe:
+            why = "not told apart: there is something between their hosts (below), and no service is known at an end of it"
         elif row.at == "boot":
             why = "it holds at boot only, and no file that was read names it"
         else:
@@ -147,7 +148,7 @@ def _rings(rings: Sequence[Ring], width: int) -> Iterator[str]:
 def _levels(levels: Sequence[Sequence[Sequence[str]]], width: int) -> Iterator[str]:
     if not levels:
         return
-    yield "Must be up first, from nothing"
+    yield "Must be up first: 1 needs nothing of the others, each next level rests on those before"
     for number, level in enumerate(levels, start=1):
         said = [group[0] if len(group) == 1 else f"({' + '.join(group)}, which wait for each other)" for group in level]
         yield from wrapped(", ".join(said), width=width, first=f"  {number}. ", rest="     ")
@@ -220,7 +221,7 @@ def _stranger(one: Outside) -> str:
         return printable(f"{who} -> {hosts} port {one.port}{processes}, {count(one.open, 'connection')}")
     place = address if one.port is None else f"{address}:{one.port}"
     if one.how != CONNECTION:
-        return printable(f"{hosts} {_HOWS.get(one.how, one.how)}: {place}")
+        return printable(f"{hosts} {_HOWS.get(one.how, one.how)} {place}")
     return printable(f"{hosts}{processes} -> {place}, {count(one.open, 'connection')}")
 
 

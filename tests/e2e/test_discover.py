@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import time
@@ -136,6 +137,39 @@ def test_a_host_that_does_not_answer_is_unknown_and_its_edges_still_show_from_th
     assert f"[{address('db-1', 6)}]:5432" in flat
     assert "db-1, infra-1 did not answer, and may have some of these" in flat
     assert "web -> cache" in flat.partition("Declared, and not seen")[2]
+
+
+def test_who_is_not_root_there_sees_the_same_edges_without_the_processes_and_says_so(
+    site: Site, tool: Tool, tmp_path: Path
+) -> None:
+    inventory = site.inventory(tmp_path / "site.yml", SITE.replace("user: root", "user: ops"))
+    site.ask_shop()
+    told = json.loads(tool.call("discover", str(inventory), "--format", "json").stdout)
+    summary = told["summary"]
+    assert {
+        (edge["consumer"], edge["provider"], edge["kind"], edge["at"])
+        for edge in (*summary["lacking"], *summary["declared"])
+    } == EDGES
+    assert not any(link.get("clients") for link in told["links"])
+    for looked in told["hosts"].values():
+        assert any("not root" in note for note in looked["notes"])
+    # Our own sessions are known by what SSH itself says of them.
+    assert 22 not in {link["port"] for link in told["links"]} | {one["port"] for one in told["outside"]}
+
+
+CONTAINER = (
+    "ip link set lo up; python3 -c \"import socket, time; s = socket.create_server(('127.0.0.1', 7000));"
+    " c = socket.create_connection(('127.0.0.1', 7000)); open('/run/container', 'w'); time.sleep(60)\""
+)
+
+
+def test_connections_in_a_container_are_said_to_be_unseen(site: Site, tool: Tool, tmp_path: Path) -> None:
+    site.ssh("app-2", f"setsid -f unshare --net sh -c {shlex.quote(CONTAINER)} >/dev/null 2>&1 </dev/null")
+    site.ssh("app-2", "for i in $(seq 100); do [ -e /run/container ] && exit 0; sleep 0.1; done; exit 1")
+    told = json.loads(tool.call("discover", str(site.inventory(tmp_path / "site.yml")), "--format", "json").stdout)
+    assert any("not seen: 1" in note for note in told["hosts"]["app-2"]["notes"]), told["hosts"]["app-2"]
+    assert not told["hosts"]["app-1"].get("notes")
+    assert 7000 not in {link["port"] for link in told["links"]}
 
 
 def test_looking_for_a_while_sees_what_one_look_misses_and_ctrl_c_ends_it_with_what_was_seen(

@@ -263,6 +263,13 @@ class Site:
         shutil.copytree(
             "/etc", folder / "etc", symlinks=True, ignore=shutil.ignore_patterns("ssl", "systemd", "apt", "docker")
         )
+        # Somebody who is not root, and may log in with the same key.
+        with (
+            (folder / "etc/passwd").open("a", encoding="utf-8") as passwd,
+            (folder / "etc/shadow").open("a", encoding="utf-8") as shadow,
+        ):
+            passwd.write("ops:x:4321:4321::/:/bin/sh\n")
+            shadow.write("ops:*:20000:0:99999:7:::\n")
         for path, text in self._etc(host).items():
             place = folder / "etc" / path
             place.parent.mkdir(parents=True, exist_ok=True)

@@ -48,6 +48,19 @@ def test_what_is_declared_and_not_seen_is_told() -> None:
     assert [(row.consumer, row.provider, row.silent) for row in held.not_seen] == [("web", "app", ())]
 
 
+def test_an_edge_that_may_be_among_what_is_not_told_apart_is_not_called_unseen() -> None:
+    inventory = shop(service("app", "app-1", on=["db"]), service("jobs", "app-1", on=["db"]), service("db", "db-1"))
+    link = Link(
+        consumer="app-1", provider="db-1", port=5432, consumer_services=("app", "jobs"), provider_services=("db",)
+    )
+    held = compared(inventory, replace(used(), links=(link,)))
+    assert [(row.consumer, row.maybe) for row in held.not_seen] == [("app", True), ("jobs", True)]
+    sure = replace(link, consumer_services=("app",))
+    assert [(row.consumer, row.maybe) for row in compared(inventory, replace(used(), links=(sure,))).not_seen] == [
+        ("jobs", False)
+    ]
+
+
 def test_a_ring_is_found_across_what_is_declared_and_what_is_seen() -> None:
     inventory = fleet(app="db", db="ops")
     held = compared(inventory, used("ops>app", "web>app"))

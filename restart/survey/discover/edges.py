@@ -32,12 +32,16 @@ class Edge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotSeen:
-    """A declared edge of which nothing was seen. `silent` are hosts at its ends that did not answer: then that says nothing."""
+    """A declared edge of which nothing was seen. `silent` are hosts at its ends that did not answer: then that says nothing.
+
+    `maybe`: something was seen between hosts of both, and not which services it belongs to.
+    """
 
     consumer: str
     provider: str
     at: str
     silent: tuple[str, ...] = ()
+    maybe: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +86,13 @@ def compared(inventory: Inventory, discovery: Discovery) -> Compared:
         lacking=lacking,
         declared=tuple(edge for edge in edges if edge.declared is not None),
         not_seen=tuple(
-            NotSeen(consumer=pair[0], provider=pair[1], at=edge.at, silent=_silent(inventory, discovery, pair))
+            NotSeen(
+                consumer=pair[0],
+                provider=pair[1],
+                at=edge.at,
+                silent=_silent(inventory, discovery, pair),
+                maybe=_maybe(inventory, host_level, pair),
+            )
             for pair, edge in known.items()
             if pair not in seen and pair not in inside
         ),
@@ -147,6 +157,20 @@ def _silent(inventory: Inventory, discovery: Discovery, pair: tuple[str, str]) -
         if name in inventory.services
     }
     return () if not all(silent.values()) else tuple(dict.fromkeys(host for hosts in silent.values() for host in hosts))
+
+
+def _maybe(inventory: Inventory, host_level: tuple[Link, ...], pair: tuple[str, str]) -> bool:
+    """Whether a link between their hosts may be this edge: neither of its ends is known to be another service's."""
+    consumers, providers = (
+        frozenset(inventory.services[name].hosts) if name in inventory.services else () for name in pair
+    )
+    return any(
+        link.consumer in consumers
+        and link.provider in providers
+        and pair[0] in link.consumer_services
+        and (not link.provider_services or pair[1] in link.provider_services)
+        for link in host_level
+    )
 
 
 def _answered(discovery: Discovery, host: str) -> bool:

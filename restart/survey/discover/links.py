@@ -182,15 +182,9 @@ class _Sorting:
     def _one_sided(self, consumer: str, provider: str, port: int, seen_by: set[str]) -> None:
         """Say where the end that should have seen it answered and saw nothing: containers and translated addresses look like that."""
         there, here = self._hosts.get(provider), self._hosts.get(consumer)
-        if seen_by == {"provider"} and here is not None and here.looks and here.is_known and here.complete:
-            if here.elsewhere:
-                what = f"from {consumer} to its port {port}"
-                self._unmatch(
-                    provider,
-                    what,
-                    f"{consumer} has no such socket: one of its {here.elsewhere} containers, whose process is not named",
-                    1,
-                )
+        if seen_by == {"provider"} and here is not None and here.looks and here.elsewhere:
+            why = f"{consumer} has no such socket: it is one of its containers, and which process is not known"
+            self._unmatch(provider, f"from {consumer} to its port {port}", why, 1)
         elif (
             seen_by == {"consumer"}
             and there is not None
@@ -314,7 +308,7 @@ def _notes(seen: Seen) -> Iterator[str]:
     elif not seen.is_root:
         yield "not root there: processes of other users are not named (ssh: {sudo: true})"
     if seen.elsewhere:
-        yield f"{seen.elsewhere} containers or other network namespaces have connections of their own, which are not seen"
+        yield f"containers (network namespaces) with connections of their own, which are not seen: {seen.elsewhere}"
     if not seen.complete:
         yield "it has more than was read: some connections or files are left out"
     if seen.references is None:
