@@ -61,13 +61,16 @@ def discover_command(
     whatever it found, with 4 where --write could not add all of it: each line to add by hand is told.
     """
     from restart.reports.discovery_text import discovery_text, summary_json
+    from restart.runner import whereabouts
     from restart.survey.discover import compared, file
 
     sampling = _sampling(for_text, every_text)
     shelf = rooms.gates()
     path = rooms.inventory_path(inventory)
     found = rooms.read_inventory(path, shelf)
-    seen, ended = _look(found, shelf, limits or None, sampling, quiet=form != "text")
+    # What the controller itself does on its own host is no dependency.
+    marked = whereabouts.with_path_found(found, whereabouts.here())
+    seen, ended = _look(marked, shelf, limits or None, sampling, quiet=form != "text")
     _keep(store, seen)
     held = compared(found, seen)
     edited, refused = _patch(path, found, shelf, seen, held)

@@ -109,6 +109,24 @@ def test_our_own_sessions_are_left_out_on_the_host_in_the_gateway_and_on_the_con
     assert (link.consumer, link.provider, link.port, link.open) == ("web-1", "db-1", 22, 1)
 
 
+def test_earlier_sessions_and_checks_of_ours_that_have_closed_are_left_out_too() -> None:
+    looks = {
+        "db-1": told('listen *:22 "sshd",pid=1', "own 10.0.0.1 41000 10.0.0.21 22", "in 10.0.0.21:22 10.0.0.1 0 1 39000 "),
+        "web-1": told('out 10.0.0.1 10.0.0.21:22 0 3 39001,39002,39003 ', "session 10.0.0.1:22 192.0.2.9:40000", "in 10.0.0.1:22 192.0.2.9 0 1 3 "),
+        "app-1": told("out 10.0.0.11 10.0.0.21:22 0 1 39001 "),
+        "ops-1": told("out 10.0.0.99 10.0.0.21:5432 0 1 39000 ", 'out 10.0.0.99 10.0.0.11:8000 1 0 39001 "prometheus",pid=3'),
+    }  # fmt: skip
+    inventory = shop()
+    hosts = {**inventory.hosts, "ops-1": replace(inventory.hosts["ops-1"], controller=True)}
+    found = seen(replace(inventory, hosts=hosts), looks)
+    # A stranger's, from where none of ours come, stays; so does what runs on the controller's host besides.
+    assert {(link.consumer, link.provider, link.port) for link in found.links} == {
+        ("app-1", "db-1", 22),
+        ("ops-1", "app-1", 8000),
+    }
+    assert found.outside == ()
+
+
 def test_addresses_outside_are_listed_and_counted_apart() -> None:
     many = [f'in 10.0.0.1:443 192.0.2.{number} 1 0 5000 "nginx",pid=2' for number in range(1, 201)]
     found = seen(

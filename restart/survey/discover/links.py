@@ -70,6 +70,8 @@ class _Sorting:
         self._own: frozenset[Ends] = frozenset(
             ends for seen in self._hosts.values() for here, there in seen.own for ends in ((here, there), (there, here))
         )
+        self._own_ways = frozenset((here[0], here[1], there[0]) for here, there in self._own)
+        self._controllers = frozenset(host.name for host in inventory.hosts.values() if host.controller)
         self._pairs: dict[tuple[str, str, int], _Pair] = {}
         self._inside: dict[tuple[str, tuple[str, ...], tuple[str, ...], int], Link] = {}
         self._within: dict[str, int] = {}
@@ -99,9 +101,9 @@ class _Sorting:
     def _row(self, host: str, kind: Kind, row: Row) -> None:
         inbound, near, far, port, process = kind
         number = row.open - self._ours(kind, row)
-        if number <= 0:
-            return
         owners = self._addresses.owners(far)
+        if number <= 0 or (not row.live and self._was_ours(host, kind, owners)):
+            return
         if is_loopback(far) or host in owners or far == near:
             if not inbound:
                 self._to_itself(host, port, process, row, number)
@@ -134,6 +136,16 @@ class _Sorting:
         return sum(
             (((near, port), (far, told)) if inbound else ((near, told), (far, port))) in self._own for told in row.ports
         )
+
+    def _was_ours(self, host: str, kind: Kind, owners: frozenset[str]) -> bool:
+        """Whether a connection that has closed was an earlier session of this tool, or a check that it asked.
+
+        A session goes the way that one goes now, whatever its port; a check comes from the controller, and leaves no process either.
+        """
+        inbound, near, far, port, process = kind
+        server, client = (near, far) if inbound else (far, near)
+        by_controller = (owners if inbound else {host}) & self._controllers
+        return process is None and ((server, port, client) in self._own_ways or bool(by_controller and owners))
 
     def _is_answer(self, host: str, other: str, kind: Kind, row: Row) -> bool:
         """Whether `other` has the same connection as one of its own, so that both ends outlived their listener."""

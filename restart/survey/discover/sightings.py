@@ -22,12 +22,15 @@ Ends = tuple[tuple[str, int], tuple[str, int]]
 
 @dataclass(slots=True)
 class Row:
-    """Connections that are alike, over all looks: `open` is the most at once, `ports` those that were told, `whole` whether all were."""
+    """Connections that are alike, over all looks: `open` is the most at once, those just closed among them, `live` without those.
+
+    `ports` are those that were told.
+    """
 
     open: int = 0
+    live: int = 0
     looks: int = 0
     ports: set[int] = field(default_factory=set)
-    whole: bool = True
 
 
 Kind = tuple[bool, str, str, int, Process | None]
@@ -107,6 +110,6 @@ class Sightings:
                 return
             row = seen.rows[kind] = Row()
         row.open = max(row.open, number)
-        row.whole = row.whole and len(one.ports) >= number and len(row.ports) < PORTS_MAX
+        row.live = max(row.live, one.open)
         row.ports.update(one.ports[: PORTS_MAX - len(row.ports)])
         met.add(kind)
