@@ -87,6 +87,13 @@ def test_the_kernels_own_tables_tell_the_same_where_there_is_no_ss(host: FakeHos
     }  # fmt: skip
 
 
+def test_closed_connections_do_not_hide_the_ports_of_open_ones(host: FakeHost) -> None:
+    closed = "".join(f"echo 'TIME-WAIT 0 0 10.0.0.1:{port} 10.0.0.21:22'\n" for port in range(40000, 40010))
+    host.tool("ss", f"{closed}echo 'ESTAB 0 0 10.0.0.1:41000 10.0.0.21:22'\n")
+    rows = {(row.open, row.closed, row.ports) for row in connected(host).connections}
+    assert rows == {(1, 0, (41000,)), (0, 10, ())}
+
+
 def test_fifty_thousand_connections_are_few_lines(host: FakeHost) -> None:
     host.tool(
         "ss",

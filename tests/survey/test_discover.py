@@ -111,7 +111,7 @@ def test_our_own_sessions_are_left_out_on_the_host_in_the_gateway_and_on_the_con
 
 def test_earlier_sessions_and_checks_of_ours_that_have_closed_are_left_out_too() -> None:
     looks = {
-        "db-1": told('listen *:22 "sshd",pid=1', "own 10.0.0.1 41000 10.0.0.21 22", "in 10.0.0.21:22 10.0.0.1 0 1 39000 "),
+        "db-1": told('listen *:22 "sshd",pid=1', "own 10.0.0.1 41000 10.0.0.21 22", "in 10.0.0.21:22 10.0.0.1 1 1 39000,41000 "),
         "web-1": told('out 10.0.0.1 10.0.0.21:22 0 3 39001,39002,39003 ', "session 10.0.0.1:22 192.0.2.9:40000", "in 10.0.0.1:22 192.0.2.9 0 1 3 "),
         "app-1": told("out 10.0.0.11 10.0.0.21:22 0 1 39001 "),
         "ops-1": told("out 10.0.0.99 10.0.0.21:5432 0 1 39000 ", 'out 10.0.0.99 10.0.0.11:8000 1 0 39001 "prometheus",pid=3'),

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from restart.probes.section import Lines, Section
@@ -53,7 +54,8 @@ class Connections:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected:
-    """What one host has open. `own` are the ends (here, there) of the session that asked; they are among no `connections`.
+    """What one host has open. `own` are the ends (here, there) of the session that asked; where SSH itself told them, and not the
+    processes above the script, it is still one of the `connections`.
 
     `is_root`: whether processes of all users could be seen. `elsewhere`: other network namespaces (containers) with connections, which
     are not among these. `is_known`: False where the host has neither `ss` and awk nor a readable /proc/net/tcp.
@@ -119,7 +121,7 @@ inbound = end(A[i]) in P
 if (inbound && mine(U[i])) { print "session " A[i] " " F[i]; continue }
 u = first(U[i]); name_only = u; sub(/,pid=.*/, "", name_only)
 k = inbound ? "in " A[i] " " bare(F[i]) : "out " bare(A[i]) " " F[i]
-g = k " " name_only
+g = k " " name_only (S[i] == "TIME-WAIT" ? " closed" : "")
 N[g]++; K[g] = k; if (!(g in W)) W[g] = u
 if (S[i] != "TIME-WAIT") O[g]++
 if (N[g] <= 4) L[g] = L[g] "," end(inbound ? F[i] : A[i])
@@ -158,7 +160,7 @@ def _read(lines: Lines) -> Connected:
     addresses = {plain(address) for address in lines.values("address")}
     addresses |= {_of_hex6(text) for text in lines.values("address6") if re.fullmatch("[0-9a-f]{32}", text)}
     return Connected(
-        connections=tuple(_without(own, _connections(lines, units))),
+        connections=tuple(_connections(lines, units)),
         listeners=tuple(dict.fromkeys(_listeners(lines, units))),
         addresses=frozenset(addresses),
         own=tuple(dict.fromkeys(own)),
@@ -211,27 +213,6 @@ def _connections(lines: Lines, units: dict[str, str]) -> Iterator[Connections]:
         )
 
 
-def _without(
-    own: tuple[tuple[tuple[str, int], tuple[str, int]], ...], rows: Iterator[Connections]
-) -> Iterator[Connections]:
-    """`rows` less the session that asked, where only SSH itself told which it is."""
-    for row in rows:
-        yield less(row, frozenset(own))
-
-
-def less(row: Connections, own: frozenset[tuple[tuple[str, int], tuple[str, int]]]) -> Connections:
-    """`row` without those of its connections whose ends (here, there) are among `own`."""
-
-    def pair(port: int) -> tuple[tuple[str, int], tuple[str, int]]:
-        here = row.port if row.inbound else port
-        there = port if row.inbound else row.port
-        return (row.near, here), (row.far, there)
-
-    kept = tuple(port for port in row.ports if pair(port) not in own)
-    gone = len(row.ports) - len(kept)
-    return row if not gone else replace(row, ports=kept, open=max(0, row.open - gone))
-
-
 def _is_count(text: str) -> bool:
     return text.isdecimal() and len(text) <= 7
 
@@ -263,6 +244,7 @@ def _process(text: str, units: dict[str, str]) -> Process | None:
     return None if match is None else Process(name=match[1], unit=units.get(match[2], ""))
 
 
+@lru_cache(maxsize=100_000)
 def plain(address: str) -> str:
     """An address as it is written shortest, without brackets and zone; an IPv4 one that is mapped into IPv6 as IPv4. Else the text."""
     bare = address.strip().strip("[]").partition("%")[0].strip("[]")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 
 from restart.model.inventory import Inventory
 from restart.probes.sections.connections import plain
 
 
+@lru_cache(maxsize=100_000)
 def is_loopback(address: str) -> bool:
     """Whether every machine has it: loopback, or no address at all."""
     try:

@@ -100,9 +100,10 @@ class _Sorting:
 
     def _row(self, host: str, kind: Kind, row: Row) -> None:
         inbound, near, far, port, process = kind
-        number = row.open - self._ours(kind, row)
+        ours = self._ours(kind, row)
+        number = row.open - ours
         owners = self._addresses.owners(far)
-        if number <= 0 or (not row.live and self._was_ours(host, kind, owners)):
+        if number <= 0 or (row.live <= ours and self._was_ours(host, kind, owners)):
             return
         if is_loopback(far) or host in owners or far == near:
             if not inbound:

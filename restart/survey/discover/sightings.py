@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from restart.model.answer import NoAnswer
 from restart.probes.sections import connections, references
-from restart.probes.sections.connections import Connections, Listener, Process
+from restart.probes.sections.connections import Listener, Process
 from restart.probes.sections.references import References
 from restart.probes.sweep import Swept
 from restart.survey.sort import silence
@@ -88,28 +88,29 @@ class Sightings:
         seen.is_known = seen.is_known and found.is_known
         seen.complete = seen.complete and found.complete and (said is None or said.complete)
         seen.elsewhere = max(seen.elsewhere, found.elsewhere)
-        met: set[Kind] = set()
+        now: dict[Kind, Row] = {}
         for one in found.connections:
-            self._row(seen, one, met)
-        for kind in met:
-            seen.rows[kind].looks += 1
+            # Open ones and closed ones come apart, and those of several processes that are not told.
+            row = now.setdefault((one.inbound, one.near, one.far, one.port, one.process), Row())
+            row.open += one.open + one.closed
+            row.live += one.open
+            row.ports.update(one.ports)
+        for kind, row in now.items():
+            if row.open:
+                self._count(seen, kind, row)
 
     def unasked(self, host: str) -> None:
         """`host` was to be looked at, and the looking ended before it had answered."""
         self.hosts.setdefault(host, Seen()).why = "the looking ended before it answered"
 
-    def _row(self, seen: Seen, one: Connections, met: set[Kind]) -> None:
-        number = one.open + one.closed
-        if not number:
-            return
-        kind: Kind = (one.inbound, one.near, one.far, one.port, one.process)
+    def _count(self, seen: Seen, kind: Kind, now: Row) -> None:
+        """Add what one look showed of one kind."""
         row = seen.rows.get(kind)
         if row is None:
             if len(seen.rows) >= ROWS_MAX:
                 seen.complete = False
                 return
             row = seen.rows[kind] = Row()
-        row.open = max(row.open, number)
-        row.live = max(row.live, one.open)
-        row.ports.update(one.ports[: PORTS_MAX - len(row.ports)])
-        met.add(kind)
+        row.open, row.live = max(row.open, now.open), max(row.live, now.live)
+        row.ports.update(sorted(now.ports)[: PORTS_MAX - len(row.ports)])
+        row.looks += 1
