@@ -74,6 +74,8 @@ def discover_command(
     _keep(store, seen)
     held = compared(found, seen)
     edited, refused = _patch(path, found, shelf, seen, held)
+    if form == "text":
+        rooms.show(discovery_text(seen, held, ended=ended, width=surveying.text_width()))
     if written and edited.texts:
         from restart.inventory.edit import write
 
@@ -82,7 +84,6 @@ def discover_command(
         patch = {"diff": _diff(edited), "written": written and bool(edited.texts), "by_hand": refused}
         rooms.show_json({**file.discovery_json(seen), "summary": summary_json(held), "patch": patch})
     else:
-        rooms.show(discovery_text(seen, held, ended=ended, width=surveying.text_width()))
         click.echo("\n".join(["", *_patch_lines(edited, refused, written)]))
     return Exit.REFUSED if written and refused else Exit.DONE
 

@@ -79,11 +79,16 @@ def with_edges(
     `inventory` is what `paths` hold. All at once is tried first; only where that does not come out, one service after the other, so
     that each refusal is its own.
     """
+    if not additions:
+        return Edited()
     book = _Book(paths, inventory, gates, powers)
+    if not book.is_current():
+        changed = "the files were changed while the hosts were looked at: discover again"
+        return Edited(not_made=tuple(NotMade(addition=addition, why=changed) for addition in additions))
     by_service: dict[str, list[Addition]] = {}
     for addition in additions:
         by_service.setdefault(addition.consumer, []).append(addition)
-    if additions and book.take(additions) is None:
+    if book.take(additions) is None:
         return Edited(texts=book.texts(), made=tuple(additions))
     made: list[Addition] = []
     not_made: list[NotMade] = []
@@ -146,6 +151,14 @@ class _Book:
         except OSError as error:
             raise UsageMistake(f"{error.filename} cannot be read: {error.strerror}") from error
         self._now = dict(self._before)
+
+    def is_current(self) -> bool:
+        """Whether the files still hold the inventory."""
+        try:
+            found = read(self._paths, self._gates, powers=self._powers, edited=self._now)
+        except RestartError:
+            return False
+        return found == self._inventory
 
     def texts(self) -> dict[Path, tuple[bytes, bytes]]:
         return {file: (data, self._now[file]) for file, data in self._before.items() if self._now[file] != data}

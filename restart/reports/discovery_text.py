@@ -118,7 +118,7 @@ def _not_seen(rows: Sequence[NotSeen], discovery: Discovery, width: int) -> Iter
     yield f"Declared, and not seen ({len(rows)})"
     for row in rows:
         if row.silent:
-            why = f"not known: {listed(row.silent)} did not answer"
+            why = f"not known: {listed(row.silent)} did not answer, or was not asked"
         elif row.maybe:
             why = "not told apart: there is something between their hosts (below), and no service is known at an end of it"
         elif row.at == "boot":
@@ -167,6 +167,8 @@ def _host_level(compared: Compared, discovery: Discovery, width: int) -> Iterato
 
 
 def _why_host_level(link: Link) -> str:
+    if not link.provider_services and link.how == "unit":
+        return "A unit names the host, and no port that a check of its services names."
     if not link.provider_services:
         return "No check of a service names this port of the host: where it is a service's, add it to its ready checks (tcp: PORT)."
     if len(link.provider_services) > 1:

@@ -164,6 +164,28 @@ def test_a_ring_is_refused_because_the_file_would_not_validate(tmp_path: Path) -
     assert "require each other" in made.not_made[0].why
 
 
+def test_an_inventory_that_changed_since_it_was_read_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.yml"
+    text = HEAD + "services:\n  web: {hosts: a-*}\n  db: {hosts: b-1}\n  cache: {hosts: c-1}\n"
+    path.write_text(text)
+    inventory = read([path], GATES)
+    for changed in (text.replace("b-1}", "c-1}"), text + "oops\n"):
+        path.write_text(changed)
+        made = with_edges([path], inventory, [CACHE], GATES)
+        assert made.texts == {}
+        assert "changed while" in made.not_made[0].why
+
+
+def test_an_inventory_with_a_ring_of_its_own_takes_nothing_and_names_the_ring(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.yml"
+    path.write_text(
+        HEAD
+        + "services:\n  web: {hosts: a-*}\n  db: {hosts: b-1, depends_on: {x: {}}}\n  x: {hosts: b-1, depends_on: {db: {}}}\n  cache: {hosts: c-1}\n"
+    )
+    made = edited(path, CACHE)
+    assert "require each other" in made.not_made[0].why
+
+
 def test_a_file_that_is_not_utf_8_or_has_a_mark_before_it_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "inventory.yml"
     text = HEAD + "services:\n  web: {hosts: a-*}\n  db: {hosts: b-1}\n  cache: {hosts: c-1}\n"

@@ -32,7 +32,8 @@ class Edge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotSeen:
-    """A declared edge of which nothing was seen. `silent` are hosts at its ends that did not answer: then that says nothing.
+    """A declared edge of which nothing was seen. `silent` are hosts at its ends that did not answer, or were not asked: then that says
+    nothing.
 
     `maybe`: something was seen between hosts of both, and not which services it belongs to.
     """
@@ -94,7 +95,7 @@ def compared(inventory: Inventory, discovery: Discovery) -> Compared:
                 maybe=_maybe(inventory, host_level, pair),
             )
             for pair, edge in known.items()
-            if pair not in seen and pair not in inside
+            if pair not in seen and pair not in inside and _was_looked_at(inventory, discovery, pair)
         ),
         rings=_rings(inventory, lacking),
         levels=_levels(inventory, lacking, host_level),
@@ -170,6 +171,16 @@ def _maybe(inventory: Inventory, host_level: tuple[Link, ...], pair: tuple[str, 
         and pair[0] in link.consumer_services
         and (not link.provider_services or pair[1] in link.provider_services)
         for link in host_level
+    )
+
+
+def _was_looked_at(inventory: Inventory, discovery: Discovery, pair: tuple[str, str]) -> bool:
+    """Whether any host at an end was looked at: of a part of a fleet only that part can be missed."""
+    return any(
+        host in discovery.hosts
+        for name in pair
+        if name in inventory.services
+        for host in inventory.services[name].hosts
     )
 
 

@@ -170,8 +170,8 @@ class _Sorting:
             self._one_sided(consumer, provider, port, seen_by)
             # Each client process may be another service's; those that lead to the same ones are one link.
             groups: dict[tuple[str, ...], set[str]] = {}
-            clients: set[Process | None] = set(pair.clients) or {None}
-            for client in clients:
+            clients: list[Process | None] = [*sorted(pair.clients, key=lambda process: (process.name, process.unit))]
+            for client in clients or [None]:
                 groups.setdefault(self._members.using(consumer, client), set()).update({client.name} if client else ())
             for consumers, names in groups.items():
                 yield Link(
@@ -290,8 +290,8 @@ class _Sorting:
             port=one.port,
             how=one.kind,
             consumer_services=here,
-            # A file that names the host for its one service needs no port to tell which.
-            provider_services=at_port or (there if one.kind != "unit" or one.port is None else ()),
+            # A file that names the host for its one service needs no port to tell which; a word in a unit may be any word.
+            provider_services=at_port or (there if one.kind != "unit" else ()),
             file=one.file,
             detail=one.detail,
             is_needed=one.is_needed,
