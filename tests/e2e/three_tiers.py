@@ -14,6 +14,7 @@ By hand, from the root of the repository; it stays until Ctrl-C:
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -204,6 +205,7 @@ class Site:
     # --- how it is made ----------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
+        _forget_dead_sites()
         self.folder.chmod(0o755)
         self._keygen(self.folder / "id_ed25519")
         self._networks.append(self.network(LAN))
@@ -351,6 +353,14 @@ class Site:
                     raise
             assert time.monotonic() < until, f"{what}: not within {WAIT_S:g} s. {self.trouble()}"
             time.sleep(0.3)
+
+
+def _forget_dead_sites() -> None:
+    """Take away the namespaces of sites whose process was killed: their hosts ended with it, the names did not."""
+    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=False).stdout
+    for name in re.findall(r"^(site[0-9]+-[a-z0-9-]+)", listed, re.MULTILINE):
+        if not Path(f"/proc/{name.partition('-')[0].removeprefix('site')}").exists():
+            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
 
 
 def _run(*words: str) -> None:
