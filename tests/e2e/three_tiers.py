@@ -141,13 +141,10 @@ class Site:
     def stop(self) -> None:
         """End every process and forget namespaces and files."""
         for process in self._running:
-            process.terminate()
+            # `unshare` waits through a SIGTERM; when it is killed, so is the first process of its host, and with that the whole host.
+            process.kill()
         for process in self._running:
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(10)
+            process.wait(10)
         for network in self._networks:
             subprocess.run(["ip", "netns", "del", network], check=False, capture_output=True)
         self._scratch.cleanup()
@@ -291,7 +288,7 @@ class Site:
             namespaces = ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc"]
             self._running.append(
                 subprocess.Popen(
-                    ["ip", "netns", "exec", self.network(host), "setpriv", "--pdeathsig", "TERM", *namespaces, "sh", "-c", script],
+                    ["ip", "netns", "exec", self.network(host), "setpriv", "--pdeathsig", "KILL", *namespaces, "sh", "-c", script],
                     cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 )
             )  # fmt: skip
