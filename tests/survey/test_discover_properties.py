@@ -48,7 +48,7 @@ _answer = st.builds(
 _looks = st.lists(st.dictionaries(st.sampled_from(HOSTS), _answer), min_size=1, max_size=3)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(_looks)
 def test_it_never_raises_and_every_link_was_shown_by_an_end_of_it(looks: list[dict[str, object]]) -> None:
     found = seen(INVENTORY, *looks)  # type: ignore[arg-type]
@@ -82,14 +82,14 @@ def test_it_never_raises_and_every_link_was_shown_by_an_end_of_it(looks: list[di
     assert declared - inside <= told_of <= declared
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(_looks)
 def test_what_is_kept_is_what_was_seen(looks: list[dict[str, object]]) -> None:
     found = seen(INVENTORY, *looks)  # type: ignore[arg-type]
     assert from_json(Discovery, as_json(found)) == found
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(_looks, st.permutations(HOSTS))
 def test_the_order_in_which_hosts_answer_changes_no_edge(looks: list[dict[str, object]], order: list[str]) -> None:
     other = [{host: look[host] for host in order if host in look} for look in looks]
