@@ -10,13 +10,13 @@ from restart.model.discovery import Discovery
 from restart.model.inventory import Inventory
 from restart.model.world import Gate
 from restart.probes.section import Section
-from restart.probes.sections import boot, connections, references
+from restart.probes.sections import connections, references
 from restart.survey.discover.links import discovery_of
 from restart.survey.discover.sightings import Sightings
 from restart.survey.look import START_EVERY_S, Look, look_at_all
 from restart.transports.asking import Runs
 
-FIRST: tuple[Section[object], ...] = (boot.SECTION, connections.SECTION, references.SECTION)
+FIRST: tuple[Section[object], ...] = (connections.SECTION, references.SECTION)
 """What the first look asks."""
 
 AGAIN: tuple[Section[object], ...] = (connections.SECTION,)
