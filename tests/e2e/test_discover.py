@@ -184,15 +184,19 @@ def test_looking_for_a_while_sees_what_one_look_misses_and_ctrl_c_ends_it_with_w
     with subprocess.Popen(
         words, env=tool._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
-        time.sleep(15)
-        # Only now is there a visit from the cache's own host to the shop: no one look at the beginning would have it.
-        site.ssh(
-            "cache-1",
-            f"python3 -c \"import urllib.request; urllib.request.urlopen('http://{address('lb-1')}/').read()\"",
-        )
-        time.sleep(40)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            time.sleep(15)
+            # Only now is there a visit from the cache's own host to the shop: no one look at the beginning would have it.
+            site.ssh(
+                "cache-1",
+                f"python3 -c \"import urllib.request; urllib.request.urlopen('http://{address('lb-1')}/').read()\"",
+            )
+            time.sleep(40)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            # Whatever goes wrong here, nobody waits for its ten minutes.
+            process.kill()
     assert process.returncode == 0, err
     told = json.loads(out)
     assert told["looks"] >= 2
