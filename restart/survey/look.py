@@ -84,10 +84,11 @@ def look_at_all(
     at_once_max: int = AT_ONCE_MAX,
     start_every_s: float = START_EVERY_S,
     host_s: float = HOST_S,
+    command_s: float = COMMAND_S,
 ) -> Looked:
     """Look at `hosts`, all at once as far as `at_once_max` allows. Every host has a look, a silent one too.
 
-    `sections` are what the sweep asks; without `checked` the checks of the hosts' services are left out.
+    `sections` are what the sweep asks, which may take `command_s`; without `checked` the checks of the hosts' services are left out.
     Takes at most `host_s` for each `at_once_max` hosts that hang, and `start_every_s` for each host. `seen` hears of each look,
     from the thread that made it.
     """
@@ -111,7 +112,9 @@ def look_at_all(
 
     def work(host: str) -> None:
         try:
-            look = _look(inventory, host, services.get(host, ()), asking, ssh, read_power, sections, start_s, host_s)
+            look = _look(
+                inventory, host, services.get(host, ()), asking, ssh, read_power, sections, start_s, host_s, command_s
+            )
         except Exception as error:  # noqa: BLE001 - a worker's edge: a fault of ours is not a fault of the host
             what = f"a fault of this tool: {type(error).__name__}: {error}"
             look = Look(swept=NoAnswer(reason="broken", detail=one_line(what)), at_s=time.monotonic() - start_s)
@@ -159,10 +162,11 @@ def _look(
     sections: Sequence[Section[object]],
     start_s: float,
     host_s: float,
+    command_s: float,
 ) -> Look:
     """One host: the sweep first, then the checks of its services while there is time, then its power."""
     end_s = time.monotonic() + host_s
-    swept = sweep.parse(_sent(ssh, sweep.shell(host, sections, COMMAND_S)))
+    swept = sweep.parse(_sent(ssh, sweep.shell(host, sections, command_s)))
     at_s = time.monotonic() - start_s
     # A host that does not let us in is not asked again over SSH; its other checks may still tell that it works.
     silent = {host: swept} if isinstance(swept, NoAnswer) else {}

@@ -11,6 +11,7 @@ from restart.model.inventory import Inventory
 from restart.model.world import Gate
 from restart.probes.section import Section
 from restart.probes.sections import connections, references
+from restart.probes.sweep import SWEEP_S
 from restart.survey.discover.links import discovery_of
 from restart.survey.discover.sightings import Sightings
 from restart.survey.look import START_EVERY_S, Look, look_at_all
@@ -72,6 +73,8 @@ def discover(
                 checked=False,
                 seen=seen,
                 start_every_s=start_every_s,
+                # A host that is busy is just the one whose edges count; nobody waits for this as for a survey at midnight.
+                command_s=SWEEP_S,
             )
             _add(sightings, looking)
             next_s = asked_at_s + sampling.every_s
