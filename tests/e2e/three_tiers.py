@@ -262,6 +262,10 @@ class Site:
         shutil.copytree(
             "/etc", folder / "etc", symlinks=True, ignore=shutil.ignore_patterns("ssl", "systemd", "apt", "docker")
         )
+        # The user's own shell and its start-up files are no part of the site.
+        accounts = (folder / "etc/passwd").read_text(encoding="utf-8").splitlines()
+        plain = ["root:x:0:0:root:/run:/bin/sh", *(line for line in accounts if not line.startswith("root:")), ""]
+        (folder / "etc/passwd").write_text("\n".join(plain), encoding="utf-8")
         # Somebody who is not root, and may log in with the same key.
         with (
             (folder / "etc/passwd").open("a", encoding="utf-8") as passwd,
