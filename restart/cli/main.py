@@ -21,6 +21,7 @@ COMMANDS = {
     "graph": "planning",
     "survey": "surveying",
     "preflight": "preflighting",
+    "discover": "discovering",
     "plan": "planning",
     "explain": "planning",
     "schema": "planning",

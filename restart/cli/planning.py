@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from restart.cli import flagging, preflighting, rooms
+from restart.cli import discovering, flagging, preflighting, rooms
 from restart.cli.options import INVENTORY, REASON, formats, seeing, shaping
 from restart.cli.rooms import Shape
 from restart.cli.surveying import Seeing, look_for
@@ -159,6 +159,7 @@ def plan_command(
         plan = rooms.plan_of(path, shaped, store, shelf, look_for(wanted, shelf, store, quiet=form != "text"))
     if not (inventory and rooms.is_plan(Path(inventory))):
         preflighting.refuse(plan, store)
+        discovering.warn(plan.inventory, store)
     if output:
         if Path(output).suffix != ".json":
             raise UsageMistake(f"a saved plan is named FILE.json, not {output}", remedy=f"-o {output}.json")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from restart.inventory.compose import read_tree
@@ -14,22 +14,33 @@ from restart.inventory.tree import Unreadable
 SUFFIXES = (".yml", ".yaml")
 
 
-def sources(paths: Sequence[Path], problems: Problems) -> list[Source]:
-    """Every file of `paths`, folders opened one level deep in the order of their names, as trees; each file once."""
+def sources(paths: Sequence[Path], problems: Problems, edited: Mapping[Path, bytes] | None = None) -> list[Source]:
+    """Every file of `paths`, folders opened one level deep in the order of their names, as trees; each file once.
+
+    `edited` is what some of them would hold after a change that is not yet written.
+    """
     found: list[Source] = []
-    for file in dict.fromkeys(file for path in paths for file in _files(path, problems)):
-        source = source_of(file, problems)
+    for file in files(paths, problems):
+        source = source_of(file, problems, (edited or {}).get(file))
         if source is not None:
             found.append(source)
     return found
 
 
-def source_of(file: Path, problems: Problems) -> Source | None:
-    """One file as a tree; None where it cannot be read, which is a problem by then."""
+def files(paths: Sequence[Path], problems: Problems) -> list[Path]:
+    """The files of `paths`, in the order in which they are read; each once."""
+    return list(dict.fromkeys(file for path in paths for file in _files(path, problems)))
+
+
+def source_of(file: Path, problems: Problems, edited: bytes | None = None) -> Source | None:
+    """One file as a tree, or what it would be with `edited` in it; None where it cannot be read, which is a problem by then."""
     name = str(file)
     try:
-        with open(file, "rb") as stream:
-            data = stream.read(BYTES_MAX + 1)
+        if edited is None:
+            with open(file, "rb") as stream:
+                data = stream.read(BYTES_MAX + 1)
+        else:
+            data = edited
     except OSError as error:
         problems.add(name, 0, f"cannot be read: {error.strerror or error}")
         return None

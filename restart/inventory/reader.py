@@ -33,15 +33,16 @@ def read(
     *,
     powers: Mapping[str, Power] = NO_SHELF,
     cycles_are_problems: bool = False,
+    edited: Mapping[FilePath, bytes] | None = None,
 ) -> Inventory:
     """The inventory in `paths` (files, and folders of files), resolved. `gates` are the kinds of checks by name, `powers` the methods
-    by which power is switched.
+    by which power is switched, `edited` what some files would hold after a change that is not yet written.
 
     Raises `InventoryInvalid` with all problems. Services that require each other in a ring are a problem only where
     `cycles_are_problems` (for `validate`); the planner refuses them in its own words.
     """
     must(bool(paths), "an inventory is read from at least one path")
-    return _read(paths, gates, powers, cycles_are_problems=cycles_are_problems, block=None)
+    return _read(paths, gates, powers, cycles_are_problems=cycles_are_problems, block=None, edited=edited)
 
 
 def read_block(
@@ -62,11 +63,12 @@ def _read(
     cycles_are_problems: bool,
     block: Source | None,
     playbooks: Mapping[str, Source] | None = None,
+    edited: Mapping[FilePath, bytes] | None = None,
 ) -> Inventory:
     problems = Problems()
     try:
         with _no_garbage_collection():
-            inventory = _Reading(paths, gates, powers, problems, block, playbooks or {}).inventory(
+            inventory = _Reading(paths, gates, powers, problems, block, playbooks or {}, edited).inventory(
                 cycles_are_problems=cycles_are_problems
             )
     except EnoughProblems:
@@ -113,13 +115,14 @@ class _Reading:
         problems: Problems,
         block: Source | None,
         playbooks: Mapping[str, Source],
+        edited: Mapping[FilePath, bytes] | None = None,
     ) -> None:
         self._problems = problems
         self._own_playbooks = playbooks
         self._gates = gates
         self._definitions = definitions(gates, powers)
         self._folders = playbook_folders(paths)
-        self._sources = sources(paths, problems) if block is None else [block]
+        self._sources = sources(paths, problems, edited) if block is None else [block]
         self._all_read = not len(problems)
         self._given = {key for source in self._sources for key in source.root}
         self._hosts = HostTable(problems, powers)

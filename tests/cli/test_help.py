@@ -10,7 +10,7 @@ import pytest
 
 from restart.cli.main import COMMANDS, cli
 
-DESIGNED = "init validate graph survey preflight plan explain schema simulate run resume status attach report history pause go stop approve resolve demo"
+DESIGNED = "init validate graph survey preflight discover plan explain schema simulate run resume status attach report history pause go stop approve resolve demo"
 
 
 def command(name: str) -> click.Command:

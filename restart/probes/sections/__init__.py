@@ -11,6 +11,7 @@ from restart.probes.sections import (
     bootloader,
     changed,
     clock,
+    connections,
     disks,
     enabled,
     firewall,
@@ -21,6 +22,7 @@ from restart.probes.sections import (
     present,
     raid,
     reboot_required,
+    references,
     rights,
     sysctls,
     systemd,
@@ -31,6 +33,7 @@ SECTIONS: Mapping[str, Section[object]] = {
     for module in (
         boot, identity, kernel, reboot_required, systemd,
         rights, enabled, listening, mounts, addresses, sysctls, firewall, bootloader, disks, raid, clock, present, changed,
+        connections, references,
     )
 }  # fmt: skip
 """All of them, by name. A sweep sends those that its reader chooses."""
