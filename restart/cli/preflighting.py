@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -72,9 +71,7 @@ def keep(store: str | None, fleet: str, looked: Looked) -> None:
     path = surveying.newest_path(store, fleet, file.KIND)
     now = preflight.preflight_of(looked, fleet)
     before = file.last(path, time.time())
-    if before is not None:
-        now = replace(now, hosts={**before.hosts, **now.hosts})
-    file.save(path, now)
+    file.save(path, now if before is None else before.looked_again(now))
 
 
 def refuse(plan: Plan, store: str | None) -> None:
@@ -87,7 +84,8 @@ def refuse(plan: Plan, store: str | None) -> None:
     let_go = {override.rule: override.reason for override in plan.overrides}
     hosts: dict[tuple[str, str], list[str]] = {}
     kept: dict[tuple[str, str], Found] = {}
-    for host, found in last.blocking(tuple(dict.fromkeys(move.host for move in plan.moves()))):
+    moving = tuple(dict.fromkeys(move.host for move in plan.moves()))
+    for host, found in last.blocking(moving, taken_for_up=plan.mode == "rolling"):
         key = (f"preflight.{found.rule}", f"{found.evidence} (seen {last.hosts[host].at})")
         kept[key] = found
         hosts.setdefault(key, []).append(host)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -31,7 +31,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostFound:
-    """What was found on one host, at `at` (UTC, RFC 3339). `answered` is False where it did not let us look: then `found` says why, and nothing else is known.
+    """What was found on one host, at `at` (UTC, RFC 3339). `answered` is False where it did not let us look at last: then `found` says why, and what is known from before.
 
     `cpu_s` is what the look cost the host, in seconds of CPU.
     """
@@ -43,6 +43,10 @@ class HostFound:
     cpu_s: float | None = None
 
 
+UNSEEN = frozenset({"ssh", "sudo"})
+"""The rules of a host that did not let us look."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
     """A look at `hosts` at `at` (UTC, RFC 3339) for what their next boot will do to them."""
@@ -51,9 +55,25 @@ class Preflight:
     fleet: str
     hosts: Mapping[str, HostFound] = field(default_factory=dict)
 
-    def blocking(self, hosts: tuple[str, ...]) -> Iterator[tuple[str, Found]]:
-        """Each finding that blocks one of `hosts`, of those that answered: a silent host is not restarted over SSH anyway."""
+    def blocking(self, hosts: tuple[str, ...], *, taken_for_up: bool) -> Iterator[tuple[str, Found]]:
+        """Each finding that blocks one of `hosts`.
+
+        That a host did not let us look blocks it only where the plan has `taken_for_up` what it restarts: it may answer again at its turn, and
+        nobody knows what it would bring back. Other plans know that it is silent, and get it up by other ways.
+        """
         for host in hosts:
-            looked = self.hosts.get(host)
-            if looked is not None and looked.answered:
-                yield from ((host, found) for found in looked.found if found.grade is Grade.BLOCKS)
+            looked = self.hosts.get(host, HostFound())
+            for found in looked.found:
+                unseen = not looked.answered and found.rule in UNSEEN
+                if found.grade is Grade.BLOCKS and (taken_for_up or not unseen):
+                    yield host, found
+
+    def looked_again(self, now: Preflight) -> Preflight:
+        """What is known after the look `now`: a host that did not let us look this time keeps what was found before, beside that."""
+        hosts = {**self.hosts, **now.hosts}
+        for host, looked in now.hosts.items():
+            before = self.hosts.get(host)
+            if before is not None and not looked.answered:
+                known = (found for found in before.found if before.answered or found.rule not in UNSEEN)
+                hosts[host] = replace(before, answered=False, found=(*looked.found, *known))
+        return replace(now, hosts=hosts)

@@ -89,10 +89,10 @@ def test_a_host_that_is_not_touched_blocks_nothing(restart: Restart, dark: Path,
 
 @pytest.mark.parametrize(
     "host",
-    [{"found": (found(Grade.WARNS),)}, {"answered": False}, {"age_s": 25 * 3600.0}],
-    ids=["warns", "silent", "old"],
+    [{"found": (found(Grade.WARNS),)}, {"age_s": 25 * 3600.0}],
+    ids=["warns", "old"],
 )
-def test_what_only_warns_is_silent_or_a_day_old_blocks_nothing(
+def test_what_only_warns_or_is_a_day_old_blocks_nothing(
     restart: Restart, dark: Path, tmp_path: Path, host: dict[str, object]
 ) -> None:
     keep(tmp_path, **host)  # type: ignore[arg-type]
@@ -102,9 +102,33 @@ def test_what_only_warns_is_silent_or_a_day_old_blocks_nothing(
 def test_looking_again_at_a_part_keeps_what_is_known_of_the_rest(restart: Restart, dark: Path, tmp_path: Path) -> None:
     keep(tmp_path)
     restart("preflight", str(dark), "--limit", "a-2")
-    assert restart("plan", str(dark)).code == 4
-    restart("preflight", str(dark), "--limit", "a-1")
-    assert restart("plan", str(dark)).code == 0
+    said = restart("plan", str(dark), "--limit", "a-1")
+    assert (said.code, "md0 is degraded" in said.err, "SSH is refused" in said.err) == (4, True, False)
+
+
+def test_a_host_that_is_silent_now_is_still_blocked_by_what_was_found_before(
+    restart: Restart, dark: Path, tmp_path: Path
+) -> None:
+    keep(tmp_path)
+    for _ in range(2):
+        restart("preflight", str(dark))
+        said = restart("plan", str(dark), "--limit", "a-1")
+        assert said.code == 4
+        assert (said.err.count("md0 is degraded"), said.err.count("SSH is refused")) == (1, 1)
+
+
+def test_a_host_that_could_not_be_looked_at_is_not_planned_as_if_it_were_up(
+    restart: Restart, dark: Path, tmp_path: Path
+) -> None:
+    restart("preflight", str(dark))
+    said = restart("plan", str(dark), "--mode", "rolling")
+    assert said.code == 4
+    assert "plan refused: a-1, a-2: SSH is refused" in said.err
+    assert "or --override preflight.ssh" in said.err
+    words = ("--override", "preflight.ssh", "--reason", "the console shows them idle")
+    assert restart("plan", str(dark), *words).code == 0
+    # What knows that they are off starts them by other ways.
+    assert restart("plan", str(dark), "--mode", "cold-start").code == 0
 
 
 def test_a_saved_plan_is_refused_too_when_it_is_run(restart: Restart, dark: Path, tmp_path: Path) -> None:
