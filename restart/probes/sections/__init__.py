@@ -18,10 +18,12 @@ from restart.probes.sections import (
     kernel,
     listening,
     mounts,
+    network,
     present,
     raid,
     reboot_required,
     rights,
+    running,
     sysctls,
     systemd,
 )
@@ -31,6 +33,7 @@ SECTIONS: Mapping[str, Section[object]] = {
     for module in (
         boot, identity, kernel, reboot_required, systemd,
         rights, enabled, listening, mounts, addresses, sysctls, firewall, bootloader, disks, raid, clock, present, changed,
+        running, network,
     )
 }  # fmt: skip
 """All of them, by name. A sweep sends those that its reader chooses."""
