@@ -64,7 +64,7 @@ from restart.model.request import Request
 from restart.rules.named import gate_rule
 from restart.rules.stops import as_stopping, gone
 
-ENGINE_VERSION = 6
+ENGINE_VERSION = 7
 """Raised whenever the same events would lead to other requests: a run is resumed only by the version that began it."""
 
 LISTENING_S = 2.0
