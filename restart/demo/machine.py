@@ -122,6 +122,7 @@ class Machine:
             )
         self._http = await asyncio.start_server(serve, sock=self._http_socket)
         self._ssh_socket.listen(32)
+        self._tell_listeners()
         asyncio.get_running_loop().add_reader(self._ssh_socket, self._accept)
 
     async def power_off(self) -> None:
@@ -170,6 +171,14 @@ class Machine:
                 process_group=self._init.pid,
             )
 
+    def _tell_listeners(self) -> None:
+        """What listens is a file here, of the form of proc(5)."""
+        ports = sorted(sock.getsockname()[1] for sock in (self._ssh_socket, self._http_socket))
+        rows = [f"   {at}: 0100007F:{port:04X} 00000000:0000 0A" for at, port in enumerate(ports)]
+        (self._proc / "net/tcp").write_text(
+            "\n".join(["  sl  local_address rem_address   st", *rows, ""]), encoding="ascii"
+        )
+
     def _tell_uptime(self) -> None:
         """Uptime is a file here, so it is written just before each command; renamed into place, for others read it."""
         uptime_s = time.monotonic() - self._booted_s
@@ -178,13 +187,16 @@ class Machine:
         fresh.replace(self._proc / "uptime")
 
     def _lay_out(self, balancer: bool) -> None:
-        for folder in ("bin", "drained", "proc/sys/kernel/random"):
+        for folder in ("bin", "drained", "proc/sys/kernel/random", "proc/sys/net/ipv4", "proc/net"):
             (self._folder / folder).mkdir(parents=True)
         scripts = _STAND_INS | ({"lbctl": _LBCTL} if balancer else {})
         for name, text in scripts.items():
             path = self._folder / "bin" / name
             path.write_text(text, encoding="ascii")
             path.chmod(0o700)
+        (self._proc / "mounts").write_text("/dev/vda1 / ext4 rw,relatime 0 0\n", encoding="ascii")
+        # Its ports were taken from this machine's range: to the host itself they are written down in its configuration.
+        (self._proc / "sys/net/ipv4/ip_local_port_range").write_text("65534 65535\n", encoding="ascii")
         self._environment = {
             "PATH": f"{self._folder / 'bin'}:{os.defpath}",
             "HOME": str(self._folder),

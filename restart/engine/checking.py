@@ -30,21 +30,25 @@ class Checking:
         outbox: Outbox,
         ladder: Ladder,
         noted: Callable[[str, str, Verdict, str], None],
+        compared: Callable[[MoveState], tuple[Check, ...]],
     ) -> None:
-        """`noted` hears each verdict learnt (service, host, verdict, evidence)."""
+        """`noted` hears each verdict learnt (service, host, verdict, evidence). `compared` gives the check that holds a host against what it was."""
         self._inventory = inventory
         self._states = states
         self._outbox = outbox
         self._ladder = ladder
         self._noted = noted
+        self._compared = compared
         self._looks: list[tuple[float, str]] = []  # a heap of the moves' `look_s`, and of such as count no longer
 
     def check(self, state: MoveState) -> None:
         """The host is back: its checks begin."""
         now_s = self._outbox.now_s
         if not state.streaks:
+            compared = self._compared(state)  # once, with the checks of its first service: the host is one
             for service in state.move.services or (None,):
-                state.streaks[service] = Streaks(self._checks(state, service))
+                state.streaks[service] = Streaks((*self._checks(state, service), *compared))
+                compared = ()
             state.check_until_s = now_s + self._within_s(state)
         for service, streaks in state.streaks.items():
             streaks.reset()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from math import inf
 
 from restart.engine import facts
+from restart.engine.befores import Befores
 from restart.engine.bridging import Bridging
 from restart.engine.checking import Checking
 from restart.engine.claims import Claims
@@ -90,7 +91,8 @@ class Moving:
             outbox, sign=self.sign, call_off=self._drains.call_off, starting=starting, closed=closed, slots=slots,
             withheld=withheld, missed=missed, judged=judged, doubted=doubted,
         )  # fmt: skip
-        self.checking = Checking(inventory, states, outbox, self.ladder, noted)
+        self._befores = Befores(inventory, outbox, silent, self.sign)
+        self.checking = Checking(inventory, states, outbox, self.ladder, noted, self._befores.compared)
         reboots, units = Reboots(outbox, self.ladder), UnitRestarts(outbox, self.ladder)
         self._seeding = Seeding(inventory, states, outbox, self.sign)
         self._bridging = Bridging(inventory, outbox, claims, self.sign)
@@ -263,7 +265,6 @@ class Moving:
     def _first_claim(self, state: MoveState, answer: Answer) -> None:
         starting = state.move.act == "start"
         if isinstance(answer, Claimed):
-            self._silent.forget(state.host)
             state.boot_id = state.boot_id_now = answer.boot_id
             state.kernel = answer.kernel
             self._outbox.tell(facts.CLAIMED, host=state.host, boot_id=answer.boot_id, uptime_s=answer.uptime_s)
@@ -271,16 +272,20 @@ class Moving:
             as_planned = state.move.act != "restart" or state.member is not None
             how = None if as_planned else self._recovery.came_back(state.host, answer, self._outbox.now_s)
             if how is not None:
+                self._silent.forget(state.host)
                 state.by_itself, state.booted_s = True, self._outbox.now_s
                 self._outbox.tell(facts.RETURNED, host=state.host, evidence=how, boot_id=answer.boot_id)
                 self.sign(state, Sign.RETURNED)
                 return
             if starting:
+                self._silent.forget(state.host)
                 state.up_already = True
                 self._outbox.tell(
                     facts.UP_ALREADY, host=state.host, why="up already: it is not touched", uptime_s=answer.uptime_s
                 )
-            self.sign(state, Sign.UP_ALREADY if starting else Sign.CLAIMED)
+                self.sign(state, Sign.UP_ALREADY)
+            else:
+                self._befores.look(state)
         elif isinstance(answer, HeldBy):
             self.sign(state, Sign.FOREIGN)
         elif state.move.act == "stop":

@@ -61,6 +61,8 @@ def _without_breaks(inventory: Inventory, used: set[tuple[str, str]]) -> Invento
                 replace(edge, stand_in=None, at="both") if (name, edge.provider) in used else edge
                 for edge in service.depends_on
             ),
+            # What runs on a host with a stand-in is not what is to run there.
+            same_as_before=None,
         )
         for name, service in inventory.services.items()
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from math import inf
+from typing import Any
 
 from restart.engine.bridges import Bridge, before
 from restart.engine.guards import Streaks
@@ -73,6 +75,10 @@ class MoveState:
     undrains: tuple[Step, ...] = ()
     """What an earlier stage has drained it with, to be undone once it is well."""
     member: str | None = None
+    before: Mapping[str, Any] | None = None
+    """What stood on it before anything was done to it, to be compared with; None: nothing is known."""
+    changed: bool = False
+    """Something was done to it in an earlier try of this run: what it is compared with is not taken anew."""
     host: str = field(init=False)
     """The host that moves."""
 
@@ -80,7 +86,8 @@ class MoveState:
         self.host = self.move.host
 
     def reset(self) -> None:
-        """As if the move had never begun; its place in the plan stays."""
+        """As if the move had never begun; its place in the plan stays, and what is known from before anything was done to the host."""
+        changed = self.changed or self.touched or self.acted_s is not None
         fresh = MoveState(
             self.move,
             self.wave,
@@ -90,6 +97,8 @@ class MoveState:
             seeded=self.seeded,
             undrains=self.undrains,
             member=self.member,
+            before=self.before if changed else None,
+            changed=changed,
         )
         for known in fields(MoveState):
             setattr(self, known.name, getattr(fresh, known.name))

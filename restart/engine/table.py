@@ -56,6 +56,7 @@ class Sign(StrEnum):
     FOREIGN = "foreign"
     UNREACHED = "unreached"
     SILENT = "silent"
+    BLIND = "blind"
     TRY_LATER = "try_later"
     UP_ALREADY = "up_already"
     RETURNED = "returned"
@@ -119,6 +120,7 @@ TABLE: dict[tuple[Phase, Sign], Phase] = {
     (P.CLAIMING, S.TRY_LATER): P.WAITING,
     (P.CLAIMING, S.RETURNED): P.CHECKING,
     (P.CLAIMING, S.GONE): P.AWAITING,
+    (P.CLAIMING, S.BLIND): P.UNDOING,
     (P.DRAINING, S.DRAINED): P.JUDGING,
     (P.DRAINING, S.STEP_FAILED): P.UNDOING,
     (P.DRAINING, S.CALLED_OFF): P.UNDOING,

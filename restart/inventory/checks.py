@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from restart.inventory.problems import Path, Problems, Source, clipped
-from restart.inventory.schema_check import COMMON, PLANNED
+from restart.inventory.schema_check import COMMON
 from restart.inventory.tree import Block, Listing
 from restart.inventory.values import plain, seconds_or
 from restart.model.check import Check
 from restart.model.inventory import Host
 from restart.model.world import Gate
+from restart.rules.comparing import KIND
 from restart.rules.durations import spoken
 from restart.rules.fill import placeholders
 
@@ -58,6 +59,8 @@ class CheckReader:
             self._problems.at(source, path, what, way_out)
             return None
         kind = kinds[0]
+        if kind == KIND and subject.kind == "ready":
+            return None  # of the host and not of the service: read by `restart.inventory.comparing`
         own, common = self._parted(source, path, entry, kind)
         check = self._check(source, path, kind, own, common)
         if check is not None:
@@ -120,8 +123,6 @@ class CheckReader:
         if subject.kind == "ready" and "not_below" in check.params:
             what = "not_below compares a service with what it was before the run, not one member"
             self._problems.at(source, path, what, "move it to the service's gate")
-            return
-        if check.kind in PLANNED and check.kind not in self._gates:
             return
         host: Host | None = None
         if subject.kind == "ready":

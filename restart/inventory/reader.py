@@ -10,6 +10,7 @@ from typing import Any
 
 from restart.errors import InventoryInvalid, Problem, must
 from restart.inventory.checks import CheckReader, Subject
+from restart.inventory.comparing import Comparing
 from restart.inventory.files import playbook_folders, sources
 from restart.inventory.hooks import hooks_of
 from restart.inventory.hosts import HostTable
@@ -25,6 +26,7 @@ from restart.inventory.shape import compiled
 from restart.inventory.values import expect_of, ssh_of
 from restart.model.inventory import Expect, Host, Inventory, Ssh
 from restart.model.world import Gate, Power
+from restart.rules.comparing import KIND
 
 
 def read(
@@ -142,8 +144,9 @@ class _Reading:
         gateway_at = (where["ssh"], ("defaults", "ssh", "gateway")) if "ssh" in where else None
         self._hosts.settle_gateways(ssh, gateway_at)
         checks = CheckReader(self._problems, self._gates, self._services.known)
+        comparing = Comparing(self._problems, self._gates, defaults.get(KIND), where.get(KIND))
         for source in self._sources:
-            self._services.read(source, checks)
+            self._services.read(source, checks, comparing)
         self._services.judge_needs()
         limits = limits_of(self._sources, self._services.members, self._problems)
         self._uses(limits)
@@ -168,6 +171,7 @@ class _Reading:
             ssh=ssh,
             playbook=playbook,
             expect=expect_of(defaults.get("expect")) or Expect(),
+            same_as_before=comparing.of_no_service(),
         )
 
     def _check_shapes(self) -> None:

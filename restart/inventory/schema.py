@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from restart.inventory import hooks
-from restart.inventory.schema_check import check, checks
+from restart.inventory.schema_check import check, checks, comparing
 from restart.inventory.schema_parts import (
     DURATION_BODY,
     amount,
@@ -60,6 +60,7 @@ def definitions(gates: Mapping[str, Gate], powers: Mapping[str, Power] = NO_SHEL
         "limit": _limit(),
         "policy": _policy(),
         "check": check(gates),
+        "same_as_before": comparing(gates),
     }
 
 
@@ -78,6 +79,7 @@ def _inventory() -> dict[str, Any]:
                     "ssh": {"$ref": "#/$defs/ssh"},
                     "playbook": text("Playbook of hosts and services that name none. Default: reboot"),
                     "expect": {"$ref": "#/$defs/expect"},
+                    "same_as_before": {"$ref": "#/$defs/same_as_before"},
                 },
                 nullable=True,
             ),

@@ -10,14 +10,6 @@ from restart.model.world import Gate
 
 COMMON = ("timeout", "every", "healthy_for", "within", "service")
 """Keys that every check takes, whatever its kind."""
-PLANNED: Mapping[str, Any] = {
-    "same_as_before": {
-        "description": "An answer that must be the same as before the host's move. Read and carried; running it comes later.",
-        "type": ["string", "object"],
-        "minLength": 1,
-    }
-}
-"""Kinds of checks that the format knows and no gate asks yet: read, carried into the plan, refused by `run`."""
 
 
 def checks(description: str) -> dict[str, Any]:
@@ -27,7 +19,7 @@ def checks(description: str) -> dict[str, Any]:
 
 def check(gates: Mapping[str, Gate]) -> dict[str, Any]:
     """One check, of one of the kinds in `gates`."""
-    kinds = {**PLANNED, **{kind: gate.schema for kind, gate in gates.items()}}
+    kinds = {kind: gate.schema for kind, gate in gates.items()}
     return {
         "description": "One health question: its kind with what it needs, and how long and how often it is asked.",
         "type": "object",
@@ -60,3 +52,13 @@ def with_common(held: dict[str, Any]) -> dict[str, Any]:
     if held.get("type") == "object" and not held.get("required"):
         held["type"] = ["object", "null"]
     return held
+
+
+def comparing(gates: Mapping[str, Gate]) -> dict[str, Any]:
+    """`same_as_before` as `defaults` take it."""
+    gate = gates.get("same_as_before")
+    return (
+        {"description": "Read and not asked: no such gate is installed."}
+        if gate is None
+        else with_common(dict(gate.schema))
+    )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from restart.inventory.checks import CheckReader, Subject
+from restart.inventory.comparing import Comparing
 from restart.inventory.hosts import UNREAD
 from restart.inventory.problems import Path, Problems, Source, clipped
 from restart.inventory.soaks import soak_of, soaked
@@ -44,11 +45,11 @@ class ServiceTable:
             else:
                 self.known[name] = (source, ("services", name))
 
-    def read(self, source: Source, checks: CheckReader) -> None:
+    def read(self, source: Source, checks: CheckReader, comparing: Comparing) -> None:
         """Build the services of `source`, whose shape has been checked."""
         for name, entry in (source.root.get("services") or {}).items():
             if self.known.get(name, (None,))[0] is source:
-                self.services[name] = self._service(source, name, entry, checks)
+                self.services[name] = self._service(source, name, entry, checks, comparing)
 
     def members(self, source: Source, path: Path, written: str | list[str] | None) -> tuple[str, ...]:
         """The hosts that a selection in the inventory names; what matches nothing is a problem."""
@@ -79,7 +80,7 @@ class ServiceTable:
             self._problems.at(source, path, "leaves no host")
         return names.in_order(chosen - excluded)
 
-    def _service(self, source: Source, name: str, entry: Block, checks: CheckReader) -> Service:
+    def _service(self, source: Source, name: str, entry: Block, checks: CheckReader, comparing: Comparing) -> Service:
         path: Path = ("services", name)
         told = len(self._problems)
         hosts = self.members(source, (*path, "hosts"), entry.get("hosts"))
@@ -99,13 +100,15 @@ class ServiceTable:
         if soak is not None and all(check.kind == "approve" for check in gate):
             what = "nothing would hold for that long: there is no gate"
             self._problems.at(source, (*path, "soak"), what, "write a gate whose checks must hold", key=True)
+        held = checks.read(source, (*path, "ready"), entry.get("ready"), ready) or (SSH_CHECK,)
         return Service(
             name=name,
             hosts=hosts,
             depends_on=self._dependencies(source, (*path, "depends_on"), name, entry.get("depends_on") or {}),
             min_available=self._amount(source, path, entry, "min_available", members),
             max_unavailable=amount_of(entry.get("max_unavailable")),
-            ready=checks.read(source, (*path, "ready"), entry.get("ready"), ready) or (SSH_CHECK,),
+            ready=held,
+            same_as_before=comparing.of_service(source, (*path, "ready"), entry.get("ready") or (), held),
             gate=soaked(gate, soak),
             soak=soak,
             ready_when=self._amount(source, path, entry, "ready_when", members),

@@ -39,8 +39,8 @@ class Check:
 class Finding:
     """What one check answered. `evidence` is one line for people; it never holds a secret.
 
-    `seen` is what a first look measured, for later looks to be compared with: `value`, a number, or `alerts`, a list of keys. It
-    goes into the journal with the answer, so that a resumed run compares with the same.
+    `seen` is what a first look measured, for later looks to be compared with: `value`, a number, `alerts`, a list of keys, or `told` and `there`, what
+    stands on a host (`restart.probes.standing`). It goes into the journal with the answer, so that a resumed run compares with the same.
     """
 
     verdict: Verdict

@@ -136,7 +136,10 @@ class Soak:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """Hosts that together give one thing. `hosts` are in inventory order; `ready` is never empty (default: ssh)."""
+    """Hosts that together give one thing. `hosts` are in inventory order; `ready` is never empty (default: ssh).
+
+    `same_as_before` is how each member is compared with what it was before its restart, all its times filled in; None: it is not.
+    """
 
     name: str
     hosts: tuple[str, ...]
@@ -162,6 +165,7 @@ class Service:
     role: Role | None = None
     seed: Seed | None = None
     spares: Spares | None = None
+    same_as_before: Check | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,7 +241,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """One fleet. `hosts` and `services` are keyed by name, in the order of the file; `watch` is asked all through a run."""
+    """One fleet. `hosts` and `services` are keyed by name, in the order of the file; `watch` is asked all through a run.
+
+    `same_as_before` is as a service's, for hosts of no service.
+    """
 
     fleet: str
     hosts: Mapping[str, Host]
@@ -250,6 +257,7 @@ class Inventory:
     ssh: Ssh = field(default_factory=Ssh)
     playbook: str = "reboot"
     expect: Expect = field(default_factory=Expect)
+    same_as_before: Check | None = None
 
     def ssh_of(self, host: str) -> Ssh:
         """How this host is reached."""

@@ -15,7 +15,8 @@ from restart.model.hook import Silence
 class Ask:
     """Ask these checks, once each, and answer `Checked` (or `NoAnswer` where none could be asked). Repeatable.
 
-    `subject` is `ready` (of `host`, as a member of `service`; `boot` where the check proves a reboot), `gate` (of `service`; `host` is None) or `watch`.
+    `subject` is `ready` (of `host`, as a member of `service`; `boot` where the check proves a reboot), `before` (of `host`: the first look, which its restart
+    is compared with), `gate` (of `service`; `host` is None) or `watch`.
     """
 
     id: str

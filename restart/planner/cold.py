@@ -18,6 +18,7 @@ from restart.planner.books import playbook_names
 from restart.planner.bound import Bound, critical_path, lower_bound
 from restart.planner.cold_reasons import ColdReasons, cold_notes
 from restart.planner.cold_refusals import cold_refusals, torn_groups
+from restart.planner.compared import started
 from restart.planner.document import sealed
 from restart.planner.doors import Doors
 from restart.planner.durations import expected_durations
@@ -265,6 +266,7 @@ def _notes(
     surveyed: bool,
 ) -> tuple[str, ...]:
     found = cold_notes(scope, first, broken(scope.inventory, scope.moving), surveyed=surveyed)
+    found += started(scope.inventory)
     found += tight
     found += sharing(pieces, timeline)
     if bound.at_least_ms:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import ceil
 
 from restart.planner.bound import Bound
+from restart.planner.compared import not_compared
 from restart.planner.doors import Doors
 from restart.planner.kinds import Fleet
 from restart.planner.refusals import some
@@ -36,6 +37,7 @@ def notes(
     found += _rings(fleet, doors)
     found += _no_budget(fleet, pieces)
     found += _approvals(fleet)
+    found += not_compared(fleet.scope.inventory, fleet.scope.services_of, fleet.scope.moving)
     found += _soaks(fleet)
     found += _hooks(fleet)
     found += _path(fleet)

@@ -10,11 +10,17 @@ from restart.model.check import Check
 from restart.model.inventory import Host, Inventory
 from restart.model.plan import Move
 from restart.model.playbook import Rung, Step
+from restart.rules.comparing import comparison
 from restart.rules.durations import spoken
 from restart.rules.fill import fill, for_url
 from restart.rules.moves import ready_checks
 
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+STANDS = (
+    "{ ss -Hlntu | awk '{print $1, $5}'; systemctl list-units --state=running,listening,waiting --plain --no-legend | cut -d' ' -f1; "
+    "cut -d' ' -f2,3 /proc/mounts; ip -o addr show scope global | awk '{print $2, $4}'; ip route; } | sort -u"
+)
+"""What stands on a host, as text to be compared by a person."""
 CONFIG = "runbook-ssh.conf"
 
 
@@ -71,6 +77,9 @@ def restart_lines(inventory: Inventory, move: Move) -> list[str]:
     playbook = inventory.playbooks.get(move.playbook)
     rungs = playbook.restart if playbook else ()
     lines: list[str] = []
+    if rungs and comparison(inventory, move.services) is not None:
+        look = ssh(inventory, move.host, STANDS, root=True)
+        lines.append(f"{look} >{shlex.quote(move.host)}.before   # what must be there again afterwards")
     for number, rung in enumerate(rungs, 1):
         if number > 1:
             lines.append(f"# only if the host did not come back by the way above: way {number} of {len(rungs)}")
@@ -85,7 +94,11 @@ def verify_lines(inventory: Inventory, move: Move) -> list[str]:
     for name in move.services:
         for check in ready_checks(inventory.services[name]):
             lines.append(_check(inventory, check, host, name))
-    return lines or [ssh(inventory, move.host, "true")]
+    lines = lines or [ssh(inventory, move.host, "true")]
+    if move.act == "restart" and comparison(inventory, move.services) is not None:
+        look = ssh(inventory, move.host, STANDS, root=True)
+        lines.append(f"{look} | diff {shlex.quote(move.host)}.before -   # nothing that was there may be missing")
+    return lines
 
 
 def gate_lines(inventory: Inventory, service: str) -> list[str]:

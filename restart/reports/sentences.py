@@ -9,7 +9,7 @@ from restart.model.event import Fact
 from restart.reports.prose import count, printable
 from restart.rules.durations import spoken
 
-QUIET = frozenset({names.CLAIMED, names.AVAILABLE})
+QUIET = frozenset({names.CLAIMED, names.AVAILABLE, names.BASELINE})
 """Facts that views show as state rather than as a line."""
 
 
@@ -217,6 +217,8 @@ _TOLD: dict[str, Callable[[Fact], str]] = {
     names.CLAIMED: lambda fact: "claimed for this run",
     names.RETURNED: lambda fact: f"came back by itself, not touched so far: {fact.evidence or ''}",
     names.UP_ALREADY: lambda fact: fact.why or "up already",
+    names.BASELINE: lambda fact: fact.evidence or "seen before its restart",
+    names.NOT_COMPARED: lambda fact: f"will not be compared with what it was{_why(fact)}",
     names.DRAINING: lambda fact: f"draining{_evidence(fact)}",
     names.REBOOTING: _rebooting,
     names.POWER: lambda fact: fact.evidence or f"power is {fact.data.get('state', 'unknown')}",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from restart.model.check import SSH_CHECK, Check
 from restart.model.inventory import Host, Inventory, Service
+from restart.rules.comparing import comparison
 
 DEFAULT_BOOT_S = 180.0
 DEFAULT_WARM_S = 0.0
@@ -44,8 +45,14 @@ def expected_s(inventory: Inventory, host: Host, services: Iterable[str]) -> tup
 
 def soak_s(inventory: Inventory, services: Iterable[str]) -> float:
     """The longest `healthy_for` of the checks that a host of `services` must hold, in seconds; a host of none: ssh's."""
+    return max(check.healthy_for_s for check in held_checks(inventory, tuple(services)))
+
+
+def held_checks(inventory: Inventory, services: tuple[str, ...]) -> list[Check]:
+    """All the checks that a restarted host of `services` must hold; never empty."""
     checks = [check for name in services for check in ready_checks(inventory.services[name])] or [SSH_CHECK]
-    return max(check.healthy_for_s for check in checks)
+    compared = comparison(inventory, services)
+    return checks if compared is None else [*checks, compared]
 
 
 def duration_s(inventory: Inventory, host: Host, services: Iterable[str]) -> float:

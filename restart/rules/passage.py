@@ -15,12 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from restart.model.check import SSH_CHECK
 from restart.model.inventory import Inventory
 from restart.model.plan import Move
 from restart.model.playbook import Playbook, Rung
 from restart.rules.ladders import playbook_of
-from restart.rules.moves import ready_checks
+from restart.rules.moves import held_checks
 
 
 def whole_ladder_s(inventory: Inventory, move: Move) -> float:
@@ -50,5 +49,5 @@ def _rung_s(rung: Rung) -> float:
 
 
 def _checks_s(inventory: Inventory, services: Iterable[str]) -> float:
-    checks = [check for name in services for check in ready_checks(inventory.services[name])] or [SSH_CHECK]
+    checks = held_checks(inventory, tuple(services))
     return max(check.within_s + check.timeout_s + check.healthy_for_s for check in checks)

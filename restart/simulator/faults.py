@@ -11,6 +11,7 @@ from restart.simulator.clock import Rank, micros
 from restart.simulator.deaths import Deaths
 from restart.simulator.journal import Kept
 from restart.simulator.physics.figures import Stuck
+from restart.simulator.physics.unkept import losable
 
 if TYPE_CHECKING:
     from restart.simulator.world import SimulatedWorld
@@ -23,7 +24,7 @@ class Fault:
     """One fault. `kind` is one of `KINDS`; `hosts` or `services` are whom it befalls, at `at_s` of the run, for `for_s` (None: for good).
 
     `by_s` is how late a host is or how far a clock steps; `event` is the number of the event at which the controller dies or the disk
-    is full (from 1); `moment` where in it; `chance` how likely each answer is lost; `word` and `target` what an operator says; `target` also which alert fires;
+    is full (from 1); `moment` where in it; `chance` how likely each answer is lost; `word` and `target` what an operator says; `target` also which alert fires, or what a boot loses;
     `phase` where SSH hangs; `times` how often a host does not return.
     """
 
@@ -122,6 +123,9 @@ class Faults:
     def _comes_back_corrupt(self, fault: Fault) -> None:
         self._site.spoilt.spoil(fault.hosts, fault.for_s)
 
+    def _loses_at_boot(self, fault: Fault) -> None:
+        self._site.unkept.set_up(fault.hosts, losable(fault.target or "") or "route:default")
+
     def _sick(self, hosts: Iterable[str], why: str, *, on: bool) -> None:
         for host in hosts:
             for service in self._site.fleet.services_of[host]:
@@ -218,6 +222,7 @@ KINDS: dict[str, Callable[[Faults, Fault], None]] = {
     "lies": Faults._lies,
     "flaps": Faults._flaps,
     "comes_back_corrupt": Faults._comes_back_corrupt,
+    "loses_at_boot": Faults._loses_at_boot,
     "ssh_hangs": Faults._ssh_hangs,
     "unknown": Faults._unknown,
     "alert": Faults._alert,

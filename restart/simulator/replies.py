@@ -19,9 +19,12 @@ from restart.model.question import Connected, HttpGet, HttpReply, Question, Repl
 from restart.model.request import Ask
 from restart.model.world import Gate
 from restart.probes import probe, units
+from restart.rules.comparing import KIND
 from restart.simulator.alerts import Alerts
 from restart.simulator.physics.fleet import Fleet
 from restart.simulator.physics.members import Members
+from restart.simulator.physics.ports import named_ports
+from restart.simulator.standing import Standings
 
 Measure = Callable[[str], float | None]
 """The value of a quantity such as `demand db`; None: nothing of that name is measured."""
@@ -50,6 +53,7 @@ class Replies:
         measure: Measure,
         troubled: Callable[[Ask, Check], NoAnswer | None],
         alerts: Alerts,
+        standings: Standings,
     ) -> None:
         """`answers(host)`: None where SSH lets us in, else what it says; `troubled`: a fault that swallows this check's answer."""
         self._fleet = fleet
@@ -61,6 +65,7 @@ class Replies:
         self._troubled = troubled
         self._by_address = {host.address: name for name, host in fleet.inventory.hosts.items()}
         self._alerts = alerts
+        self._standings = standings
         self._judged: dict[tuple[int, tuple[Reply, ...]], tuple[Check, Finding]] = {}
         self._owners: dict[tuple[tuple[str, ...], int, str | None], tuple[str, ...]] = {}
         self._questions: dict[tuple[int, str | None, str | None], tuple[Check, tuple[Question, ...]]] = {}
@@ -76,6 +81,9 @@ class Replies:
         trouble = self._troubled(request, check)
         if trouble is not None:
             return gate.judge(check, [trouble])
+        if check.kind == KIND and request.host is not None:
+            silent = self._answers(request.host)
+            return self._standings.finding(gate, check, request.host) if silent is None else gate.judge(check, [silent])
         try:
             questions = self._ask(gate, check, request)
         except ValueError as error:
@@ -139,13 +147,14 @@ class Replies:
             if not owners:
                 owners = (asked_for,) if asked_for is not None and asked_for in services else services
             self._owners[key] = owners
+        if f"tcp:{port}" in self._standings.lost(host):
+            return False
         running = self._members.running
         return any(running(service, host) for service in owners)
 
     @cache  # noqa: B019 - one fleet, one run
     def _ports(self, service: str) -> frozenset[int]:
-        checks = self._fleet.inventory.services[service]
-        return frozenset(check.params.get("port", 0) for check in (*checks.ready, *checks.gate) if check.kind == "tcp")
+        return named_ports(self._fleet.inventory, service)
 
     # --- URLs --------------------------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ from restart.simulator.physics.figures import (
     Stuck,
     Transfer,
 )
+from restart.simulator.physics.unkept import LOSABLE, losable
 from restart.simulator.scenario import Bound, Naive, Scenario
 from restart.simulator.scenario_schema import DURATIONS, file_schema
 
@@ -270,6 +271,8 @@ class _Reading:
                 fields[f"{key}_s"] = seconds(entry[key])
         if "chance" in entry:
             fields["chance"] = _share(entry["chance"])
+        if entry.get("kind") == "loses_at_boot" and losable(entry.get("target", "")) is None:
+            self._document.problem((*path, "target"), f"what a boot loses is to be said: {LOSABLE}")
         if "hosts" in entry:
             fields["hosts"] = self._hosts(entry["hosts"], (*path, "hosts"))
         for service in _texts(entry.get("services", ())):

@@ -34,6 +34,7 @@ HAPPENINGS = (
     "writes_lost",
     "down",
     "rebooted",
+    "unkept",
 )
 
 
@@ -278,7 +279,7 @@ def _fault() -> dict[str, Any]:
             "word": choice(
                 "What an operator says.", "pause", "go", "stop", "let-go", "approve", "done", "retry", "skip"
             ),
-            "target": text("What the word is about; of an alert, its name."),
+            "target": text("What the word is about; of an alert, its name; of a boot, what it loses."),
             "phase": choice("Where SSH hangs. Default: banner", "connect", "banner", "auth", "channel", "command"),
             "times": whole("How often a host does not return. Default: always", 1),
         },

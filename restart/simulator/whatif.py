@@ -16,6 +16,7 @@ from restart.model.inventory import Inventory
 from restart.rules.durations import seconds
 from restart.rules.names import select, terms
 from restart.simulator.faults import Fault
+from restart.simulator.physics.unkept import LOSABLE, losable
 
 PHASES = ("connect", "banner", "auth", "channel", "command")
 WORDS = ("pause", "go", "stop", "let-go", "approve", "done", "retry", "skip")
@@ -77,6 +78,11 @@ SENTENCES = (
         kind="comes_back_corrupt",
         takes=("at", "for"),
         means="from its next start on its process runs and it does not work, until so long after that start",
+    ),
+    Sentence(
+        words="HOSTS loses|lose THING at boot",
+        kind="loses_at_boot",
+        means="what was set up by hand and does not survive a boot: :443, unit:web.service, mount:/srv, route:default",
     ),
     Sentence(
         words="HOSTS keeps|keep its|their|the boot id|ids", kind="same_boot_id", means="it boots with the same boot id"
@@ -188,7 +194,8 @@ def _filled(sentence: Sentence, tokens: list[str]) -> dict[str, str] | None:
 def _with_subject(sentence: Sentence, filled: dict[str, str], text: str, inventory: Inventory) -> Fault:
     fault = Fault(kind=sentence.kind)
     if "HOSTS" in filled:
-        return replace(fault, hosts=_hosts(filled["HOSTS"], text, inventory))
+        fault = replace(fault, hosts=_hosts(filled["HOSTS"], text, inventory))
+        return replace(fault, target=_thing(filled["THING"], text)) if "THING" in filled else fault
     if "SERVICES" in filled:
         names = terms(filled["SERVICES"])
         for name in names:
@@ -203,6 +210,13 @@ def _with_subject(sentence: Sentence, filled: dict[str, str], text: str, invento
             )
         return replace(fault, word=word)
     return fault
+
+
+def _thing(said: str, text: str) -> str:
+    key = losable(said)
+    if key is None:
+        raise _mistake(text, f"{said!r} is nothing that a boot loses", f"one of {LOSABLE}")
+    return key
 
 
 def _hosts(term: str, text: str, inventory: Inventory) -> tuple[str, ...]:

@@ -58,6 +58,7 @@ from restart.simulator.promotions import Promotions
 from restart.simulator.replies import Replies
 from restart.simulator.spoken import Spoken
 from restart.simulator.stand_ins import StandIns
+from restart.simulator.standing import Standings
 from restart.simulator.truth import Act, HostTruth
 
 HORIZON_S = 30 * 86400.0
@@ -122,6 +123,7 @@ class SimulatedWorld:
             measure=self.site.measure,
             troubled=self.network.troubled,
             alerts=self.alerts,
+            standings=Standings(self._fleet.services_of, self.site.members.running, self.site.ports, self.site.unkept),
         )
         self._fleet.woken.append(self._wake)
 

@@ -30,6 +30,14 @@ LoginGraceTime 600
 LogLevel ERROR
 """
 
+_SS = """\
+#!/bin/sh
+# The host shares the network of this machine and has an address of its own there: what listens on it is what listens on the host.
+while read -r n l r s x; do
+case $s$l in 0A{hexed}:*) echo "tcp LISTEN 0 128 {address}:$((0x${{l#*:}})) 0.0.0.0:*";; esac
+done </proc/net/tcp
+"""
+
 _CLIENT = """\
 IdentityFile {folder}/id_ed25519
 UserKnownHostsFile {folder}/known_hosts
@@ -77,6 +85,12 @@ def _write_host(spec: Spec, faults: Mapping[str, Any]) -> str:
     systemctl = own / "bin" / "systemctl"
     systemctl.write_text(script.replace("@WORDS@", shlex.quote(str(own / "words"))), encoding="utf-8")
     systemctl.chmod(0o755)
+    listed = own / "bin" / "ss"
+    octets = [int(part) for part in spec.address.split(".")]
+    listed.write_text(
+        _SS.format(address=spec.address, hexed="".join(f"{octet:02X}" for octet in reversed(octets))), encoding="utf-8"
+    )
+    listed.chmod(0o755)
     for name in ("reboot", "poweroff", "shutdown", "sudo"):
         (own / "bin" / name).symlink_to("systemctl")
     config = _SSHD.format(address=spec.address, port=spec.ssh_port, folder=own.parent, own=own)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from restart.engine import facts
+from restart.model.check import Check
 from restart.model.inventory import Amount, Dependency, Inventory, Service, Spares
 from restart.model.playbook import Playbook, Rung, Step
 from restart.model.simulation import Result
@@ -237,3 +238,13 @@ def test_a_controller_that_dies_anywhere_in_a_promotion_is_resumed_to_the_same_e
         assert promoted(result) == [("spare-1", "db-1")], event
         assert available(result, "db")[-1] == (3, 3), event
         assert set(commands(result)) == {"join spare-1 instead of db-1"}
+
+
+def test_a_spare_that_is_promoted_is_not_compared_and_that_is_said() -> None:
+    compared = Check(kind="same_as_before")
+    inventory = site(replace(DB, same_as_before=compared), replace(APP, same_as_before=compared))
+    result = played(inventory, LOST)
+    assert ended(result) == ("ended", 5)
+    without = [(row["host"], row["why"]) for row in told(result, facts.NOT_COMPARED)]
+    assert without == [("spare-1", "it takes the place of db-1, and runs other things from then on")]
+    assert {row["host"] for row in told(result, facts.BASELINE)} >= {"db-2", "db-3", "app-1", "app-2"}

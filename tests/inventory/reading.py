@@ -13,6 +13,7 @@ from restart.gates.boot import gate as boot
 from restart.gates.command import gate as command
 from restart.gates.http import gate as http
 from restart.gates.prometheus import gate as prometheus
+from restart.gates.same_as_before import gate as same_as_before
 from restart.gates.ssh import gate as ssh
 from restart.gates.systemd import gate as systemd
 from restart.gates.tcp import gate as tcp
@@ -21,7 +22,8 @@ from restart.model.inventory import Inventory
 from restart.model.world import Gate
 
 GATES: Mapping[str, Gate] = {
-    gate.kind: gate for gate in (alertmanager, approve, boot, command, http, prometheus, ssh, systemd, tcp)
+    gate.kind: gate
+    for gate in (alertmanager, approve, boot, command, http, prometheus, same_as_before, ssh, systemd, tcp)
 }
 ROOT = Path(__file__).parents[2]
 SMALL = """\

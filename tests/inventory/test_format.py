@@ -55,7 +55,7 @@ services:
     min_available: 50%
     max_unavailable: 1
     ready: [{tcp: 5432, within: 1m}, {tcp: {port: 1, timeout: 1s, every: 500ms, healthy_for: 0s, service: db}}, {boot: }]
-    gate: [{approve: "all well?"}, {same_as_before: {run: x}}]
+    gate: [{approve: "all well?"}]
     ready_when: all
     co_start: true
     settle: 30s
@@ -158,10 +158,7 @@ def test_common_keys_of_a_check_stand_beside_its_kind_or_inside_of_it(every_key:
         kind="tcp", params={"port": 1}, timeout_s=1.0, every_s=0.5, healthy_for_s=0.0, within_s=300.0, service="db"
     )
     assert bare == Check(kind="boot")
-    assert every_key.services["db"].gate == (
-        Check(kind="approve", params={"text": "all well?"}),
-        Check(kind="same_as_before", params={"run": "x"}),
-    )
+    assert every_key.services["db"].gate == (Check(kind="approve", params={"text": "all well?"}),)
     assert every_key.watch == (
         Check(
             kind="prometheus",

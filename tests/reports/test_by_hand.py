@@ -38,7 +38,7 @@ MOVE = Move(host="db-1", services=("postgres",), playbook="reboot")
         ("boot", {}, "must differ from the boot id before"),
         ("prometheus", {"url": "http://p", "query": "up == 1", "expect": "== 1"}, "--data-urlencode 'query=up == 1'"),
         ("approve", {"text": "look at it"}, "# ask a person: look at it"),
-        ("same_as_before", {"query": "x"}, "# check same_as_before by hand"),
+        ("another", {"query": "x"}, "# check another by hand"),
     ],
 )
 def test_every_kind_of_check_has_its_command(
@@ -94,3 +94,13 @@ def test_the_ssh_config_holds_gateways_and_values_with_blanks(inventory: Invento
     assert "Host lb-1\n" in text
     assert "Host bastion-1\n" in text
     assert text.endswith("Host *\n  Include ~/.ssh/config")
+
+
+def test_a_host_that_is_compared_is_looked_at_by_hand_before_and_after(inventory: Inventory) -> None:
+    service = replace(inventory.services["postgres"], same_as_before=Check(kind="same_as_before"))
+    compared = replace(inventory, services={**inventory.services, "postgres": service})
+    first, *_ = by_hand.restart_lines(compared, MOVE)
+    last = by_hand.verify_lines(compared, MOVE)[-1]
+    assert ">db-1.before" in first
+    assert "| diff db-1.before -" in last
+    assert not any("db-1.before" in line for line in by_hand.restart_lines(inventory, MOVE))

@@ -69,7 +69,10 @@ def draw(seed: int, *, faults: bool) -> Drawn:
         latency_s=chance.choice([0.02, 0.2, 1.0]),
         strikes_after_s=chance.choice([0.0, 1.0]),
     )
-    return Drawn(inventory=inventory, physics=physics, faults=_faults(chance, inventory) if faults else ())
+    drawn = Drawn(inventory=inventory, physics=physics, faults=_faults(chance, inventory) if faults else ())
+    # By chances of their own, so that what a seed was before hosts were compared it still is.
+    own = Random(f"host {seed}")
+    return _compared(drawn, own, faults=faults) if own.random() < 0.6 else drawn
 
 
 def _inventory(chance: Random) -> Inventory:
@@ -220,5 +223,26 @@ def _faults(chance: Random, inventory: Inventory) -> tuple[Fault, ...]:
     return tuple(found)
 
 
-_KINDS = (*KINDS, "goes_down", "controller_dies")
-"""Every kind that there is, also one that comes to be; what tears most is drawn more often."""
+def _compared(drawn: Drawn, chance: Random, *, faults: bool) -> Drawn:
+    """The same fleet, most of whose hosts are held against what they were, and some lose what nobody made to last."""
+    inventory = drawn.inventory
+    check = Check(
+        kind="same_as_before",
+        params=chance.choice([{}, {}, {"allow": ["tcp:2000*"]}]),
+        healthy_for_s=chance.choice([0.0, 10.0]),
+        within_s=chance.choice([60.0, 300.0]),
+    )
+    services = {
+        name: replace(service, same_as_before=check if chance.random() < 0.8 else None)
+        for name, service in inventory.services.items()
+    }
+    lost = chance.choice(["route:default", "tcp:20000", "tcp:443", "unit:s0.service", "mount:/srv"])
+    loses = Fault(kind="loses_at_boot", hosts=(chance.choice(list(inventory.hosts)),), target=lost)
+    more = (loses,) if faults and chance.random() < 0.3 else ()
+    return replace(
+        drawn, inventory=replace(inventory, services=services, same_as_before=check), faults=(*drawn.faults, *more)
+    )
+
+
+_KINDS = (*(kind for kind in KINDS if kind != "loses_at_boot"), "goes_down", "controller_dies")
+"""Every kind that there is, also one that comes to be; what tears most is drawn more often. What a boot loses is drawn by itself."""

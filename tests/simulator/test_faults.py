@@ -54,6 +54,7 @@ FAULTS = {
     "lies": (Fault(kind="lies", hosts=("db-1",), at_s=30.0, for_s=120.0), 0),
     "comes_back_corrupt": (Fault(kind="comes_back_corrupt", hosts=("db-1",)), 5),
     "comes_back_corrupt_for_a_while": (Fault(kind="comes_back_corrupt", hosts=("db-1",), for_s=60.0), 0),
+    "loses_at_boot": (Fault(kind="loses_at_boot", hosts=("db-1",), target="tcp:443"), 5),
     "flaps": (Fault(kind="flaps", hosts=("db-1",), at_s=30.0, for_s=120.0, by_s=7.0), 0),
     "ssh_hangs": (Fault(kind="ssh_hangs", hosts=("web-1",), at_s=1.0, for_s=100.0, phase="auth"), 0),
     "unknown": (Fault(kind="unknown", services=("db",), at_s=0.0, for_s=100.0), 0),

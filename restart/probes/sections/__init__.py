@@ -19,11 +19,13 @@ from restart.probes.sections import (
     kernel,
     listening,
     mounts,
+    network,
     present,
     raid,
     reboot_required,
     references,
     rights,
+    running,
     sysctls,
     systemd,
 )
@@ -33,7 +35,7 @@ SECTIONS: Mapping[str, Section[object]] = {
     for module in (
         boot, identity, kernel, reboot_required, systemd,
         rights, enabled, listening, mounts, addresses, sysctls, firewall, bootloader, disks, raid, clock, present, changed,
-        connections, references,
+        connections, references, running, network,
     )
 }  # fmt: skip
 """All of them, by name. A sweep sends those that its reader chooses."""

@@ -12,11 +12,13 @@ from restart.simulator.physics.figures import Physics
 from restart.simulator.physics.fleet import Fleet
 from restart.simulator.physics.leaders import Leaders
 from restart.simulator.physics.members import Member, Members
+from restart.simulator.physics.ports import Ports
 from restart.simulator.physics.power import PowerLimit
 from restart.simulator.physics.quorum import Quorums
 from restart.simulator.physics.rebuild import Rebuilds, Relapses
 from restart.simulator.physics.shared import SharedServer
 from restart.simulator.physics.spoilt import Spoilt
+from restart.simulator.physics.unkept import Unkept
 
 
 class Site:
@@ -34,7 +36,10 @@ class Site:
         self.spoilt = Spoilt(self.fleet)
         self.quorums = Quorums(self.fleet, self.members)
         self.capacity = Capacity(self.fleet, self.members)
-        self.fleet.rules += [self.members, self.quorums]
+        self.ports = Ports(inventory)
+        self.unkept = Unkept(self.fleet, self.ports.of)
+        # What a boot has lost is lost before anything starts in it.
+        self.fleet.rules += [self.unkept, self.members, self.quorums]
         for service in inventory.services.values():
             for host in service.hosts:
                 if not self.fleet.truth[host].up:
@@ -46,7 +51,7 @@ class Site:
 
     def _add_rules(self) -> None:
         """The rules that look at who is ready when they are made."""
-        self.members.stages.append(self.spoilt.before_ready)
+        self.members.stages += [self.spoilt.before_ready, self.unkept.before_ready]
         for transfer in self.physics.transfers:
             server = SharedServer(self.fleet, transfer)
             self.fleet.rules.append(server)

@@ -23,6 +23,7 @@ from restart.simulator.referee.record import Begun, Record
 from restart.simulator.referee.restated import gate_checks
 from restart.simulator.referee.spans import judge_window
 from restart.simulator.referee.spares import promotes
+from restart.simulator.referee.standing import KIND
 from restart.simulator.referee.stopping import staying
 from restart.simulator.referee.told import HAIR_S
 
@@ -57,6 +58,7 @@ def judge_begin(record: Record, request: Request) -> None:
         if host not in record.begun_moves:
             _judge_gates(record, request, host)
             _judge_canaries(record, request, host)
+        _judge_looked(record, request, host)
         record.begun_acts.add(host)
         record.begun_moves.add(host)
         _touch(record, host)
@@ -76,6 +78,16 @@ def judge_begin(record: Record, request: Request) -> None:
         _judge_canaries(record, request, host)
         record.begun_moves.add(host)
         _touch(record, host)
+
+
+def _judge_looked(record: Record, request: Request, host: str) -> None:
+    """Rule 9: a host that is to be compared and may be well is looked at before anything is done to it."""
+    standing, grounds = record.standing, record.grounds
+    services = grounds.services_of[host]
+    excused = grounds.cold or grounds.stops or host in record.spares or host in standing.acted or host in standing.seen
+    if not excused and standing.wants(services) and not any(record.told.ever_failed(name, host) for name in services):
+        record.call(9, f"{_name(request)} restarts a host of which nobody has seen what stands on it", host=host)
+    standing.acted.add(host)
 
 
 def _touch(record: Record, host: str) -> None:
@@ -112,7 +124,17 @@ def _judge_named(record: Record, request: Request) -> bool:
             record.call(7, f"{_name(request)}: the plan knows no such host", host=request.host)
         elif not grounds.named_checks(request):
             record.call(7, f"{_name(request)} asks what the plan does not name", host=request.host)
-        elif (wrong := record.compared.wrong(record.plan, request, record.seq)) is not None:
+        elif not all(
+            request.host is not None and record.standing.names(check, grounds.services_of[request.host])
+            for check in request.checks
+            if check.kind == KIND
+        ):
+            record.call(
+                7, f"{_name(request)} compares the host in a way that the plan does not name", host=request.host
+            )
+        elif (wrong := record.standing.wrong(request)) is not None or (
+            wrong := record.compared.wrong(record.plan, request, record.seq)
+        ) is not None:
             record.call(9, f"{_name(request)}: {wrong}", host=request.host)
         return True
     if isinstance(request, RunHook):

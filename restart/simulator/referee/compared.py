@@ -15,6 +15,7 @@ from restart.model.check import OF_RUN, Check
 from restart.model.inventory import Inventory
 from restart.model.plan import Plan
 from restart.model.request import Ask
+from restart.simulator.referee.standing import KIND
 
 Place = tuple[str, str | None, int]
 
@@ -43,7 +44,7 @@ class Compared:
         if not any(finding.seen for finding in findings):
             return
         for place, finding in zip(_places(inventory, ask), findings, strict=False):
-            if finding.seen:
+            if finding.seen and ask.subject != "before":
                 self.told.setdefault(place, finding.seen)
 
     def wrong(self, plan: Plan, ask: Ask, seq: int) -> str | None:
@@ -53,7 +54,7 @@ class Compared:
         inventory = plan.inventory
         for place, check in zip(_places(inventory, ask), ask.checks, strict=False):
             known = check.params.get(OF_RUN)
-            if known is None:
+            if known is None or check.kind == KIND:
                 continue
             before = known.get("before")
             if before is not None and before != dict(self.told.get(place, {})):

@@ -10,6 +10,7 @@ from restart.model.simulation import Violation
 from restart.simulator.referee.away import Away, Aways
 from restart.simulator.referee.compared import Compared
 from restart.simulator.referee.grounds import Grounds
+from restart.simulator.referee.standing import Standing
 from restart.simulator.referee.told import Streak, Told
 from restart.simulator.truth import Truth
 
@@ -60,6 +61,7 @@ class Record:
     grounds: Grounds
     told: Told
     aways: Aways
+    standing: Standing
     run: str = ""
     zero_s: float | None = None
     """What the controller's wall clock said the run's second 0 was, in seconds since 1970; None: it said nothing."""

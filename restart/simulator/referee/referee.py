@@ -46,6 +46,7 @@ from restart.simulator.referee.record import Closing, Record
 from restart.simulator.referee.restated import held_by_members
 from restart.simulator.referee.spans import since_1970
 from restart.simulator.referee.stages import off_at_first, stages_of
+from restart.simulator.referee.standing import Standing, without
 from restart.simulator.referee.told import Told, verdict
 from restart.simulator.truth import HostTruth, Truth
 
@@ -73,6 +74,7 @@ class Referee:
             grounds=Grounds(first, inventory),
             told=Told(inventory),
             aways=Aways(inventory, off_at_first(first)),
+            standing=Standing(inventory),
         )
         self._record.not_ready = {name: set() for name in inventory.services}
         self._record.first_boot = {name: host.boot_id for name, host in truth.hosts.items()}
@@ -203,6 +205,7 @@ class Referee:
             record.from_store.add(request.host)
         if isinstance(request, Ask):
             record.compared.hear(record.plan.inventory, request, answer)
+            record.standing.hear(request, answer)
             record.told.hear(request, answer, record.at_s, begun_s)
             if request.subject == "ready" and request.host is not None:
                 self._hear_checks(request, request.host, begun_s, answer)
@@ -217,7 +220,8 @@ class Referee:
         if streak is None:
             # A new one for each restart: what held before it proves nothing.
             streak = away.streaks[ask.service] = record.new_streak()
-        checks = held_by_members(record.plan.inventory.services.get(ask.service or ""), ask.checks)
+        checks = held_by_members(record.plan.inventory.services.get(ask.service or ""), without(ask.checks))
+        checks += record.standing.held(host, record.grounds.services_of[host], ask.service)
         streak.hear(checks, answer, record.at_s)
         if away.holds(record.at_s):
             away.held_s = record.at_s

@@ -134,6 +134,11 @@ class Told:
             return False
         return member.pass_s is None or member.pass_s < member.fail_s or member.pass_s > by_s
 
+    def ever_failed(self, service: str, host: str) -> bool:
+        """Whether a FAIL was ever told of this member since the controller began, or was resumed."""
+        member = self._members.get((service, host))
+        return member is not None and member.fail_s is not None
+
 
 def verdict(answer: Answer) -> Verdict:
     """One verdict for an answer: FAIL if a check fails, PASS if all pass, else UNKNOWN."""
