@@ -19,11 +19,24 @@ def site(back_s: float | None) -> tuple[Toy, Plan]:
     return toy, plan_of(inventory, "w1 w2 w3")
 
 
-def test_a_host_that_is_back_within_minutes_is_restarted_in_its_turn() -> None:
+def test_a_host_that_answers_again_within_minutes_is_restarted_in_its_turn() -> None:
+    toy, plan = site(None)
+
+    def reachable(toy: Toy) -> None:
+        toy.hosts["w1"].down_since_s = None  # its link is back, it has not booted
+
+    toy.script = [(150.0, reachable)]
+    played = play(plan, toy)
+    assert played.exit_code == 0
+    assert played.reboots() == {"w1": 1, "w2": 1, "w3": 1}
+    assert any(fact.host == "w1" and "of 5 tries" in (fact.why or "") for fact in played.told(facts.HELD))
+
+
+def test_a_host_that_boots_by_itself_within_minutes_is_not_restarted_again() -> None:
     toy, plan = site(150.0)
     played = play(plan, toy)
     assert played.exit_code == 0
-    assert toy.hosts["w1"].reboots == 1
+    assert toy.hosts["w1"].reboots == 0
     assert [fact.host for fact in played.told(facts.MOVE_STARTED)].count("w1") == 4
     assert any(fact.host == "w1" and "1 of 5 tries" in (fact.why or "") for fact in played.told(facts.HELD))
 
