@@ -83,8 +83,7 @@ class Engine:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.outcome: Outcome | None = None
-        self.facts: tuple[Fact, ...] = ()
-        """The facts drawn from the event handled last."""
+        self._facts: tuple[Fact, ...] = ()
         self.states: dict[str, MoveState] = {}
         self._cold = plan.mode == "cold-start"
         self._stop = plan.mode == "shutdown"
@@ -207,6 +206,11 @@ class Engine:
             self._parking.enter(host)
 
     @property
+    def facts(self) -> tuple[Fact, ...]:
+        """The facts drawn from the event handled last."""
+        return self._facts
+
+    @property
     def flags(self) -> tuple[str, ...]:
         """The targets of the flags that stand, as far as it was told."""
         return self._flags.standing
@@ -238,7 +242,7 @@ class Engine:
         if isinstance(event, Resumed) and self.outcome is not None and self.outcome.state != "done":
             self.outcome = None
         if self.outcome is not None:
-            self.facts = ()
+            self._facts = ()
             return ()
         if event.at_s < self._outbox.now_s:
             raise Bug(f"time runs back: {event.at_s} after {self._outbox.now_s}")
@@ -246,7 +250,7 @@ class Engine:
         self._hear(event)
         self._advance()
         self._tell_end()
-        self.facts = tuple(self._outbox.facts)
+        self._facts = tuple(self._outbox.facts)
         return self._outbox.take()
 
     def take_over(self, before: Engine | None, *, last: bool) -> None:

@@ -135,7 +135,12 @@ class Reboots:
 
     def _anew(self, state: MoveState) -> None:
         """The same rung again, as if it had not been asked for: the first act may be called off, a later one waits in its place."""
-        (self._ladder.wait_again if state.rung else self._ladder.judge_again)(state)
+        if state.rung:
+            self._ladder.wait_again(state)
+            return
+        # Nothing was done to the host: it has its slots still, and all that guards a first act guards this one.
+        state.acted_s, state.touched, state.taken = None, False, False
+        self._ladder.judge_again(state)
 
     def _not_back_by_power(self, state: MoveState, answer: Answer) -> None:
         if isinstance(answer, StillUp):

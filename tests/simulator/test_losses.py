@@ -153,7 +153,9 @@ def test_who_was_never_restarted_is_blocked_and_the_lost_host_is_not_named_among
         assert loss.violations == ()
     stopped = [loss for loss in lost(4, 1).losses if loss.blocked]
     assert stopped
-    assert all(loss.state == "halted" for loss in stopped)
+    # What is lost before the run has touched it is the world's doing, and the run says so.
+    assert {loss.state for loss in stopped} <= {"halted", "drift"}
+    assert any(loss.state == "drift" for loss in stopped)
 
 
 def test_a_budget_that_one_member_less_breaks_whatever_is_planned_is_not_held_against_the_plan() -> None:
