@@ -10,7 +10,7 @@ from restart.engine.befores import Befores
 from restart.engine.bridging import Bridging
 from restart.engine.checking import Checking
 from restart.engine.claims import Claims
-from restart.engine.drains import Drains
+from restart.engine.drains import TRIES_MAX, Drains
 from restart.engine.drift import Drift
 from restart.engine.ladder import Ladder, ladder_of, rung_of
 from restart.engine.on_others import OnOthers
@@ -318,6 +318,10 @@ class Moving:
             self.sign(state, Sign.MEASURED)
         elif isinstance(answer, Claimed):
             self.ladder.is_back(state, answer.boot_id, "rebooted by itself meanwhile")
+        elif isinstance(answer, NoAnswer) and state.acted_s is None and state.tries < TRIES_MAX:
+            # It answered just before and nothing was done to it: one connection that breaks is no reason to give it up.
+            state.tries += 1
+            self.ladder.judge_again(state)
         else:
             state.why = state.declined if isinstance(answer, HeldBy) else f"not reached: {silence(answer)}"
             self.ladder.rung_failed(state)

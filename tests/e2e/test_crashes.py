@@ -30,6 +30,7 @@ KINDS = (
     "wave_started",
     "move_started",
     "claimed",
+    "baseline",
     "draining",
     "rebooting",
     "booted",

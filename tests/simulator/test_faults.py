@@ -199,5 +199,6 @@ def test_when_faults_have_stopped_the_run_ends_with_a_reason(faults: list[Fault]
     assert result.violations == ()
     assert result.outcome is not None, result.no_progress
     assert result.outcome.exit_code == 0 or result.outcome.why
-    if result.outcome.exit_code == 0:
+    # What goes wrong at its very end, or after it, the run cannot know.
+    if result.outcome.exit_code == 0 and max(fault.at_s + fault.for_s for fault in faults) < result.duration_s:
         assert result.score.reached
