@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restart.cli import rooms, surveying
-from restart.cli.options import INVENTORY, formats
+from restart.cli.options import INVENTORY, LIMIT, formats
 from restart.errors import Exit, RestartError, UsageMistake
 
 if TYPE_CHECKING:
@@ -36,13 +36,7 @@ FOR_MAX_S, EVERY_MIN_S = 24 * 3600.0, 1.0
 @click.option(
     "--write", "written", is_flag=True, help="Add what it lacks to the inventory; comments and layout stay as they are."
 )
-@click.option(
-    "--limit",
-    "limits",
-    multiple=True,
-    metavar="SELECTION",
-    help="Only these hosts: names, globs, [1-3] ranges, service:NAME, label:KEY=VALUE; ! before one excludes it.",
-)
+@LIMIT
 @formats("text", "json")
 @click.pass_obj
 def discover_command(

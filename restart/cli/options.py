@@ -26,14 +26,16 @@ INVENTORY = click.argument("inventory", required=False, metavar="[INVENTORY]")
 
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 
+LIMIT = click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="SELECTION",
+    help="Only these hosts: names, globs, [1-3] ranges, service:NAME, label:KEY=VALUE; ! before one excludes it.",
+)
+
 _SHAPES: tuple[Callable[[Any], Any], ...] = (
-    click.option(
-        "--limit",
-        "limits",
-        multiple=True,
-        metavar="SELECTION",
-        help="Only these hosts: names, globs, [1-3] ranges, service:NAME, label:KEY=VALUE; ! before one excludes it.",
-    ),
+    LIMIT,
     click.option(
         "--mode",
         default="auto",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from restart.cli import rooms, surveying
-from restart.cli.options import INVENTORY, formats
+from restart.cli.options import INVENTORY, LIMIT, formats
 from restart.errors import Exit, Refusal, Refused
 from restart.reports.prose import listed
 
@@ -23,13 +23,7 @@ if TYPE_CHECKING:
 
 @click.command("preflight", short_help="Find what will not come back from a reboot.")
 @INVENTORY
-@click.option(
-    "--limit",
-    "limits",
-    multiple=True,
-    metavar="SELECTION",
-    help="Only these hosts: names, globs, [1-3] ranges, service:NAME, label:KEY=VALUE; ! before one excludes it.",
-)
+@LIMIT
 @formats("text", "json")
 @click.pass_obj
 def preflight_command(store: str | None, inventory: str | None, limits: tuple[str, ...], form: str) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from restart.cli import rooms
-from restart.cli.options import INVENTORY, formats
+from restart.cli.options import INVENTORY, LIMIT, formats
 from restart.errors import Drift, Refusal, Refused, UsageMistake
 from restart.reports.prose import listed
 
@@ -37,13 +37,7 @@ POWER_S = 5.0
     metavar="TIME",
     help="When the event was: 2026-11-22T23:41:00Z, 23:41, or 45m (ago). Default: the earliest of the boots that belong together.",
 )
-@click.option(
-    "--limit",
-    "limits",
-    multiple=True,
-    metavar="SELECTION",
-    help="Only these hosts: names, globs, [1-3] ranges, service:NAME, label:KEY=VALUE; ! before one excludes it.",
-)
+@LIMIT
 @click.option(
     "--save", "saved", metavar="FILE.json", help="Also keep what was seen, for: restart plan --observation FILE"
 )

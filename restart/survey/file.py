@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from restart.errors import Drift, Refusal, Refused, UsageMistake
 from restart.model.document import as_json, digest, from_json
@@ -15,6 +15,8 @@ from restart.model.inventory import Inventory
 from restart.model.observation import Observation
 from restart.rules.durations import spoken
 from restart.survey.sort import moment
+
+Kept = TypeVar("Kept")
 
 VERSION = 1
 
@@ -52,6 +54,28 @@ def write(path: Path, document: Mapping[str, Any]) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise UsageMistake(f"{path} cannot be written: {error.strerror}") from error
+
+
+def kept(
+    path: Path, kind: str, version: int, of: type[Kept], *, fresh: Callable[[Kept], Kept], remedy: str
+) -> Kept | None:
+    """What `path` keeps beside the store, of this kind and version, as far as it is `fresh`; None where there is no file.
+
+    Raises `UsageMistake` where it holds something else: what was found must not be lost for that.
+    """
+    try:
+        if path.stat().st_size > BYTES_MAX:
+            raise ValueError("it is too large for one")
+        document = json.loads(path.read_bytes())
+        if document.get("kind") != kind or document.get("version") != version:
+            raise ValueError(f"no {kind} of version {version}")
+        return fresh(from_json(of, {key: held for key, held in document.items() if key not in ("version", "kind")}))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageMistake(f"{path} cannot be read: {error.strerror}", remedy=remedy) from error
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise UsageMistake(f"{path} is no {kind}: {error}", remedy=f"remove it, and {remedy}") from None
 
 
 def load(path: Path) -> Observation:

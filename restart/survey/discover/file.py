@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from restart.errors import UsageMistake
 from restart.model.discovery import Discovery
-from restart.model.document import as_json, from_json
-from restart.survey.file import BYTES_MAX, write
+from restart.model.document import as_json
+from restart.survey.file import kept, write
 from restart.survey.sort import moment
 
 VERSION = 1
@@ -36,22 +34,14 @@ def last(path: Path, now: float) -> Discovery | None:
 
     Raises `UsageMistake` where the file holds something else.
     """
+
+    def fresh(found: Discovery) -> Discovery:
+        return replace(
+            found, links=tuple(link for link in found.links if now - moment(link.at or found.at) <= AGE_MAX_S)
+        )
+
     remedy = "discover again: restart discover INVENTORY"
-    try:
-        if path.stat().st_size > BYTES_MAX:
-            raise ValueError("it is too large for one")
-        document = json.loads(path.read_bytes())
-        if document.get("kind") != "discovery" or document.get("version") != VERSION:
-            raise ValueError(f"no discovery of version {VERSION}")
-        found = from_json(Discovery, {key: held for key, held in document.items() if key not in ("version", "kind")})
-        links = tuple(link for link in found.links if now - moment(link.at or found.at) <= AGE_MAX_S)
-        return replace(found, links=links)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise UsageMistake(f"{path} cannot be read: {error.strerror}", remedy=remedy) from error
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise UsageMistake(f"{path} is no discovery: {error}", remedy=f"remove it, and {remedy}") from None
+    return kept(path, "discovery", VERSION, Discovery, fresh=fresh, remedy=remedy)
 
 
 def merged(before: Discovery | None, now: Discovery) -> Discovery:
@@ -61,10 +51,10 @@ def merged(before: Discovery | None, now: Discovery) -> Discovery:
         return now
     if not told:
         return before
-    kept = tuple(
+    links = tuple(
         replace(link, at=link.at or before.at)
         for link in before.links
         if link.consumer not in told and link.provider not in told
     )
     hosts = {host: looked for host, looked in before.hosts.items() if host not in now.hosts}
-    return replace(now, links=(*now.links, *kept), hosts={**hosts, **now.hosts})
+    return replace(now, links=(*now.links, *links), hosts={**hosts, **now.hosts})

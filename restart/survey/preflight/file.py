@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from restart.errors import UsageMistake
-from restart.model.document import as_json, from_json
+from restart.model.document import as_json
 from restart.model.preflight import Preflight
-from restart.survey.file import write
+from restart.survey.file import kept, write
 from restart.survey.sort import moment
 
 VERSION = 1
@@ -37,17 +35,9 @@ def last(path: Path, now: float) -> Preflight | None:
     `now` is the wall clock, in seconds since 1970. Raises `UsageMistake` where the file holds something else: what blocks must not
     be lost for that.
     """
-    remedy = "look again: restart preflight INVENTORY"
-    try:
-        document = json.loads(path.read_bytes())
-        if document.get("kind") != "preflight" or document.get("version") != VERSION:
-            raise ValueError(f"no preflight of version {VERSION}")
-        found = from_json(Preflight, {key: held for key, held in document.items() if key not in ("version", "kind")})
+
+    def fresh(found: Preflight) -> Preflight:
         hosts = {host: looked for host, looked in found.hosts.items() if now - moment(looked.at) <= AGE_MAX_S}
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise UsageMistake(f"{path} cannot be read: {error.strerror}", remedy=remedy) from error
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise UsageMistake(f"{path} is no preflight: {error}", remedy=f"remove it, and {remedy}") from None
-    return replace(found, hosts=hosts)
+        return replace(found, hosts=hosts)
+
+    return kept(path, "preflight", VERSION, Preflight, fresh=fresh, remedy="look again: restart preflight INVENTORY")
