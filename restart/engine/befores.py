@@ -5,8 +5,8 @@ booted. What it saw comes back in an answer, which is in the journal: it is a fo
 was done to the host in this run it is never taken anew: a baseline from after the act would compare a wounded host with itself.
 
 Fail closed: a host that lets us in and cannot be looked at is tried again like a silent one, and in the end left untouched. Not
-asked, and said so, is it only where there is no "before": of a host that a fresh FAIL proved sick, that came back by itself or is started
-from off, and of a spare that is promoted.
+asked, and said so, is it only where there is no "before": of a host that a fresh FAIL proved sick or that is started from off, and of a spare
+that is promoted; nor of a host that came back by itself, of which only that is told.
 """
 
 from __future__ import annotations
