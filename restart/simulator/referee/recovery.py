@@ -39,6 +39,23 @@ def is_well(record: Record, host: str) -> bool:
 
 
 def rebooted_by_others(record: Record, host: str) -> bool:
-    """Whether a host that no act of the run has taken away is ready in another boot than at first: somebody else was quicker."""
+    """Whether a host that no act of the run has taken away is ready in another boot than at first: somebody else was quicker.
+
+    A member that does not function counts where its checks were told PASS in that boot: as after a restart of ours, a check that lies
+    is nobody's fault.
+    """
     truth = record.truth.hosts[host]
-    return truth.up and truth.boot_id != record.first_boot[host] and all(truth.ready.values())
+    return (
+        truth.up
+        and truth.boot_id != record.first_boot[host]
+        and all(ready or _told_well(record, service, host) for service, ready in truth.ready.items())
+    )
+
+
+def _told_well(record: Record, service: str, host: str) -> bool:
+    """Whether the last word on this member was a PASS, of the boot that it is in."""
+    booted_s = record.truth.hosts[host].boot_finished_s
+    if booted_s is None:
+        return False
+    fresh_s = min(record.plan.inventory.policy.ready_fresh_s, record.at_s - booted_s)
+    return record.told.passed(service, host, by_s=record.at_s, fresh_s=fresh_s)
