@@ -39,6 +39,9 @@ ROOT = Path(__file__).parents[2]
 BOOT_S = 120.0
 """How long a machine may take to be well; emulated, on a machine that others use too."""
 
+BOOTS_BORNE = 4.0
+"""A reboot that takes longer than so many first boots, all machines at once, is not slow: it does not come back."""
+
 KEYS_EACH = 3
 """Host keys made for each machine: the first, and those it has after `new-key`."""
 
@@ -182,6 +185,11 @@ class Lab:
             if wanted and time.monotonic() > until_s:
                 raise TimeoutError(f"not well after {within_s:g} s: {sorted(wanted)}\n{self.consoles(wanted)}")
             time.sleep(0.2 if wanted else 0.0)
+
+    def patience_s(self, least_s: float) -> float:
+        """A deadline for a boot, of at least `least_s`: several times what the slowest first boot took here, beside whatever else goes on."""
+        took = [told["boots"][0]["well_s"] or 0.0 for told in self.status().values() if told["boots"]]
+        return max(least_s, BOOTS_BORNE * max(took, default=BOOT_S / BOOTS_BORNE))
 
     def consoles(self, names: Collection[str]) -> str:
         """The last that these machines' consoles said."""

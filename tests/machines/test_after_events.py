@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.e2e.tool import Tool
-from tests.machines.inventories import CYCLE, REBOOT, write_inventory
+from tests.machines.inventories import power, reboot, write_inventory
 from tests.machines.lab import Lab
 
 NAMES = ("m1", "m2", "m3", "m4")
@@ -19,7 +19,7 @@ def test_after_a_power_cut_of_a_random_half_only_what_is_off_is_started(
 ) -> None:
     with Lab(NAMES) as lab:
         lab.await_well()
-        inventory = write_inventory(lab, tmp_path, ladder=(*REBOOT, CYCLE), service={"max_unavailable": 2})
+        inventory = write_inventory(lab, tmp_path, ladder=(reboot(lab), power(lab)), service={"max_unavailable": 2})
         cut = sorted(random.Random(20180511).sample(NAMES, 2))
         for name in cut:
             lab.say("off", name)

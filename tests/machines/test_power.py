@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.ipmi import Ipmi
 from tests.e2e.redfish import Redfish
 from tests.e2e.tool import Tool
-from tests.machines.inventories import write_inventory
+from tests.machines.inventories import power, write_inventory
 from tests.machines.lab import ROOT, Lab
 
 SYSTEM = "11111111-2222-3333-4444-000000000001"
@@ -55,8 +55,8 @@ def test_frozen_machines_are_brought_back_through_redfish_and_through_ipmi(
                 "m2": {"ipmi": ipmi.control(password_env="IPMI_PASSWORD")},
                 "m3": {"redfish": redfish.control(system=SYSTEM, password_env="REDFISH_PASSWORD")},
             }
-            ladder = ({"power": {"reset": "cycle", "back_within": "90s"}},)
-            inventory = write_inventory(lab, tmp_path, ladder=ladder, power=controls, service={"max_unavailable": 2})
+            ladder = (power(lab),)
+            inventory = write_inventory(lab, tmp_path, ladder=ladder, controls=controls, service={"max_unavailable": 2})
             for name in ("m1", "m2"):
                 lab.say("freeze", name)
             tool = Tool(tmp_path / "laptop", inside=lab.inside)

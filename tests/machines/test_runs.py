@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.tool import Run, Tool
-from tests.machines.inventories import CYCLE, REBOOT, write_inventory
+from tests.machines.inventories import SHORT_S, power, reboot, well, write_inventory
 from tests.machines.lab import Lab
 
 
@@ -55,7 +55,7 @@ def test_a_rolling_restart_is_proved_by_boot_ids_and_not_fooled_by_a_slow_shutdo
 
 @pytest.mark.planted({"m2": ["hang@2"]})
 def test_a_machine_that_hangs_at_boot_is_brought_back_by_a_power_cycle(three: Lab, tmp_path: Path) -> None:
-    ladder = ({"reboot": {"down_within": "40s", "back_within": "40s"}}, CYCLE)
+    ladder = (reboot(three, SHORT_S), power(three))
     inventory = write_inventory(three, tmp_path, ladder=ladder)
     with Tool(tmp_path / "laptop", inside=three.inside).run(inventory, "--yes-force-off", "3", hosts=3) as run:
         assert run.end() == 0, run.account()
@@ -65,7 +65,7 @@ def test_a_machine_that_hangs_at_boot_is_brought_back_by_a_power_cycle(three: La
 
 @pytest.mark.planted({"m1": ["off@2-"]})
 def test_a_machine_that_never_returns_is_quarantined_and_nobody_follows_it(three: Lab, tmp_path: Path) -> None:
-    ladder = ({"reboot": {"down_within": "40s", "back_within": "40s"}},)
+    ladder = (reboot(three, SHORT_S),)
     inventory = write_inventory(three, tmp_path, ladder=ladder)
     with Tool(tmp_path / "laptop", inside=three.inside).run(inventory, hosts=3) as run:
         assert run.end() == 5, run.account()
@@ -75,7 +75,7 @@ def test_a_machine_that_never_returns_is_quarantined_and_nobody_follows_it(three
 
 def test_a_changed_host_key_is_named_and_not_trusted(three: Lab, tmp_path: Path) -> None:
     three.say("new-key", "m1")
-    ladder = ({"reboot": {"down_within": "40s", "back_within": "40s"}},)
+    ladder = (reboot(three, SHORT_S),)
     inventory = write_inventory(three, tmp_path, ladder=ladder)
     with Tool(tmp_path / "laptop", inside=three.inside).run(inventory, hosts=3) as run:
         assert run.end() == 5, run.account()
@@ -87,7 +87,7 @@ def test_a_changed_host_key_is_named_and_not_trusted(three: Lab, tmp_path: Path)
 
 @pytest.mark.planted({"m1": ["again=2@2"]})
 def test_a_machine_that_reboots_twice_in_a_row_is_seen_to(three: Lab, tmp_path: Path) -> None:
-    inventory = write_inventory(three, tmp_path, service={"ready": [_held(8)]})
+    inventory = write_inventory(three, tmp_path, service={"ready": [well(three, healthy_for="8s")]})
     with Tool(tmp_path / "laptop", inside=three.inside).run(inventory, hosts=3) as run:
         assert run.end() == 0, run.account()
     assert [len(three.boots(name)) for name in three.specs] == [3, 2, 2]
@@ -95,7 +95,7 @@ def test_a_machine_that_reboots_twice_in_a_row_is_seen_to(three: Lab, tmp_path: 
 
 
 def test_a_tool_that_is_killed_in_the_middle_goes_on_and_nobody_reboots_twice(three: Lab, tmp_path: Path) -> None:
-    inventory = write_inventory(three, tmp_path, ladder=REBOOT)
+    inventory = write_inventory(three, tmp_path)
     tool = Tool(tmp_path / "laptop", inside=three.inside)
     with tool.run(inventory, hosts=3) as run:
         run.until("rebooting")
@@ -103,15 +103,3 @@ def test_a_tool_that_is_killed_in_the_middle_goes_on_and_nobody_reboots_twice(th
     with tool.resume(run.name()) as resumed:
         assert resumed.end() == 0, resumed.account()
     assert [len(three.boots(name)) for name in three.specs] == [2, 2, 2]
-
-
-def _held(seconds: int) -> dict[str, object]:
-    return {
-        "http": {
-            "url": "http://{address}/health",
-            "every": "1s",
-            "healthy_for": f"{seconds}s",
-            "within": "90s",
-            "timeout": "10s",
-        }
-    }
