@@ -29,4 +29,5 @@ def heard_drift(record: Record, fact: Fact) -> None:
     if well and not doubted:
         record.call(10, f"{host} is told as drift ({fact.why}), and it is up and well", host=host)
         return
+    record.drifted.add(host)
     record.reason(DRIFT, f"{host} is not as planned: {fact.why}")

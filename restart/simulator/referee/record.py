@@ -98,6 +98,8 @@ class Record:
     spares: set[str] = field(default_factory=set)
     """Spares that were called up."""
     closings: dict[str, Closing] = field(default_factory=dict)
+    drifted: set[str] = field(default_factory=set)
+    """Hosts that were told as drift, and truly were."""
     from_store: set[str] = field(default_factory=set)
     """Hosts for which the store has given slots that span its runs, and that have given none back."""
     flags: dict[str, Closing] = field(default_factory=dict)

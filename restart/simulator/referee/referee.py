@@ -39,6 +39,7 @@ from restart.model.simulation import Violation
 from restart.simulator.referee.acts import judge_act, judge_booted
 from restart.simulator.referee.away import Aways
 from restart.simulator.referee.begins import judge_begin
+from restart.simulator.referee.drift import DRIFT
 from restart.simulator.referee.end import judge_end, restarted
 from restart.simulator.referee.facts import hear_facts
 from restart.simulator.referee.grounds import Grounds
@@ -177,7 +178,9 @@ class Referee:
         record.parted = None
         record.reasons.pop(6, None)
         record.reasons.pop(7, None)
-        record.reasons.pop(8, None)
+        # A host that was given up because it was not as planned stays so until somebody says otherwise.
+        if record.drifted.isdisjoint(record.failed):
+            record.reasons.pop(DRIFT, None)
         for name in ("halt", "stop", "failures", "canaries"):
             record.closings.pop(name, None)
 
