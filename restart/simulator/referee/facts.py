@@ -147,6 +147,7 @@ def _resolved(record: Record, word: str, host: str) -> None:
         return
     record.failed.pop(host, None)
     record.lost.discard(host)
+    record.drifted.discard(host)
     record.doubtful.discard(host)
     record.late.pop(host, None)
     if word != "done":
