@@ -5,8 +5,9 @@ booted. What it saw comes back in an answer, which is in the journal: it is a fo
 was done to the host in this run it is never taken anew: a baseline from after the act would compare a wounded host with itself.
 
 Fail closed: a host that lets us in and cannot be looked at is tried again like a silent one, and in the end left untouched. Not
-asked, and said so, is it only where there is no "before": of a host that a fresh FAIL proved sick or that is started from off, and of a spare
-that is promoted; nor of a host that came back by itself, of which only that is told.
+asked, and said so, is it only where there is no "before": of a host that a fresh FAIL proved sick (which a controller that goes on before the
+act does not take from the one that died) or that is started from off, and of a spare that is promoted; nor of a host that came back by
+itself, of which only that is told.
 """
 
 from __future__ import annotations
@@ -55,6 +56,11 @@ class Befores:
             lambda id: Ask(id=id, subject="before", checks=(first,), host=state.host),
             lambda answer: self._heard(state, answer),
         )
+
+    def is_owed(self, state: MoveState) -> bool:
+        """Whether the host was not looked at because it was sick, and nothing was done to it yet: once that is no longer known, it is to be looked at."""
+        looked = state.before is not None or state.changed or state.drained or state.acted_s is not None
+        return bool(state.sick_in) and not looked and state.move.act == "restart" and self._check(state) is not None
 
     def compared(self, state: MoveState) -> tuple[Check, ...]:
         """The check that the restarted host is to hold besides its services' own; none where nothing is known from before."""

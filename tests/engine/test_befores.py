@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from restart.engine import facts
+from restart.engine import begin, facts
 from restart.engine.silent import AGAIN_S, TRIES_MAX
 from restart.model.answer import Answer, Checked
 from restart.model.check import OF_RUN, Check, Finding, Verdict
@@ -15,7 +15,7 @@ from restart.model.event import Word
 from restart.model.inventory import Amount, Service
 from restart.model.playbook import Playbook, Rung, Step
 from restart.model.request import Ask
-from tests.engine.toy import Toy, fixed, fleet, plan_of, play
+from tests.engine.toy import Played, Toy, drive_on, fixed, fleet, plan_of, play, resumed
 
 COMPARED = Check(kind="same_as_before", within_s=60.0)
 WEB = Service(name="web", hosts=("w1", "w2", "w3"), max_unavailable=Amount(number=2), same_as_before=COMPARED)
@@ -165,6 +165,18 @@ def test_a_host_proved_sick_before_its_restart_is_not_compared_and_that_is_said(
     (without,) = played.told(facts.NOT_COMPARED)
     assert (without.host, without.why) == ("w1", "not ready before its restart (web)")
     assert not firsts(toy, "w1")
+
+
+def test_that_it_was_sick_is_not_believed_by_a_controller_that_goes_on_before_the_act() -> None:
+    toy = site(WEB)
+    toy.hosts["w1"].sick = True
+    played = Played(begin(plan_of(toy.inventory, "w1")), toy, [], [])
+    drive_on(played, until=lambda: bool(played.told(facts.NOT_COMPARED)))
+    assert not toy.hosts["w1"].reboots
+    toy.hosts["w1"].sick = False
+    resumed(played)
+    assert played.exit_code == 0
+    assert firsts(toy, "w1")
 
 
 def test_after_a_restart_the_look_is_never_taken_anew_for_a_retry_either() -> None:
