@@ -12,7 +12,7 @@ from dataclasses import replace
 from restart.errors import Refusal, Refused
 from restart.model.inventory import Dependency, Inventory
 from restart.model.observation import Observation
-from restart.model.plan import Duration, Impact, LeftAlone, Override, Plan
+from restart.model.plan import Duration, Impact, LeftAlone, Plan
 from restart.planner.binding import tightest
 from restart.planner.books import playbook_names
 from restart.planner.bound import Bound, critical_path, lower_bound
@@ -43,18 +43,9 @@ from restart.rules.waived import Waived
 MODE = "cold-start"
 
 
-def cold_plan(
-    inventory: Inventory,
-    *,
-    selection: tuple[str, ...] | None,
-    observation: Observation | None,
-    made_at: str,
-    durations: Mapping[str, Duration],
-    include_controller: bool = False,
-    overrides: Sequence[Override] = (),
-) -> Plan:
-    """The plan that starts every selected host that is off. Arguments as `restart.planner.make.make_plan` has them. Raises `Refused`."""
-    scope = _checked_scope(inventory, selection, observation, include_controller, overrides)
+def cold_plan(inventory: Inventory, wanted: Wanted, durations: Mapping[str, Duration]) -> Plan:
+    """The plan that starts every selected host that is off. `durations` as `restart.planner.make.make_plan` has them. Raises `Refused`."""
+    scope = _checked_scope(inventory, wanted)
     expected, booted_s = expected_durations(inventory, scope.services_of, scope.moving, durations)
     lasts_s = {host: held.value_s for host, held in expected.items()}
     first = _goes_first(scope)
@@ -85,13 +76,7 @@ def cold_plan(
         written_plan(
             MODE,
             scope,
-            Wanted(
-                selection=selection,
-                observation=observation,
-                overrides=overrides,
-                include_controller=include_controller,
-                made_at=made_at,
-            ),
+            wanted,
             timeline,
             waves=written_waves(
                 pieces,
@@ -104,31 +89,25 @@ def cold_plan(
             impact=_impact(scope, timeline),
             bound=bound,
             durations=expected,
-            notes=_notes(scope, first, pieces, timeline, bound, told, surveyed=observation is not None),
+            notes=_notes(scope, first, pieces, timeline, bound, told, surveyed=wanted.observation is not None),
             tight=tight,
         )
     )
 
 
-def _checked_scope(
-    inventory: Inventory,
-    selection: tuple[str, ...] | None,
-    observation: Observation | None,
-    include_controller: bool,
-    overrides: Sequence[Override],
-) -> Scope:
+def _checked_scope(inventory: Inventory, wanted: Wanted) -> Scope:
     """Who is started. Raises `Refused` with all that speaks against it."""
-    waived = Waived(override.rule for override in overrides)
+    waived = Waived(override.rule for override in wanted.overrides)
     no_edges: dict[str, tuple[Dependency, ...]] = dict.fromkeys(inventory.services, ())
     scope, wrong = draw_scope(
         inventory,
-        selection=selection,
+        selection=wanted.selection,
         observation=None,
-        include_controller=include_controller,
+        include_controller=wanted.include_controller,
         order=Order(inventory, no_edges),
         waived=waived,
     )
-    scope = _without_those_up(scope, observation)
+    scope = _without_those_up(scope, wanted.observation)
     if not scope.moving and not wrong:
         what = "nothing is left to start: every selected host is up"
         wrong = (Refusal(rule="scope", what=what, way_out="restart them with --mode rolling, or select others"),)
@@ -138,7 +117,9 @@ def _checked_scope(
         for name, found in boot_edges(inventory, scope.moving).items()
     }
     scope = replace(scope, order=Order(inventory, edges, among, waived))
-    wrong = tuple(refusal for refusal in (*wrong, *cold_refusals(scope, observation)) if refusal.rule not in waived)
+    wrong = tuple(
+        refusal for refusal in (*wrong, *cold_refusals(scope, wanted.observation)) if refusal.rule not in waived
+    )
     if wrong:
         raise Refused(wrong)
     return scope

@@ -65,24 +65,28 @@ def make_plan(
         chosen: str | None = None
         if mode == "auto":
             mode, chosen = choose_mode(chosen_hosts(inventory, selection), observation)
-        overrides = overridden(inventory, overrides, mode)
+        history = durations or {}
+        wanted = Wanted(
+            selection=selection,
+            observation=observation,
+            overrides=tuple(overridden(inventory, overrides, mode)),
+            include_controller=include_controller,
+            made_at=made_at,
+        )
 
-        def cold(chosen: tuple[str, ...] | None, seen: Observation | None) -> Plan:
-            first = cold_plan(
-                inventory, selection=chosen, observation=seen, made_at=made_at, durations=durations or {},
-                include_controller=include_controller, overrides=overrides,
-            )  # fmt: skip
-            both = with_second_pass(first, lambda hosts: _rolling(inventory, hosts, durations or {}, overrides))
+        def cold(wanted: Wanted) -> Plan:
+            both = with_second_pass(
+                cold_plan(inventory, wanted, history), lambda hosts: _rolling(inventory, wanted, hosts, history)
+            )
             return never_called_up(both)
 
         if mode == "cold-start":
-            return _said(chosen, cold(selection, observation))
+            return _said(chosen, cold(wanted))
         if mode in ("shutdown", "stop-start"):
-            stop = shutdown_plan(
-                inventory, selection=selection, observation=observation, made_at=made_at,
-                include_controller=include_controller, overrides=overrides, within_s=within_s,
-            )  # fmt: skip
-            return stop if mode == "shutdown" else stop_start_plan(stop, lambda hosts: cold(hosts, None))
+            stop = shutdown_plan(inventory, wanted, within_s=within_s)
+            if mode == "shutdown":
+                return stop
+            return stop_start_plan(stop, lambda hosts: cold(replace(wanted, selection=hosts, observation=None)))
         if mode not in MODES:
             raise UsageMistake(f"no mode {mode!r}", remedy=f"one of {', '.join(MODES)}")
         if mode == "recover":
@@ -90,10 +94,8 @@ def make_plan(
                 way_out = "add --survey, or --observation FILE from restart survey --save"
                 raise UsageMistake("mode recover plans on what was seen", remedy=way_out)
             inventory = recover.paced(inventory, observation)
-        scope = _checked_scope(inventory, selection, observation, include_controller, overrides, mode)
-        plan = _planned(
-            scope, selection or (), observation, durations or {}, tuple(overrides), include_controller, made_at
-        )
+        scope = _checked_scope(inventory, wanted, mode)
+        plan = _planned(scope, wanted, history)
         if mode == "recover" and observation is not None:
             plan = recover.told(plan, observation, scope)
         return sealed(_said(chosen, plan))
@@ -104,12 +106,10 @@ def _said(chosen: str | None, plan: Plan) -> Plan:
     return plan if chosen is None else sealed(replace(plan, notes=(chosen, *plan.notes)))
 
 
-def _rolling(
-    inventory: Inventory, hosts: tuple[str, ...], durations: Mapping[str, Duration], overrides: Sequence[Override]
-) -> Plan:
+def _rolling(inventory: Inventory, wanted: Wanted, hosts: tuple[str, ...], history: Mapping[str, Duration]) -> Plan:
     """The rolling plan of just these hosts."""
-    scope = _checked_scope(inventory, hosts, None, True, overrides, "rolling", standing_by=False)
-    return _planned(scope, hosts, None, durations, tuple(overrides), True, "")
+    wanted = replace(wanted, selection=hosts, observation=None, include_controller=True, made_at="")
+    return _planned(_checked_scope(inventory, wanted, "rolling", standing_by=False), wanted, history)
 
 
 @contextmanager
@@ -124,24 +124,15 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _checked_scope(
-    inventory: Inventory,
-    selection: tuple[str, ...] | None,
-    observation: Observation | None,
-    include_controller: bool,
-    overrides: Sequence[Override],
-    mode: str,
-    *,
-    standing_by: bool = True,
-) -> Scope:
+def _checked_scope(inventory: Inventory, wanted: Wanted, mode: str, *, standing_by: bool = True) -> Scope:
     """The scope of the plan. Raises `Refused` with all that speaks against it."""
-    waived = Waived(override.rule for override in overrides)
-    order = Order(inventory, waived=waived)
+    waived = Waived(override.rule for override in wanted.overrides)
+    order, observation = Order(inventory, waived=waived), wanted.observation
     scope, wrong = draw_scope(
         inventory,
-        selection=selection,
+        selection=wanted.selection,
         observation=observation,
-        include_controller=include_controller,
+        include_controller=wanted.include_controller,
         order=order,
         waived=waived,
         recovering=mode == "recover",
@@ -167,15 +158,7 @@ def _checked_scope(
     return scope
 
 
-def _planned(
-    scope: Scope,
-    selection: tuple[str, ...],
-    observation: Observation | None,
-    history: Mapping[str, Duration],
-    overrides: tuple[Override, ...],
-    include_controller: bool,
-    made_at: str,
-) -> Plan:
+def _planned(scope: Scope, wanted: Wanted, history: Mapping[str, Duration]) -> Plan:
     inventory = scope.inventory
     expected, booted_s = expected_durations(inventory, scope.services_of, scope.moving, history)
     laid = lay_out(scope, {host: held.value_s for host, held in expected.items()}, booted_s)
@@ -191,13 +174,7 @@ def _planned(
     return written_plan(
         "rolling",
         scope,
-        Wanted(
-            selection=selection,
-            observation=observation,
-            overrides=overrides,
-            include_controller=include_controller,
-            made_at=made_at,
-        ),
+        wanted,
         timeline,
         waves=written_waves(
             pieces,
@@ -209,7 +186,7 @@ def _planned(
         bound=bound,
         durations=expected,
         notes=(
-            *notes(fleet, packed.doors, pieces, timeline, bound, told, surveyed=observation is not None),
+            *notes(fleet, packed.doors, pieces, timeline, bound, told, surveyed=wanted.observation is not None),
             *spare_notes(inventory, standing),
         ),
         tight=tight,

@@ -5,14 +5,14 @@ Waves are packed by the same packing as a rolling restart's, over the reversed o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from restart.errors import Refusal, Refused
 from restart.model.check import Verdict
 from restart.model.inventory import Dependency, Inventory
 from restart.model.observation import Observation
-from restart.model.plan import Duration, Impact, LeftAlone, Override, Plan
+from restart.model.plan import Duration, Impact, LeftAlone, Plan
 from restart.planner import refusals
 from restart.planner.books import playbook_name, playbook_names
 from restart.planner.bound import lower_bound
@@ -38,22 +38,13 @@ from restart.rules.waived import Waived
 MODE = "shutdown"
 
 
-def shutdown_plan(
-    inventory: Inventory,
-    *,
-    selection: tuple[str, ...] | None,
-    observation: Observation | None,
-    made_at: str,
-    include_controller: bool = False,
-    overrides: Sequence[Override] = (),
-    within_s: float | None = None,
-) -> Plan:
+def shutdown_plan(inventory: Inventory, wanted: Wanted, *, within_s: float | None = None) -> Plan:
     """The plan that switches every selected host off that is not off already. `within_s`: how long there is power, where that is known.
 
     Raises `Refused` with every floor that would break, and everything else that speaks against it.
     """
-    scope = _checked_scope(inventory, selection, observation, include_controller, overrides)
-    off = gone(scope.moving, observation)
+    scope = _checked_scope(inventory, wanted)
+    off = gone(scope.moving, wanted.observation)
     users = drains_on(inventory, scope)
     stopping = after_their_users(as_stopping(inventory, off, in_turn=True), scope, users)
     order = Order(stopping, waived=scope.waived)
@@ -81,13 +72,7 @@ def shutdown_plan(
         written_plan(
             MODE,
             replace(scope, inventory=inventory),
-            Wanted(
-                selection=selection,
-                observation=observation,
-                overrides=overrides,
-                include_controller=False,
-                made_at=made_at,
-            ),
+            wanted,
             timeline,
             waves=written_waves(
                 pieces,
@@ -100,7 +85,9 @@ def shutdown_plan(
             bound=bound,
             durations=expected,
             notes=(
-                *stop_notes(inventory, scope, off, timeline, within_s=within_s, surveyed=observation is not None),
+                *stop_notes(
+                    inventory, scope, off, timeline, within_s=within_s, surveyed=wanted.observation is not None
+                ),
                 *drain_notes(scope, users, waves, off),
             ),
             within_s=within_s,
@@ -108,38 +95,32 @@ def shutdown_plan(
     )
 
 
-def _checked_scope(
-    inventory: Inventory,
-    selection: tuple[str, ...] | None,
-    observation: Observation | None,
-    include_controller: bool,
-    overrides: Sequence[Override],
-) -> Scope:
+def _checked_scope(inventory: Inventory, wanted: Wanted) -> Scope:
     """Who is switched off. Raises `Refused` with all that speaks against it."""
-    waived = Waived(override.rule for override in overrides)
+    waived = Waived(override.rule for override in wanted.overrides)
     no_edges: dict[str, tuple[Dependency, ...]] = dict.fromkeys(inventory.services, ())
     scope, wrong = draw_scope(
         inventory,
-        selection=selection,
+        selection=wanted.selection,
         observation=None,
         include_controller=False,
         order=Order(inventory, no_edges),
         waived=waived,
     )
-    if include_controller:
+    if wanted.include_controller:
         what = "the controller's own host cannot be switched off by a run that it carries out, and prove it"
         wrong = (*wrong, Refusal(rule="controller", what=what, way_out="switch it off yourself when the run has ended"))
-    scope = _without_those_off(scope, observation)
+    scope = _without_those_off(scope, wanted.observation)
     if not scope.moving and not wrong:
         what = "nothing is left to switch off: every selected host is off, or carries the controller"
         wrong = (Refusal(rule="scope", what=what, way_out="select other hosts with --limit"),)
     wrong = (
         *wrong,
         *refusals.cycles(Order(inventory)),
-        *_floors(inventory, scope, observation),
+        *_floors(inventory, scope, wanted.observation),
         *_ladders(inventory, scope),
         *refusals.limits(
-            replace(scope, inventory=as_stopping(inventory, gone(scope.moving, observation), in_turn=True))
+            replace(scope, inventory=as_stopping(inventory, gone(scope.moving, wanted.observation), in_turn=True))
         ),
     )
     wrong = tuple(refusal for refusal in wrong if refusal.rule not in waived)
