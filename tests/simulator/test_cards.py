@@ -33,7 +33,6 @@ def judged(path: Path) -> Result:
 
 
 PLAYABLE = [path for path in CARDS if card(path).staged and not card(path).not_yet()]
-WAITING = [path for path in CARDS if card(path).not_yet()]
 
 
 def stem(path: Path) -> str:
@@ -69,11 +68,15 @@ def test_the_staged_side_reaches_what_the_card_says_and_breaks_no_rule(path: Pat
     assert mismatches(result, scenario.expected_staged) == ()
 
 
-@pytest.mark.parametrize("path", WAITING, ids=stem)
-def test_a_card_that_needs_more_than_there_is_says_so_and_is_not_played(path: Path) -> None:
-    scenario = card(path)
+def test_every_card_can_be_played() -> None:
+    assert [path.stem for path in CARDS if card(path).not_yet()] == []
+
+
+def test_a_card_that_needs_more_than_there_is_says_so_and_is_not_played(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = card(FOLDER / "card-08-bootstrap-ring.yml")
+    monkeypatch.setattr("restart.simulator.scenario.CAPABILITIES", {**CAPABILITIES, "break": False})
     result = staged(scenario, gates=GATES)
-    assert result.not_yet == tuple(need for need in scenario.needs if not CAPABILITIES[need])
+    assert result.not_yet == ("break",)
     assert result.outcome is None
     assert not result.score.reached
     assert mismatches(result, scenario.expected_staged)
