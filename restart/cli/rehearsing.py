@@ -142,7 +142,9 @@ def assumed(plan: Plan, wanted: Wanted, *, chance: bool = False) -> tuple[str, .
     boots = f"Assumed: boots take {1 - SPREAD:.0%} to {1 + SPREAD:.0%} of what is expected"
     share = never_return(plan, wanted, chance=chance)
     begins = tuple(
-        f"Assumed: the run begins as the maintenance window opens, {span.opens}." for span in plan.windows[:1]
+        f"Assumed: the run begins as the maintenance window opens, {span.opens}."
+        for span in plan.windows[:1]
+        if span.opens > plan.made_at
     )
     begins = (*begins, *seen_at_first(plan), *persons_words(plan, AFTER_S))
     if not share:

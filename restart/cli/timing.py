@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def in_windows(plan: Plan) -> Plan:
     """`plan` with its maintenance windows from `made_at` on. Raises `Refused` where a move fits into none."""
-    if not plan.inventory.policy.windows:
+    if not plan.inventory.policy.is_timed:
         return plan
     from restart.inventory.windows import spans
     from restart.planner import in_windows as fitted
@@ -24,7 +24,7 @@ def in_windows(plan: Plan) -> Plan:
 def refuse_outside(plan: Plan) -> None:
     """Raises `Refused` where a run of `plan` could begin nothing now: no window is open, or none of its moves fits into what is left of it."""
     if (
-        not plan.inventory.policy.windows
+        not plan.inventory.policy.is_timed
         or any(override.rule == "window" for override in plan.overrides)
         or not plan.waves
     ):
@@ -50,11 +50,12 @@ def refuse_outside(plan: Plan) -> None:
 
 
 def local(plan: Plan, instant: str) -> str:
-    """An instant as the clocks of the first window's zone show it, and in UTC."""
+    """An instant as the clocks of the first window's or blackout's zone show it, and in UTC."""
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    zone = plan.inventory.policy.windows[0].zone
+    policy = plan.inventory.policy
+    zone = (*policy.windows, *policy.blackouts)[0].zone
     at = datetime.fromisoformat(instant).astimezone(ZoneInfo(zone))
     return f"{at:%a %Y-%m-%d %H:%M} {zone} ({instant})"
 

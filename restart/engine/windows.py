@@ -39,7 +39,7 @@ class Windows:
         self._inventory = plan.inventory
         self._outbox = outbox
         self._stir = stir
-        self._rules = bool(plan.windows or plan.inventory.policy.windows)
+        self._rules = bool(plan.windows or plan.inventory.policy.is_timed)
         self._waived = "window" in waived_by(plan)
         self._spans = sorted((instant_s(span.opens), instant_s(span.closes)) for span in plan.windows)
         self._offsets: list[float] = []  # what each clock reading says the run's second 0 was, in seconds since 1970

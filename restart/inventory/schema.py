@@ -329,7 +329,10 @@ def _policy() -> dict[str, Any]:
             "gate_fresh": duration("How old a PASS of a gate may be. Default: 30s"),
             "watch_unknown": duration("How long a watch may be UNKNOWN. Default: 60s"),
             "windows": listing("When runs are allowed. Default: at any time", window()),
-            "blackouts": listing("When runs are not allowed although a window is open.", window()),
+            "blackouts": listing(
+                "When runs are not allowed, although a window is open; without windows any other time is open.",
+                window(),
+            ),
         },
         nullable=True,
     )

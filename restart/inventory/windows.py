@@ -2,7 +2,8 @@
 
 An instant lies in a window if the clocks of its zone show a time from `from` until before `to`. So where clocks go forward over the beginning or the
 end, that is the instant of the change. Where they go back a time comes twice, and the narrower reading counts: a window opens at the second,
-and closes at the first; one that opens and closes within the repeated hour is the second.
+and closes at the first; one that opens and closes within the repeated hour is the second. Of a blackout the wider reading counts: it begins with
+the first and ends with the second.
 """
 
 from __future__ import annotations
@@ -94,11 +95,22 @@ def _zone(name: str) -> ZoneInfo | None:
 def spans(policy: Policy, now: str) -> tuple[Span, ...]:
     """When a run may be carried out from `now` (UTC, RFC 3339) on: the windows less the blackouts, joined where they touch, in order.
 
-    Windows that come again are resolved for the next `AHEAD_DAYS`; those that come once whenever they are. What has passed is left out.
+    Windows that come again are resolved for the next `AHEAD_DAYS`; those that come once whenever they are. What has passed is left out. Where only
+    blackouts are stated, any other time of those days is open.
     """
     now_s = instant_s(now)
     open_s = _joined(pair for window in policy.windows for pair in _occurrences(window, now_s))
-    for shut_from_s, shut_to_s in _joined(pair for window in policy.blackouts for pair in _occurrences(window, now_s)):
+    if policy.blackouts and not policy.windows:
+        # From midnight on, so that plans made on one day are the same.
+        midnight_s = now_s - now_s % _DAY_S
+        open_s = [(midnight_s, midnight_s + (AHEAD_DAYS + 1) * _DAY_S)]
+    if any(_comes_again(blackout) for blackout in policy.blackouts):
+        # No day is open of which it is not known when it is shut.
+        open_s = [
+            (opens_s, min(closes_s, max(opens_s, now_s) + (AHEAD_DAYS + 1) * _DAY_S)) for opens_s, closes_s in open_s
+        ]
+    shut_s = [pair for blackout in policy.blackouts for pair in _shut(blackout, open_s)]
+    for shut_from_s, shut_to_s in _joined(shut_s):
         open_s = [
             part
             for opens_s, closes_s in open_s
@@ -123,22 +135,43 @@ def _joined(pairs: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
     return found
 
 
+def _comes_again(window: Window) -> bool:
+    return _TIME.fullmatch(window.opens) is not None
+
+
 def _occurrences(window: Window, now_s: float) -> Iterator[tuple[float, float]]:
     """Each time the window opens and closes, in seconds since 1970, from the day before yesterday on."""
+    if _comes_again(window):
+        until_s = now_s + AHEAD_DAYS * _DAY_S
+        yield from (pair for pair in _on_days(window, now_s, until_s) if pair[0] < until_s)
+    elif pair := _once(window):
+        yield pair
+
+
+def _shut(blackout: Window, open_s: Iterable[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+    """Each time the blackout may cut into what is open, in seconds since 1970."""
+    if _comes_again(blackout):
+        for opens_s, closes_s in open_s:
+            yield from _on_days(blackout, opens_s, closes_s, widely=True)
+    elif pair := _once(blackout, widely=True):
+        yield pair
+
+
+def _once(window: Window, *, widely: bool = False) -> tuple[float, float] | None:
+    opens, closes = datetime.fromisoformat(window.opens), datetime.fromisoformat(window.closes)
+    return _between(opens, closes, ZoneInfo(window.zone), widely=widely)
+
+
+def _on_days(window: Window, from_s: float, until_s: float, *, widely: bool = False) -> Iterator[tuple[float, float]]:
+    """Each time that a window which comes again may be open from `from_s` until `until_s`, in seconds since 1970."""
     zone = ZoneInfo(window.zone)
-    if _TIME.fullmatch(window.opens) is None:
-        pair = _between(datetime.fromisoformat(window.opens), datetime.fromisoformat(window.closes), zone)
-        if pair:
-            yield pair
-        return
-    today = datetime.fromtimestamp(now_s, zone).date()
-    for ahead in range(-2, AHEAD_DAYS + 1):
-        day = today + timedelta(days=ahead)
+    first, last = (datetime.fromtimestamp(at_s, zone).date() for at_s in (from_s, until_s))
+    for ahead in range(-2, (last - first).days + 1):
+        day = first + timedelta(days=ahead)
         if window.days and DAYS[day.weekday()] not in window.days:
             continue
-        last = day + timedelta(days=1) if window.closes <= window.opens else day
-        pair = _between(_on(day, window.opens), _on(last, window.closes), zone)
-        if pair and pair[0] < now_s + AHEAD_DAYS * _DAY_S:
+        ends = day + timedelta(days=1) if window.closes <= window.opens else day
+        if pair := _between(_on(day, window.opens), _on(ends, window.closes), zone, widely=widely):
             yield pair
 
 
@@ -146,9 +179,9 @@ def _on(day: date, time: str) -> datetime:
     return datetime.combine(day, datetime.strptime(time, "%H:%M").time())
 
 
-def _between(opens: datetime, closes: datetime, zone: ZoneInfo) -> tuple[float, float] | None:
-    """The instants at which a window opens and closes that are told in the time of `zone`; None: it is empty."""
-    opens_s, closes_s = _instant(opens, zone, fold=1), _instant(closes, zone, fold=0)
+def _between(opens: datetime, closes: datetime, zone: ZoneInfo, *, widely: bool = False) -> tuple[float, float] | None:
+    """The instants between which the time of `zone` is that; None: there are none. Of what comes twice the narrower reading, or the wider one."""
+    opens_s, closes_s = _instant(opens, zone, fold=1 - widely), _instant(closes, zone, fold=int(widely))
     if closes_s <= opens_s:
         closes_s = _instant(closes, zone, fold=1)
     return (opens_s, closes_s) if opens_s < closes_s else None

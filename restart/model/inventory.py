@@ -221,7 +221,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What a run does when things go wrong, how fast it goes and when. Shares are fractions (0.1 is 10 %); `blackouts` are cut out of `windows`."""
+    """What a run does when things go wrong, how fast it goes and when. Shares are fractions (0.1 is 10 %).
+
+    `blackouts` are cut out of `windows`; where no window is stated, out of all time.
+    """
 
     on_failure: str = "halt"
     max_failures: int | None = None
@@ -237,6 +240,11 @@ class Policy:
     watch_unknown_s: float = 60.0
     windows: tuple[Window, ...] = ()
     blackouts: tuple[Window, ...] = ()
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether the time of day says when moves may begin."""
+        return bool(self.windows or self.blackouts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,9 +22,9 @@ RULE = "window"
 def in_windows(plan: Plan, spans: Sequence[Span]) -> Plan:
     """`plan` with the spans of its policy's windows from `made_at` on, and with what the reader should know of them.
 
-    A plan whose policy states no windows stays as it is. Raises `Refused` where a move's whole ladder is longer than every window.
+    A plan whose policy states no windows or blackouts stays as it is. Raises `Refused` where a move's whole ladder is longer than every window.
     """
-    if not plan.inventory.policy.windows:
+    if not plan.inventory.policy.is_timed:
         return plan
     needs = _needs(plan)
     if any(override.rule == RULE for override in plan.overrides):
@@ -58,7 +58,7 @@ def _refuse_what_never_fits(plan: Plan, spans: Sequence[Span], needs: dict[str, 
             Refusal(
                 rule=RULE,
                 what=f"{some(never)}: with every deadline used up the ladder takes {spoken(need_s)}, the longest maintenance window is {spoken(longest_s)}",
-                way_out=f"lengthen policy.windows, shorten the deadlines of playbook and checks, or --override {RULE}",
+                way_out=f"lengthen policy.windows, cut policy.blackouts, shorten the deadlines of playbook and checks, or --override {RULE}",
             ),
         )
     )

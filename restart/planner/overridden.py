@@ -124,6 +124,6 @@ def names(inventory: Inventory, mode: str = "rolling") -> dict[str, None]:
     found["pace"] = None
     for number in range(1, len(inventory.watch) + 1):
         found[watch_rule(number)] = None
-    if inventory.policy.windows:
+    if inventory.policy.is_timed:
         found["window"] = None
     return found

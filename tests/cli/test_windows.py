@@ -42,6 +42,18 @@ def test_a_plan_whose_windows_have_passed_is_made_and_not_run(restart: Restart, 
     assert "make it anew" in restart(*RUN).err
 
 
+def test_a_run_in_a_blackout_is_refused_though_no_window_is_stated(
+    restart: Restart, windows: Callable[[str], None], tmp_path: Path
+) -> None:
+    frozen = "policy: {blackouts: [{from: 2020-01-01T00:00, to: 2096-01-01T00:00, zone: Europe/Berlin}], "
+    (tmp_path / "shop.yml").write_text(INVENTORY.replace("policy: {", frozen), encoding="utf-8")
+    assert "a run of this plan begins nothing" in restart("plan", "shop.yml").out.replace("\n    ", " ")
+    said = restart(*RUN)
+    assert said.code == 4
+    assert "no maintenance window is open: none of this plan is still to come" in said.err
+    assert restart("plan", "shop.yml", "--override", "window", "--reason", "agreed").code == 0
+
+
 def test_the_plan_says_whether_it_fits_and_a_rehearsal_begins_as_the_window_opens(
     restart: Restart, windows: Callable[[str], None]
 ) -> None:

@@ -94,6 +94,53 @@ def test_a_blackout_is_cut_out_and_windows_that_touch_are_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("opens", "closes", "in_utc"),
+    [
+        # Clocks go back at 01:00 UTC, and 02:00 to 03:00 comes twice: nobody knows which is meant, so both are shut.
+        ("02:30", "05:00", ("2026-10-25T00:30:00Z", "2026-10-25T04:00:00Z")),
+        ("01:00", "02:30", ("2026-10-24T23:00:00Z", "2026-10-25T01:30:00Z")),
+        ("02:15", "02:45", ("2026-10-25T00:15:00Z", "2026-10-25T01:45:00Z")),
+    ],
+)
+@pytest.mark.parametrize("date", ["", "2026-10-25T"])
+def test_a_blackout_that_comes_twice_as_the_clocks_go_back_is_shut_from_the_first_to_the_last(
+    opens: str, closes: str, in_utc: tuple[str, str], date: str
+) -> None:
+    night = Window(opens="2026-10-24T20:00", closes="2026-10-25T08:00", zone="UTC")
+    shut = Window(opens=f"{date}{opens}", closes=f"{date}{closes}", zone="Europe/Berlin")
+    found = resolved("2026-10-24T12:00:00Z", night, blackouts=(shut,))
+    assert found == [("2026-10-24T20:00:00Z", in_utc[0]), (in_utc[1], "2026-10-25T08:00:00Z")]
+
+
+def test_without_windows_every_time_is_open_but_the_blackouts() -> None:
+    holiday = Window(opens="2026-11-24T00:00", closes="2026-11-27T00:00", zone="UTC")
+    backup = Window(opens="01:00", closes="02:00", zone="UTC", days=("sun",))
+    found = resolved("2026-11-22T12:34:56Z", blackouts=(holiday, backup))
+    assert found[:2] == [
+        ("2026-11-22T02:00:00Z", "2026-11-24T00:00:00Z"),
+        ("2026-11-27T00:00:00Z", "2026-11-29T01:00:00Z"),
+    ]
+    assert found[-1][1] == "2026-12-07T00:00:00Z"
+    assert found == resolved("2026-11-22T20:00:00Z", blackouts=(holiday, backup)), "plans of one day are the same"
+
+
+def test_a_blackout_that_comes_again_is_cut_out_of_a_window_however_far_it_is() -> None:
+    backup = Window(opens="01:00", closes="02:00", zone="UTC")
+    once = Window(opens="2027-06-01T22:00", closes="2027-06-02T04:00", zone="UTC")
+    assert resolved("2026-11-22T12:00:00Z", once, blackouts=(backup,)) == [
+        ("2027-06-01T22:00:00Z", "2027-06-02T01:00:00Z"),
+        ("2027-06-02T02:00:00Z", "2027-06-02T04:00:00Z"),
+    ]
+    last = Window(opens="11:00", closes="06:00", zone="UTC")
+    assert resolved("2026-11-22T12:00:00Z", last, blackouts=(backup,))[-1] == (
+        "2026-12-07T02:00:00Z",
+        "2026-12-07T06:00:00Z",
+    ), "the last window reaches into a day more than is looked ahead"
+    years = Window(opens="2026-11-22T00:00", closes="9999-12-31T00:00", zone="UTC")
+    assert len(resolved("2026-11-22T12:00:00Z", years, blackouts=(backup,))) == AHEAD_DAYS + 2
+
+
+@pytest.mark.parametrize(
     ("window", "says"),
     [
         ('{from: "23:00", to: "05:00"}', "fleet.yml:10:13: policy.windows[0]: zone missing"),

@@ -61,6 +61,21 @@ def test_the_referee_catches_an_engine_that_ignores_the_window(
     assert "window" in found[0].what
 
 
+def test_the_referee_catches_an_engine_that_ignores_a_blackout_where_no_window_is_stated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shut = Window(opens="2026-11-22T12:05", closes="2026-11-22T13:00", zone="UTC")
+    inventory = fleet(WEB, policy=replace(fixed(), blackouts=(shut,)), playbooks={"reboot": BOOK})
+    made = in_windows(make_plan(inventory, made_at=MADE_AT), spans(inventory.policy, MADE_AT))
+    result = played(made)
+    assert result.violations == ()
+    assert result.outcome is not None
+    assert result.outcome.exit_code == 6
+    assert "the next opens at 2026-11-22T13:00:00Z" in result.outcome.why
+    monkeypatch.setattr(stage, "Engine", mutants.ForgetsWindows)
+    assert {violation.rule for violation in played(made).violations} == {4}
+
+
 def test_the_overridden_rule_is_no_violation() -> None:
     result = played(replace(plan(), overrides=(Override(rule="window", reason="agreed"),)))
     assert result.violations == ()

@@ -48,8 +48,9 @@ def no_room(record: Record) -> str | None:
 
 
 def _rules(record: Record) -> bool:
+    policy = record.plan.inventory.policy
     waived = any(override.rule == "window" for override in record.plan.overrides)
-    return bool(record.plan.inventory.policy.windows) and not waived
+    return bool(policy.windows or policy.blackouts) and not waived
 
 
 def at_most_s(record: Record, host: str) -> float:
