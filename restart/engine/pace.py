@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from restart.model.inventory import Inventory
 from restart.model.plan import Move
 from restart.rules.named import canary_rule, pace_rule
-from restart.rules.pace import canaries_of, canary_for_s, pace_of, step, stratum
+from restart.rules.pace import canaries_of, canary_for_s, halved, pace_of, step, stratum
 from restart.rules.waived import NOTHING_WAIVED, Waived
 
 CANARIES_LOST_MAX = 2
@@ -17,7 +17,10 @@ CANARIES_LOST_MAX = 2
 
 @dataclass(slots=True)
 class Stratum:
-    """One stratum: how many of its moves must lead, which the plan chose, how many were proved good, which are under way."""
+    """One stratum: how many of its moves must lead, which the plan chose, how many were proved good, which are under way.
+
+    `paced`: how many of the good ones count for slow start, which trouble sets back.
+    """
 
     name: str
     slow: bool
@@ -26,6 +29,7 @@ class Stratum:
     chosen: set[str] = field(default_factory=set)
     size: int = 0
     good: int = 0
+    paced: int = 0
     under_way: set[str] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
 
@@ -84,8 +88,10 @@ class Pace:
             if left > 0 and (why := self._led(host, found)):
                 yield rule, f"{why}; {found.good} of {found.canaries} canaries of {found.name} have held"
             canaries = 0 if rule in self._waived else found.canaries
-            if found.slow and found.good >= canaries and len(found.under_way) >= step(found.good, canaries):
-                why = f"{len(found.under_way)} of {step(found.good, canaries)} of {found.name} under way after {found.good} good ones"
+            may = step(found.paced, canaries)
+            if found.slow and found.good >= canaries and len(found.under_way) >= may:
+                fewer = "" if found.paced == found.good else f" and trouble, which has set it back to {found.paced}"
+                why = f"{len(found.under_way)} of {may} of {found.name} under way after {found.good} good ones{fewer}"
                 yield pace_rule(found.name), why
 
     def _led(self, host: str, found: Stratum) -> str | None:
@@ -147,13 +153,14 @@ class Pace:
         for found in self._of.get(host, ()):
             found.under_way.discard(host)
             if good:
-                found.good += 1
+                found.good, found.paced = found.good + 1, found.paced + 1
                 found.lost.discard(host)
             elif good is False:
                 if found.good < found.canaries and canary_rule(found.name) not in self._waived:
                     found.lost.add(host)
                     was_canary = True
-                found.good = found.good // 2 if found.good >= found.canaries * 2 else found.good
+                canaries = 0 if canary_rule(found.name) in self._waived else found.canaries
+                found.paced = halved(found.paced, canaries)
             elif found.good < found.canaries:
                 found.chosen.discard(host)
             self._stirred(found.name)

@@ -40,9 +40,17 @@ def step(passed: int, canaries: int) -> int:
 
     Doubling in steps: with 1 canary 1, then 2, 4, 8, ...; the n-th step is open when all steps before it are proved.
     """
-    size = max(1, canaries)
-    proved = 0
+    return _steps(passed, canaries)[0]
+
+
+def halved(passed: int, canaries: int) -> int:
+    """How many moves count as proved after trouble: so many that half as many may be under way, and never fewer than at first."""
+    return _steps(passed, canaries)[1]
+
+
+def _steps(passed: int, canaries: int) -> tuple[int, int]:
+    """The size of the step that is open, and how many moves had to be proved for the one before it to open."""
+    size, proved, before = max(1, canaries), 0, 0
     while proved + size <= passed:
-        proved += size
-        size *= 2
-    return size
+        before, proved, size = proved, proved + size, size * 2
+    return size, before

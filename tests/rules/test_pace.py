@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from restart.model.inventory import Host, Inventory, Policy, Service
-from restart.rules.pace import canaries_of, pace_of, step, stratum
+from restart.rules.pace import canaries_of, halved, pace_of, step, stratum
 
 
 def inventory(service: Service, policy: Policy) -> Inventory:
@@ -20,6 +20,13 @@ def test_slow_start_begins_with_as_many_as_there_are_canaries() -> None:
 
 def test_slow_start_without_canaries_begins_with_one() -> None:
     assert [step(passed, 0) for passed in (0, 1, 3)] == [1, 2, 4]
+
+
+@pytest.mark.parametrize("canaries", [0, 1, 3])
+def test_trouble_halves_what_may_be_under_way_and_leaves_the_first_step(canaries: int) -> None:
+    for passed in range(200):
+        before = step(passed, canaries)
+        assert step(halved(passed, canaries), canaries) == max(before // 2, max(1, canaries))
 
 
 def test_a_stratum_is_a_service_and_an_image() -> None:
