@@ -87,7 +87,7 @@ class Streaks:
 
 @dataclass(slots=True)
 class GateState:
-    """One service's gate: how it stands, and since when somebody waits for it."""
+    """One service's gate: how it stands, since when somebody waits for it, and for how long it has to keep passing (`must_s`)."""
 
     service: str
     streaks: Streaks
@@ -106,6 +106,10 @@ class GateState:
     due_s: float = inf
     stale_s: float = inf
     waived: bool = False
+    must_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.must_s = max(check.healthy_for_s for check in self.streaks.checks)
 
 
 class Guards:
@@ -230,6 +234,8 @@ class Guards:
         if (
             gate.passed_s is not None
             and gate.passed_asked_s >= since_s
+            # It holds its time anew: what began to pass before the last move near this start ended does not count.
+            and gate.passed_s - since_s >= gate.must_s - 1e-9
             and self._outbox.now_s - gate.passed_s <= gate.fresh_s
         ):
             self._schedule(gate)
@@ -259,7 +265,7 @@ class Guards:
     def story(self, service: str) -> str:
         """How the gate stands, for people."""
         gate = self._gates[service]
-        must_s = max(check.healthy_for_s for check in gate.streaks.checks)
+        must_s = gate.must_s
         if gate.verdict is Verdict.PASS:
             return f"gate of {service}: passes, and has to keep passing for {spoken(must_s)} ({gate.evidence})"
         now = "not asked yet" if gate.verdict is None else f"{gate.verdict} ({gate.evidence})"
