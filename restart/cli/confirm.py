@@ -71,10 +71,15 @@ def _ask_path(plan: Plan, hosts: list[str], consent: Consent) -> None:
     if not wanting:
         return
     why = path_hosts(plan.inventory)
-    for host in wanting:
-        what = f"while {host} restarts, this controller is cut off or blind: {why.get(host, 'it is on the path')}"
-        if not _present():
-            _refuse("path", what, f"say that you mean it: --yes-path {host}, or leave it out: --limit '!{host}'")
+    cut_off = {
+        host: f"while {host} restarts, this controller is cut off or blind: {why.get(host, 'it is on the path')}"
+        for host in wanting
+    }
+    if not _present():
+        way_out = "say that you mean it: --yes-path {0}, or leave it out: --limit '!{0}'"
+        refusals = (Refusal(rule="path", what=what, way_out=way_out.format(host)) for host, what in cut_off.items())
+        raise Refused(tuple(refusals), subject="run")
+    for host, what in cut_off.items():
         typed = click.prompt(f"{what}.\nType its name to go on", err=True)
         if typed.strip() != host:
             _refuse("path", f"{typed.strip()!r} is not {host}", "nothing was touched")

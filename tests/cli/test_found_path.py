@@ -50,3 +50,5 @@ def test_a_name_server_of_the_controller_is_confirmed_by_name(restart: Restart, 
     refused = restart(*run)
     assert refused.code == 4
     assert "--yes-path web-06" in refused.err
+    both = restart("run", "shop.yml", "--reason", "x", "--yes-hosts", "9", "--no-survey")
+    assert [f"--yes-path {name}" in both.err for name in ("gate-1", "web-06")] == [True, True], "all at once"
