@@ -125,7 +125,7 @@ class Engine:
         )  # fmt: skip
         self._watches = Watches(
             inventory, self._outbox, self._halt,
-            baselines=self._baselines, away_in=lambda service: self._starts.away_in(service),
+            baselines=self._baselines, blinded=lambda rule, service: self._starts.blinds(rule, service),
             suspended=self._suspended.is_off, waived=waived,
         )  # fmt: skip
         self._hooks = Hooks(inventory, self._outbox, self._halt)

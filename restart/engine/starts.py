@@ -205,9 +205,15 @@ class Starts:
         """Hosts that are away by the run's own doing: in flight, or given up and not let go by an operator."""
         return (*self._in_flight, *self._lost)
 
-    def away_in(self, service: str) -> bool:
-        """Whether members of `service` are."""
-        return any(service in self._states[host].move.services for host in self.away())
+    def blinds(self, rule: str, service: str | None) -> bool:
+        """Whether the watch called `rule` asks a host in flight, or through a `service` of which members are away.
+
+        That a host which was given up answers no watch is news.
+        """
+        hosts = self._inventory.hosts
+        return any(rule in hosts[host].asked_by for host in self._in_flight) or (
+            service is not None and any(service in self._states[host].move.services for host in self.away())
+        )
 
     def near(self, state: MoveState) -> tuple[str, ...]:
         """The services of a move, their direct providers and their direct consumers."""

@@ -4,8 +4,8 @@
   `watch_unknown` is told as a pause, which is over when the watch has passed again for its `healthy_for`.
 * A PASS holds for as long as `gate_fresh`, or a beat and the time that two answers may take where that is longer. A question that hangs keeps nothing
   open.
-* While members of the service that a watch asks through are away by the run's own doing, its trouble holds, and is the run's own: it
-  neither halts nor pauses.
+* While the host that a watch asks is in flight, or members of the service that it asks through are away by the run's own doing, its trouble holds, and
+  is the run's own: it neither halts nor pauses.
 """
 
 from __future__ import annotations
@@ -62,19 +62,19 @@ class Watches:
         failed: Callable[[str, str], None],
         *,
         baselines: Baselines,
-        away_in: Callable[[str], bool],
+        blinded: Callable[[str, str | None], bool],
         suspended: Callable[[str, str | None], bool] = lambda rule, service: False,
         waived: Waived = NOTHING_WAIVED,
     ) -> None:
         """`suspended(rule, service)`: nothing can be asked through that service, or of the host that the watch asks, yet. The watches of `waived` rules are asked all the same, for
         the record, and hold nothing up.
 
-        `failed(rule, why)` is called once a watch has FAILed for its `within`; `away_in(service)`: the run has members of it away.
+        `failed(rule, why)` is called once a watch has FAILed for its `within`; `blinded(rule, service)`: the run has what it asks away, or members of that service.
         """
         self._outbox = outbox
         self._failed = failed
         self._baselines = baselines
-        self._away_in = away_in
+        self._blinded = blinded
         self._suspended = suspended
         self._waived = waived
         self._unknown_s = inventory.policy.watch_unknown_s
@@ -150,7 +150,7 @@ class Watches:
         if watch.rule in self._waived:
             return
         within_s = watch.streaks.checks[0].within_s
-        if watch.service is not None and self._away_in(watch.service):
+        if (watch.failing_s is not None or watch.unknown_s is not None) and self._blinded(watch.rule, watch.service):
             watch.failing_s = None if watch.failing_s is None else now_s
             watch.unknown_s = None if watch.unknown_s is None else now_s
         if watch.failing_s is not None and now_s >= watch.failing_s + within_s:

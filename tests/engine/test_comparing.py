@@ -212,9 +212,13 @@ def test_a_fail_that_turns_unknown_for_a_moment_still_halts_in_its_time() -> Non
     assert toy.now_s < 120.0
 
 
-def test_a_watch_through_a_service_that_the_run_restarts_neither_pauses_nor_halts_it() -> None:
-    watch = replace(WATCH, service="db", within_s=10.0)
+@pytest.mark.parametrize("how", ["service", "found host"])
+def test_a_watch_that_asks_what_the_run_restarts_neither_pauses_nor_halts_it(how: str) -> None:
+    watch = replace(WATCH, service="db" if how == "service" else None, within_s=10.0)
     inventory = fleet(DB, policy=replace(fixed(), watch_unknown_s=5.0), watch=(watch,))
+    if how == "found host":
+        asked = {name: replace(host, asked_by=("watch.1",)) for name, host in inventory.hosts.items() if name == "db-1"}
+        inventory = replace(inventory, hosts={**inventory.hosts, **asked})
     toy = monitored(inventory)
     toy.script = [
         (5.0, lambda toy: setattr(toy, "watch", Verdict.UNKNOWN)),
@@ -225,6 +229,15 @@ def test_a_watch_through_a_service_that_the_run_restarts_neither_pauses_nor_halt
     drive_on(played, until=lambda: played.told(facts.MOVE_DONE) != [])
     assert played.told(facts.PAUSED) == []
     assert played.told(facts.HALTED) == []
+
+
+def test_a_watch_that_asks_another_host_than_those_away_halts_as_ever() -> None:
+    inventory = fleet(DB, policy=replace(fixed(), watch_unknown_s=5.0), watch=(replace(WATCH, within_s=10.0),))
+    asked = replace(inventory.hosts["db-3"], asked_by=("watch.1",))
+    inventory = replace(inventory, hosts={**inventory.hosts, "db-3": asked})
+    toy = monitored(inventory)
+    toy.script = [(5.0, lambda toy: setattr(toy, "watch", Verdict.FAIL))]
+    assert run(inventory, toy).exit_code == 5
 
 
 # --- not_below --------------------------------------------------------------------------------------------------------
