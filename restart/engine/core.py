@@ -459,7 +459,7 @@ class Engine:
             services=list(state.move.services),
             canary=state.move.canary,
         )
-        for rule, why in self._watches.let_through():
+        for rule, why in (*self._watches.let_through(), *self._waves.let_through(state)):
             self._overrides.passed_over(state, rule, why)
         self._moving.sign(state, Sign.BEGUN)
 

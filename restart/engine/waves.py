@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate, islice
 
@@ -148,6 +148,19 @@ class Waves:
         """A wave's moves have ended and its gates, its settling or a person's word are still to come."""
         return any(wave.ended_s is not None and not wave.done for wave in self._open())
 
+    def let_through(self, state: MoveState) -> Iterator[tuple[str, str]]:
+        """The settling of the wave before that of `state` that is overridden by name and not over, each with its numbers."""
+        if not self._waived or not self._fleet_barrier:
+            return
+        before = max((wave for wave in self._waves if wave.wave.number < state.wave), key=_number_of, default=None)
+        if before is None or before.settled_s is None:
+            return
+        for service in self._touched(before):
+            settle_s = self._services[service].settle_s
+            left_s = before.settled_s + settle_s - self._outbox.now_s
+            if settle_rule(service) in self._waived and left_s > 0:
+                yield settle_rule(service), f"{service} settles for {left_s:.0f}s more, of {settle_s:g}s"
+
     def _open(self) -> tuple[WaveState, ...]:
         """The open waves in order; found anew only where one has closed or opened since."""
         if self._opened is None:
@@ -183,10 +196,14 @@ class Waves:
         return not wave.approvals
 
     def _settle_s(self, wave: WaveState) -> float:
-        touched = {
-            service
-            for state in wave.states
-            for service in state.move.services
-            if settle_rule(service) not in self._waived
-        }
-        return max((self._services[service].settle_s for service in touched), default=0.0)
+        holding = (service for service in self._touched(wave) if settle_rule(service) not in self._waived)
+        return max((self._services[service].settle_s for service in holding), default=0.0)
+
+    @staticmethod
+    def _touched(wave: WaveState) -> dict[str, None]:
+        """The services of the wave's moves."""
+        return {service: None for state in wave.states for service in state.move.services}
+
+
+def _number_of(wave: WaveState) -> int:
+    return wave.wave.number
