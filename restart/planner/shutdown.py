@@ -26,6 +26,7 @@ from restart.planner.kinds import Fleet
 from restart.planner.refusals import some, stated_budget
 from restart.planner.scope import Scope, draw_scope
 from restart.planner.shutdown_notes import stop_notes, wave_why, why
+from restart.planner.tightest import tightest_limit, told
 from restart.planner.timeline import Pieces
 from restart.planner.timing import time_plan
 from restart.planner.waves import pack
@@ -64,6 +65,7 @@ def shutdown_plan(inventory: Inventory, wanted: Wanted, *, within_s: float | Non
         mode=MODE,
     )
     timeline = time_plan(pieces, inventory.policy.barrier)
+    tight = tightest_limit(pieces, timeline)
     fleet = Fleet(free, lasts_s, MODE)
     bound = lower_bound(fleet, Doors(fleet), pieces)
     wave_of = {host: number for number, hosts in enumerate(waves, 1) for host in hosts}
@@ -89,7 +91,9 @@ def shutdown_plan(inventory: Inventory, wanted: Wanted, *, within_s: float | Non
                     inventory, scope, off, timeline, within_s=within_s, surveyed=wanted.observation is not None
                 ),
                 *drain_notes(scope, users, waves, off),
+                *told(tight, None, timeline),
             ),
+            tight=tight,
             within_s=within_s,
         )
     )

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from restart.model.plan import Plan, Wave
 from restart.planner.document import sealed
+from restart.planner.tightest import TIGHTEST
 from restart.planner.undrains import STAYS_DRAINED
 
 MODE = "stop-start"
@@ -28,14 +29,20 @@ def stop_start_plan(stop: Plan, cold: MakeCold) -> Plan:
     for wave in start.waves:
         first = wave.number == start.waves[0].number
         waves.append(_behind(wave, len(stop.waves), later_s, start.mode, APPROVE if first else wave.approve))
+    tight = [stage.estimate.tightest for stage in (stop, start) if stage.estimate.tightest is not None]
     estimate = replace(
         stop.estimate,
         makespan_s=round(later_s + start.estimate.makespan_s, 3),
         lower_bound_s=round(stop.estimate.lower_bound_s + start.estimate.lower_bound_s, 3),
         critical_path=(*stop.estimate.critical_path, *start.estimate.critical_path),
+        tightest=max(tight, key=lambda found: found.costs_s or 0, default=None),
     )
     notes = [
-        *(note for note in stop.notes if not note.startswith(STAYS_DRAINED)),
+        *(
+            f"stop: {note}" if note.startswith(TIGHTEST) else note
+            for note in stop.notes
+            if not note.startswith(STAYS_DRAINED)
+        ),
         *(f"start: {note}" for note in start.notes if not note.startswith("not surveyed")),
     ]
     notes.append("between the two a person is waited for, and the times do not count that")

@@ -12,6 +12,9 @@ from restart.rules.durations import spoken
 from restart.rules.limits import Slot, saturating, transfer_s
 from restart.rules.named import limit_rule
 
+TIGHTEST = "tightest limit"
+"""How the note on it begins."""
+
 REPLAYED_MOVES_MAX = 2000
 """Plans of more moves are not played again: then the note says how long moves waited."""
 
@@ -51,7 +54,7 @@ def told(limit: Tightest | None, rule: Tightest | None, timeline: Timeline) -> l
     """Sentences on the tightest limit, and on the `rule` that is no limit and costs more than that."""
     found = []
     if limit is not None:
-        name = f"tightest limit: {Slot(limit.rule, limit.value)} ({limit.what})"
+        name = f"{TIGHTEST}: {Slot(limit.rule, limit.value)} ({limit.what})"
         waits = f"moves wait for it during {spoken(limit.waits_s or 0)}"
         if limit.costs_s:
             found.append(f"{name}; {_costs(limit.costs_s, timeline)}")

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from restart.model.inventory import Host, Inventory, Limit, Service
 from restart.model.plan import Override
+from restart.model.playbook import Playbook
 from restart.planner import make_plan, plan_from_json, plan_json
 from restart.reports.plan_text import plan_text
 from tests.planner.small_fleets import draw
@@ -36,3 +38,25 @@ def test_it_is_in_the_document_with_all_its_keys_and_in_the_text() -> None:
     }
     assert plan_from_json(document) == plan
     assert "tightest of all rules: budget.s2" in plan_text(plan)
+
+
+def test_a_plan_of_two_stages_says_it_of_each_and_keeps_the_one_that_costs_most() -> None:
+    hosts = {f"w{n}": Host(name=f"w{n}", address=f"10.0.0.{n}", labels={"rack": "r1"}) for n in range(1, 9)}
+    web = Service(name="web", hosts=tuple(hosts))
+    limits = {"rack": Limit(name="rack", per="rack", max_in_flight=2)}
+    inventory = Inventory(
+        fleet="toy", hosts=hosts, services={"web": web}, limits=limits, playbooks={"reboot": Playbook(name="reboot")}
+    )
+    plan = make_plan(inventory, mode="stop-start", made_at="")
+    told = [note for note in plan.notes if "tightest" in note]
+    assert [note.partition(" (")[0] for note in told] == [
+        "stop: tightest limit: limit.rack r1",
+        "start: tightest limit: limit.rack r1",
+    ]
+    found = plan.estimate.tightest
+    assert found is not None
+    without = make_plan(
+        inventory, mode="stop-start", made_at="", overrides=(Override(rule="limit.rack", reason="to see"),)
+    )
+    saved_s = plan.estimate.makespan_s - without.estimate.makespan_s
+    assert saved_s / 2 <= (found.costs_s or 0) < saved_s
