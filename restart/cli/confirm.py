@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import click
 from restart.errors import Refusal, Refused, UsageMistake
 
 if TYPE_CHECKING:
-    from restart.model.plan import Plan
+    from restart.model.plan import Plan, Wave
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +31,7 @@ def ask(plan: Plan, consent: Consent, *, until_wave: int | None = None) -> None:
 
     Nothing here lifts a floor: it only makes sure that the scope is the one that is meant.
     """
-    waves = [wave for wave in plan.waves if until_wave is None or wave.number <= until_wave]
-    hosts = list(dict.fromkeys(move.host for wave in waves for move in wave.moves))
+    hosts = _hosts_of(plan, lambda wave: until_wave is None or wave.number <= until_wave)
     _ask_path(plan, hosts, consent)
     _ask_cuts(plan, consent)
     # Spares may be touched, so that whoever types a number has to have seen them.
@@ -48,16 +48,51 @@ def ask(plan: Plan, consent: Consent, *, until_wave: int | None = None) -> None:
     share, above = len(hosts) / max(1, len(plan.inventory.hosts)), plan.inventory.policy.confirm_above
     if share > above:
         what = f"{len(hosts)} of {len(plan.inventory.hosts)} hosts is {share:.0%} of the fleet{', spares counted' if spares else ''}, above confirm_above ({above:.0%})"
-        if not _present():
-            _refuse("confirm_above", what, "say that you mean it: --yes-hosts NUMBER, the number of hosts")
-        typed = click.prompt(f"{what}.\nType the number of hosts to go on", err=True)
-        if typed.strip() != str(len(hosts)):
-            _refuse("confirm_above", f"{typed.strip()!r} is not {len(hosts)}", "nothing was touched")
+        _ask_number(what, len(hosts))
     elif not consent.yes:
         if not _present():
             raise UsageMistake("nobody is here to be asked whether this is meant", remedy="say so with --yes")
         if not click.confirm("Go on?", err=True):
             _refuse("confirm", "you said no", "nothing was touched")
+
+
+def ask_beyond(plan: Plan, consent: Consent, *, after_wave: int) -> None:
+    """The same for a resume past `after_wave`, where the run was to stop: the hosts behind it were not part of what was confirmed.
+
+    What counts against `confirm_above` is the whole plan, so that no fleet is restarted in pieces that nobody is asked about; a plan
+    below it needs no further word than the resume itself. Power that may be cut, and spares, were confirmed for the whole plan.
+    """
+    hosts = _hosts_of(plan, lambda wave: wave.number > after_wave)
+    _ask_path(plan, hosts, consent)
+    if consent.hosts is not None:
+        if consent.hosts != len(hosts):
+            _refuse(
+                "yes-hosts",
+                f"--yes-hosts says {consent.hosts}, this resume restarts {len(hosts)} beyond wave {after_wave}",
+                "look at the scope again",
+            )
+        return
+    whole, fleet = len(_hosts_of(plan, lambda wave: True)), len(plan.inventory.hosts)
+    share, above = whole / max(1, fleet), plan.inventory.policy.confirm_above
+    if hosts and share > above:
+        what = (
+            f"{len(hosts)} hosts beyond wave {after_wave} were not confirmed yet; "
+            f"with those before them {whole} of {fleet} is {share:.0%} of the fleet, above confirm_above ({above:.0%})"
+        )
+        _ask_number(what, len(hosts))
+
+
+def _hosts_of(plan: Plan, meant: Callable[[Wave], bool]) -> list[str]:
+    """The hosts of these waves, each once, in the plan's order."""
+    return list(dict.fromkeys(move.host for wave in plan.waves if meant(wave) for move in wave.moves))
+
+
+def _ask_number(what: str, hosts: int) -> None:
+    if not _present():
+        _refuse("confirm_above", what, "say that you mean it: --yes-hosts NUMBER, the number of hosts")
+    typed = click.prompt(f"{what}.\nType the number of hosts to go on", err=True)
+    if typed.strip() != str(hosts):
+        _refuse("confirm_above", f"{typed.strip()!r} is not {hosts}", "nothing was touched")
 
 
 def _ask_path(plan: Plan, hosts: list[str], consent: Consent) -> None:

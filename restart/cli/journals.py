@@ -120,6 +120,23 @@ def plan_of(store: Store, run: Run) -> Plan:
     return plan_from_json(runs.plan(store, run.id))
 
 
+def stops_after(store: Store, run: Run, plan: Plan) -> int | None:
+    """The wave after which the run was to stop and has stopped, so that a resume goes on to hosts that nobody confirmed; None: it does not."""
+    from restart.engine import ENGINE_VERSION, begin
+    from restart.model.event import Started
+    from restart.runner import journal, resume
+
+    if run.state == "done" or led(store, run).going:
+        return None
+    recorded = journal.entries(store, run.id)
+    first = recorded[0].event if recorded else None
+    if not isinstance(first, Started) or first.until_wave is None:
+        return None
+    engine = begin(plan)
+    resume.replay(engine, recorded, version=ENGINE_VERSION)
+    return engine.stops_after
+
+
 def rows_now(store: Store, run: Run, plan: Plan) -> tuple[dict[str, Any], ...]:
     """The journal's rows, and behind them the facts of the last event, which are not stored before the next one.
 

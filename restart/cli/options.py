@@ -26,6 +26,14 @@ INVENTORY = click.argument("inventory", required=False, metavar="[INVENTORY]")
 
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 
+YES_HOSTS = click.option(
+    "--yes-hosts", type=int, metavar="N", help="I mean these N hosts: instead of the question. Lifts no floor."
+)
+
+YES_PATH = click.option(
+    "--yes-path", "yes_paths", multiple=True, metavar="HOST", help="I mean HOST, though it cuts the controller off."
+)
+
 LIMIT = click.option(
     "--limit",
     "limits",

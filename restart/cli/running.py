@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restart.cli import flagging, preflighting, rooms, timing
-from restart.cli.confirm import Consent, ask
-from restart.cli.options import DRY_RUN, formats, seeing, shaping
+from restart.cli.confirm import Consent, ask, ask_beyond
+from restart.cli.options import DRY_RUN, YES_HOSTS, YES_PATH, formats, seeing, shaping
 from restart.cli.rooms import Shape
 from restart.cli.surveying import Seeing, look_for, must_hold_still
 from restart.errors import Refusal, Refused, UsageMistake
@@ -16,18 +16,16 @@ from restart.reports.prose import listed
 
 if TYPE_CHECKING:
     from restart.model.plan import Plan
+    from restart.runner.runs import Run
+    from restart.runner.store import Store
 
 
 @click.command("run", short_help="Restart the fleet in waves.")
 @click.argument("source", required=False, metavar="[INVENTORY|PLAN.json]")
 @click.option("--reason", metavar="TEXT", help="Why; it is kept in the journal. Required.")
 @click.option("--yes", is_flag=True, help="Do not ask. A scope above confirm_above wants --yes-hosts all the same.")
-@click.option(
-    "--yes-hosts", type=int, metavar="N", help="I mean these N hosts: instead of the question. Lifts no floor."
-)
-@click.option(
-    "--yes-path", "yes_paths", multiple=True, metavar="HOST", help="I mean HOST, though it cuts the controller off."
-)
+@YES_HOSTS
+@YES_PATH
 @click.option(
     "--yes-force-off", type=int, metavar="N", help="I mean that the power of these N hosts may be cut: ladders say so."
 )
@@ -110,14 +108,25 @@ def run_command(
     is_flag=True,
     help="The run that was cut off when its controller died; nothing to do where none was.",
 )
+@YES_HOSTS
+@YES_PATH
 @DRY_RUN
 @formats("text", "jsonl")
 @click.pass_obj
-def resume_command(store: str | None, run: str | None, unfinished: bool, dry_run: bool, form: str) -> int:
+def resume_command(
+    store: str | None,
+    /,
+    run: str | None,
+    unfinished: bool,
+    yes_hosts: int | None,
+    yes_paths: tuple[str, ...],
+    dry_run: bool,
+    form: str,
+) -> int:
     """Go on with a run that was stopped, halted or cut off, and finish it.
 
     RUN is a run's name or its beginning; default: the only one that waits. What was in flight is looked at first, and no
-    host is restarted twice.
+    host is restarted twice. What lies beyond --until-wave is shown and asked about as at a run's beginning.
     """
     from restart.cli import carry, journals
 
@@ -142,6 +151,7 @@ def resume_command(store: str | None, run: str | None, unfinished: bool, dry_run
             told, _ = journals.account(opened, journals.led(opened, found), store)
             rooms.show(f"Would go on with run {found.id}. Nothing was touched.\n\n{status_text(told)}")
             return 0
+        _ask_beyond(opened, found, Consent(hosts=yes_hosts, paths=yes_paths), form)
         return carry.go_on(opened, found, rooms.gates(), store, form=form)
 
 
@@ -170,10 +180,26 @@ def _refuse_unknown(plan: Plan) -> None:
     raise Refused((Refusal(rule="unknown", what=what, way_out=way_out),), subject="run")
 
 
-def _show_scope(plan: Plan, until_wave: int | None, form: str) -> None:
+def _ask_beyond(opened: Store, found: Run, consent: Consent, form: str) -> None:
+    """Where the run was to stop after a wave and has: show and ask for what lies behind it. Raises `UsageMistake` for a word nobody wants."""
+    from restart.cli import journals
+
+    plan = journals.plan_of(opened, found)
+    last = journals.stops_after(opened, found, plan)
+    if last is not None:
+        _show_scope(plan, None, form, after_wave=last)
+        ask_beyond(plan, consent, after_wave=last)
+    elif consent.hosts is not None or consent.paths:
+        raise UsageMistake(
+            f"run {found.id} goes on with what was confirmed when it began: nothing is asked",
+            remedy="leave --yes-hosts and --yes-path out",
+        )
+
+
+def _show_scope(plan: Plan, until_wave: int | None, form: str, *, after_wave: int = 0) -> None:
     from restart.reports.plan_text import scope_text
 
-    text = scope_text(plan, until_wave=until_wave)
+    text = scope_text(plan, until_wave=until_wave, after_wave=after_wave)
     if form == "text":
         rooms.show(text)
     else:

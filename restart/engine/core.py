@@ -232,6 +232,11 @@ class Engine:
         return None if first_s == inf else first_s
 
     @property
+    def stops_after(self) -> int | None:
+        """The wave after which the run was to stop, where all up to it is done and a resume would go beyond; None: it would not."""
+        return self._waves.last if self._waves.reached_last() else None
+
+    @property
     def looked_at(self) -> int:
         """How many times it was asked so far whether a waiting move may begin."""
         return self._parking.looked_at

@@ -12,7 +12,8 @@ contract (`restart.engine.core`) holds for the whole:
   Meanwhile nothing is in flight, `deadline` is None, and `stop`, `let-go` and a lost lease end the run.
 * Request ids are unique in the run and the same on every replay: those of stage 1 are the engine's own, later ones read `2:r17`. An
   answer to a request of a stage that is over is a no-op.
-* `until_wave` counts the plan's waves: a stage that lies beyond it is not begun, and the run ends `stopped`.
+* `until_wave` counts the plan's waves: a stage that lies beyond it is not begun, and the run ends `stopped`. A resume from there goes beyond
+  it, and through the stages that follow (`stops_after` tells beforehand that it would).
 * Facts: `stage_started` and `stage_done` (data: `stage`, `stages`, `mode`) stand between the stages; there is one `run_started` and
   one `run_ended`. `pause`, `go` and flags said between two stages are handed to the next.
 * A resume goes on with the stage at hand. After a run that ended with hosts failed it goes back to the first stage that has any, so
@@ -101,6 +102,14 @@ class Stages:
         return None if self.outcome is not None or engine is None else engine.deadline
 
     @property
+    def stops_after(self) -> int | None:
+        """The wave after which the run was to stop, where all up to it is done and a resume would go beyond; None: it would not."""
+        stage = self._stages[self._at]
+        if stage.engine is not None:
+            return stage.engine.stops_after
+        return self._until_wave if self._lies_beyond(stage) else None
+
+    @property
     def looked_at(self) -> int:
         """How many times it was asked so far whether a waiting move may begin."""
         return sum(stage.engine.looked_at for stage in self._stages if stage.engine is not None)
@@ -109,6 +118,9 @@ class Stages:
         """Take in one event; the requests that follow from it."""
         self._facts = []
         self._now_s = event.at_s
+        if isinstance(event, Resumed) and self.stops_after is not None:
+            # Before the stage at hand may become another one. What was asked of the process before is over with it.
+            self._until_wave = None
         if isinstance(event, Resumed) and self.outcome is not None and self.outcome.state != "done":
             self._reopen()
         if self.outcome is not None:
@@ -211,14 +223,17 @@ class Stages:
         stage = self._stages[self._at]
         if stage.engine is not None:
             return ()
-        first = stage.plan.waves[0]
-        if self._until_wave is not None and first.number > self._until_wave:
+        if self._lies_beyond(stage):
             self._end(self._stopped(f"stopped after wave {self._until_wave}, as asked"))
             return ()
         if stage.approve is not None and not stage.approved:
             self._tell(facts.APPROVAL_WANTED, stage, evidence=stage.approve, target=target_of(stage.number))
             return ()
         return self._begin(stage)
+
+    def _lies_beyond(self, stage: Stage) -> bool:
+        """Whether the run was to stop before the stage begins."""
+        return self._until_wave is not None and stage.plan.waves[0].number > self._until_wave
 
     def _begin(self, stage: Stage) -> tuple[Request, ...]:
         started = self._started
@@ -245,9 +260,6 @@ class Stages:
                 self._end(Outcome(state="held", exit_code=int(Exit.HELD), why=f"the lease is lost: {event.why}"))
             case Resumed():
                 self._tell(facts.RUN_RESUMED, stage, why=f"{event.user}@{event.controller}")
-                if self._until_wave is not None:
-                    # What was asked of the first process is over with it, as in a run of one stage.
-                    self._until_wave = None
                 return (*self._enter(), *self._go_on())
             case _:
                 pass

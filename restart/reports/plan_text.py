@@ -42,9 +42,14 @@ def plan_text(plan: Plan, *, width: int = WIDTH, verdict: Sequence[str] = ()) ->
     return "\n".join(lines) + "\n"
 
 
-def scope_text(plan: Plan, *, until_wave: int | None = None, width: int = WIDTH) -> str:
-    """What a run of this plan touches: hosts, services, share of the fleet, and each service that is out while it runs."""
-    waves = [wave for wave in plan.waves if until_wave is None or wave.number <= until_wave]
+def scope_text(plan: Plan, *, until_wave: int | None = None, after_wave: int = 0, width: int = WIDTH) -> str:
+    """What a run of this plan touches: hosts, services, share of the fleet, and each service that is out while it runs.
+
+    `after_wave`: of a run that goes on after it had stopped behind this wave.
+    """
+    waves = [
+        wave for wave in plan.waves if after_wave < wave.number and (until_wave is None or wave.number <= until_wave)
+    ]
     moves = [move for wave in waves for move in wave.moves]
     services = sorted({service for move in moves for service in move.services})
     hosts = list(dict.fromkeys(move.host for move in moves))
@@ -61,6 +66,8 @@ def scope_text(plan: Plan, *, until_wave: int | None = None, width: int = WIDTH)
         lines += wrapped(text, width=width, first="  stand by  ", rest="            ")
     if until_wave is not None and len(waves) < len(plan.waves):
         lines.append(f"  stops after wave {until_wave} of {len(plan.waves)}")
+    if after_wave:
+        lines.append(f"  goes on after wave {after_wave} of {len(plan.waves)}")
     for override in plan.overrides:
         text = printable(f"{override.rule} ({override.reason})")
         lines += wrapped(text, width=width, first="  OVERRIDES ", rest="            ")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from restart.cli.confirm import Consent, ask
+from restart.cli.confirm import Consent, ask, ask_beyond
 from restart.cli.rooms import Shape, gates, make_plan, read_inventory
 from restart.errors import Refused, UsageMistake
 from restart.model.plan import Plan, StandBy
@@ -98,6 +98,38 @@ def test_the_number_of_hosts_counts_only_the_waves_that_are_run(plan: Plan) -> N
     ask(plan, Consent(hosts=1), until_wave=1)
     with pytest.raises(Refused, match="--yes-hosts says 10, this run restarts 1"):
         ask(plan, Consent(hosts=10), until_wave=1)
+
+
+def test_a_resume_beyond_the_wave_that_was_confirmed_wants_the_number_of_the_rest(plan: Plan, answers: Answers) -> None:
+    gate = ("gate-1",)
+    what = "9 hosts beyond wave 1 were not confirmed yet; with those before them 10 of 10 is 100% of the fleet"
+    with pytest.raises(Refused, match=what):
+        ask_beyond(plan, Consent(paths=gate), after_wave=1)
+    with pytest.raises(Refused, match="--yes-hosts says 10, this resume restarts 9 beyond wave 1"):
+        ask_beyond(plan, Consent(hosts=10, paths=gate), after_wave=1)
+    with pytest.raises(Refused, match="--yes-path gate-1"):
+        ask_beyond(plan, Consent(hosts=9), after_wave=1)
+    ask_beyond(plan, Consent(hosts=9, paths=gate), after_wave=1)
+    asked = answers("gate-1", "9")
+    ask_beyond(plan, Consent(), after_wave=1)
+    assert len(asked) == 2
+    answers("gate-1", "8")
+    with pytest.raises(Refused, match="'8' is not 9"):
+        ask_beyond(plan, Consent(), after_wave=1)
+    last = len(plan.waves)
+    ask_beyond(plan, Consent(), after_wave=last)
+
+
+def test_of_a_plan_below_confirm_above_the_resume_itself_is_the_word_for_the_rest(part: Plan) -> None:
+    ask_beyond(part, Consent(), after_wave=1)
+
+
+def test_what_lies_beyond_the_wave_is_shown(plan: Plan) -> None:
+    shown = scope_text(plan, after_wave=1)
+    assert shown.startswith("This restarts 9 hosts of shop (90% of the fleet of 10)")
+    assert f"  goes on after wave 1 of {len(plan.waves)}\n" in shown
+    first = plan.waves[0].moves[0].host
+    assert first not in shown.split("services")[0].split("hosts     ")[1]
 
 
 def test_on_a_real_terminal_a_wrong_number_ends_with_4(shop: Path) -> None:

@@ -238,6 +238,8 @@ def test_what_was_cut_off_is_found_and_finished_without_its_name(
     run.process.kill()
     run.end()
     assert restart("resume", "--unfinished", "some-run").code == 2
+    meant = restart("resume", "--yes-hosts", "3")
+    assert (meant.code, "goes on with what was confirmed when it began" in meant.err) == (2, True), meant
     assert restart("resume", "--unfinished").code == 0
     assert boots(fleet) == {1}
     assert restart("resume", "--unfinished").out == "No run was cut off.\n"
@@ -296,7 +298,15 @@ def test_a_part_of_the_waves_and_then_the_rest(restart: Restart, fleet: DemoFlee
     assert first.code == 6, first
     assert "stops after wave 1" in first.out
     assert sorted(demo.boots(fleet).values()) == [0, 0, 1]
-    assert restart("resume").code == 0
+    unasked = restart("resume")
+    assert unasked.code == 4, unasked
+    assert "2 hosts beyond wave 1 were not confirmed yet" in unasked.err
+    assert "--yes-hosts NUMBER" in unasked.err
+    assert restart("resume", "--yes-hosts", "3").code == 4
+    assert sorted(demo.boots(fleet).values()) == [0, 0, 1]
+    rest = restart("resume", "--yes-hosts", "2")
+    assert rest.code == 0, rest
+    assert "This restarts 2 hosts" in rest.out
     assert boots(fleet) == {1}
 
 
@@ -327,7 +337,7 @@ def test_words_to_a_run_name_what_they_can_be_about(restart: Restart, fleet: Dem
     kept = restart("resolve", run, "app-1", "--skip", "--reason", "broken disk")
     assert "Kept for run" in kept.out
     assert restart("status", "no-such-run").code == 2
-    ended = restart("resume")
+    ended = restart("resume", "--yes-hosts", "2")
     assert ended.code == 9, ended
     assert demo.boots(fleet)["app-1"] == 0
     assert "app-1: skipped" in ended.out

@@ -223,6 +223,16 @@ def test_until_wave_stops_there() -> None:
     played = play(plan, toy, until_wave=3)
     assert played.exit_code == 6
     assert sum(played.reboots().values()) == 3
+    assert played.engine.stops_after == 3
+
+
+def test_before_that_wave_is_done_a_resume_goes_no_further_than_it() -> None:
+    toy, plan = site()
+    played = play(plan, toy, until_wave=3, die_after=40)
+    assert played.engine.stops_after == 3  # resumed from where it had died, and stopped there
+    assert sum(played.reboots().values()) == 3
+    resumed(played, crash=False)
+    assert (played.exit_code, played.engine.stops_after) == (0, None)
 
 
 def test_a_foreign_claim_is_exit_7_before_anything_is_touched() -> None:

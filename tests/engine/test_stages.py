@@ -114,6 +114,28 @@ def test_until_wave_counts_the_waves_of_the_plan() -> None:
     assert played.reboots() == {"w1": 2, "w2": 2}
 
 
+@pytest.mark.parametrize(("until_wave", "first"), [(1, {"w1": 1, "w2": 0}), (2, {"w1": 1, "w2": 1})])
+def test_a_resume_goes_beyond_the_wave_that_was_asked_for_and_is_not_stopped_there_again(
+    until_wave: int, first: dict[str, int]
+) -> None:
+    played = play(two_stages(), toy(), until_wave=until_wave)
+    assert (played.exit_code, played.reboots()) == (Exit.STOPPED, first)
+    assert played.engine.stops_after == until_wave
+    resumed(played, crash=False)
+    assert (played.exit_code, played.reboots()) == (Exit.DONE, {"w1": 2, "w2": 2})
+    assert played.engine.stops_after is None
+
+
+def test_a_host_that_failed_before_the_wave_that_was_asked_for_does_not_stop_every_resume_there() -> None:
+    broken = toy()
+    broken.hosts["w1"].fault = "no_privilege"
+    played = play(two_stages(max_failures=4), broken, until_wave=2)
+    assert played.engine.stops_after == 2
+    resumed(played, crash=False)
+    assert named(played, "stage_started") == ["stage_started"]
+    assert played.reboots()["w2"] == 2
+
+
 @pytest.mark.parametrize("die_after", range(1, 120, 7))
 def test_a_run_that_dies_anywhere_restarts_each_host_once_in_each_stage(die_after: int) -> None:
     waiting = toy()
