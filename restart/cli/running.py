@@ -12,7 +12,7 @@ from restart.cli.options import DRY_RUN, YES_HOSTS, YES_PATH, formats, seeing, s
 from restart.cli.rooms import Shape
 from restart.cli.surveying import Seeing, look_for, must_hold_still
 from restart.errors import Refusal, Refused, UsageMistake
-from restart.reports.prose import listed
+from restart.reports.prose import count, listed
 
 if TYPE_CHECKING:
     from restart.model.plan import Plan
@@ -173,7 +173,7 @@ def _refuse_unknown(plan: Plan) -> None:
     if not unknown:
         return
     what = (
-        f"nothing would be restarted in {plan.fleet}, and nobody can say how {len(unknown)} hosts are: "
+        f"nothing would be restarted in {plan.fleet}, and nobody can say how {count(len(unknown), 'host')} {'is' if len(unknown) == 1 else 'are'}: "
         f"{listed([alone.host for alone in unknown])}; {unknown[0].host} is {unknown[0].why}"
     )
     way_out = "restart survey says of each why; --since TIME tells silent hosts from stuck ones"

@@ -18,16 +18,12 @@ from restart.errors import Drift, Refusal, Refused, UsageMistake
 from restart.reports.prose import listed
 
 if TYPE_CHECKING:
-    from restart.model.answer import NoAnswer, PowerState
     from restart.model.inventory import Inventory
     from restart.model.observation import Observation
     from restart.model.plan import Plan
     from restart.model.world import Gate
     from restart.probes.section import Section
     from restart.survey import Event, Look, Looked
-
-POWER_S = 5.0
-"""How long a power control may take to say whether its host is on."""
 
 
 @click.command("survey", short_help="Look at every host: what is up, back, stuck or down.")
@@ -100,11 +96,14 @@ def look_at(
 ) -> Looked:
     """One sweep over the selected hosts, with a line of progress on a terminal. `sections` None: those of a survey."""
     from restart.reports.progress import ProgressLine
+    from restart.runner.power import PowerControls
     from restart.survey import look_at_all
     from restart.survey.look import SECTIONS
     from restart.transports.ssh import SshPool
 
     hosts = selected(inventory, selection)
+    # Made before anything is started: from here on no child of this process inherits a password.
+    controls = PowerControls(inventory, rooms.powers())
     done = 0
     with ProgressLine("looking", drawable=not quiet and rooms.is_drawable(sys.stderr)) as line:
 
@@ -120,7 +119,7 @@ def look_at(
                 hosts,
                 gates=shelf,
                 ssh=pool,
-                read_power=_reads(inventory) if checked else None,
+                read_power=controls.state if checked else None,
                 seen=seen,
                 sections=sections or SECTIONS,
                 checked=checked,
@@ -222,22 +221,6 @@ def _wanting(inventory: Inventory, shape: rooms.Shape, observation: Observation)
         what = f"none of {len(hosts)} hosts is known to want a reboot"
         raise Refused((Refusal(rule="only", what=what, way_out="plan without --only to restart them all the same"),))
     return replace(shape, limits=wanting)
-
-
-def _reads(inventory: Inventory) -> Callable[[str], PowerState | NoAnswer]:
-    """How a host's power control is asked; nothing is switched."""
-    from restart.model.answer import NoAnswer
-
-    powers = rooms.powers()
-
-    def read(name: str) -> PowerState | NoAnswer:
-        host = inventory.hosts[name]
-        method = None if host.power is None else powers.get(host.power.method)
-        if method is None:
-            return NoAnswer(reason="command", detail="no power method of this name is installed")
-        return method.state(host, POWER_S)
-
-    return read
 
 
 def selected(inventory: Inventory, selection: Sequence[str] | None) -> tuple[str, ...]:

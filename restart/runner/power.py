@@ -18,7 +18,10 @@ STATE_S = 30.0
 """How long reading a power state may take: log in, look, log out, on a slow BMC."""
 
 GRACE_S = 5.0
-"""How much longer than it was given a method may take before its call is given up."""
+"""How much longer than it was given a method may take to switch before its call is given up."""
+
+READ_GRACE_S = 0.5
+"""The same for reading, which can be asked again."""
 
 A = TypeVar("A")
 
@@ -39,13 +42,13 @@ class PowerControls:
         power = self._method(host)
         return host.power is not None and not isinstance(power, NoAnswer) and power.tells(host.power.params)
 
-    def state(self, name: str) -> PowerState:
-        """What the power of the host is."""
+    def state(self, name: str, within_s: float = STATE_S) -> PowerState:
+        """What the power of the host is, told within `within_s` and a moment."""
         host = self._hosts[name]
         power = self._method(host)
         if isinstance(power, NoAnswer):
             return PowerState(state="unknown", detail=power.detail)
-        answer = _bounded(lambda: power.state(host, STATE_S), STATE_S)
+        answer = _bounded(lambda: power.state(host, within_s), within_s, READ_GRACE_S)
         if isinstance(answer, NoAnswer):
             return PowerState(state="unknown", detail=f"{answer.reason}: {answer.detail}")
         return answer
@@ -56,7 +59,7 @@ class PowerControls:
         power = self._method(host)
         if isinstance(power, NoAnswer):
             return power
-        return _bounded(lambda: power.switch(host, request.reset, request.within_s), request.within_s)
+        return _bounded(lambda: power.switch(host, request.reset, request.within_s), request.within_s, GRACE_S)
 
     def _method(self, host: Host) -> Power | NoAnswer:
         if host.power is None:
@@ -67,7 +70,7 @@ class PowerControls:
         return found
 
 
-def _bounded(call: Callable[[], A], within_s: float) -> A | NoAnswer:
+def _bounded(call: Callable[[], A], within_s: float, grace_s: float) -> A | NoAnswer:
     """What `call` returns, waited for `within_s` and a little; a library that hangs beyond that keeps its thread, not the run."""
     done: queue.SimpleQueue[A | NoAnswer] = queue.SimpleQueue()
 
@@ -79,6 +82,6 @@ def _bounded(call: Callable[[], A], within_s: float) -> A | NoAnswer:
 
     threading.Thread(target=work, name="restart power", daemon=True).start()
     try:
-        return done.get(timeout=within_s + GRACE_S)
+        return done.get(timeout=within_s + grace_s)
     except queue.Empty:
         return NoAnswer(reason="timeout", detail=f"its power control gave no answer within {within_s:g} s")

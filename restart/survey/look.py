@@ -10,7 +10,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from restart.engine.readiness import asked_before, summed_up
 from restart.model.answer import Checked, NoAnswer, PowerState
@@ -42,8 +43,11 @@ AT_ONCE_MAX = 400
 START_EVERY_S = 0.015
 """Between the starts of two looks, in seconds: about what a log-in costs this process."""
 
-ReadPower = Callable[[str], PowerState | NoAnswer]
-"""What the power control of a host says of it."""
+POWER_S = 5.0
+"""How long a power control may take to say whether its host is on."""
+
+ReadPower = Callable[[str, float], PowerState | NoAnswer]
+"""What the power control of a host says of it, within so many seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +101,8 @@ def look_at_all(
     due_s: dict[str, float] = {}
     all_done = threading.Condition(lock)
 
+    so_far: dict[str, Look] = {}
+
     def end(host: str, look: Look) -> None:
         with all_done:
             if host in found:
@@ -108,7 +114,10 @@ def look_at_all(
 
     def work(host: str) -> None:
         try:
-            look = _look(inventory, host, services.get(host, ()), asking, ssh, read_power, sections, start_s, host_s)
+            heard = partial(so_far.__setitem__, host)
+            look = _look(
+                inventory, host, services.get(host, ()), asking, ssh, read_power, sections, start_s, host_s, heard
+            )
         except Exception as error:  # noqa: BLE001 - a worker's edge: a fault of ours is not a fault of the host
             what = f"a fault of this tool: {type(error).__name__}: {error}"
             look = Look(swept=NoAnswer(reason="broken", detail=one_line(what)), at_s=time.monotonic() - start_s)
@@ -120,7 +129,12 @@ def look_at_all(
             late = [host for host, at_s in due_s.items() if at_s <= now_s and host not in found]
         for host in late:
             nothing = NoAnswer(reason="timeout", detail=f"no end of looking at it within {host_s:g} s")
-            end(host, Look(swept=nothing, at_s=now_s - start_s))
+            known = so_far.get(host, Look(swept=nothing, at_s=now_s - start_s))
+            # A host that has answered is not silent because something beside it is. What was not asked to its end is not known.
+            unknown = Finding(verdict=Verdict.UNKNOWN, evidence=nothing.detail)
+            ready = {name: known.ready.get(name, unknown) for name in services.get(host, ())}
+            asked = read_power is not None and inventory.hosts[host].power is not None
+            end(host, replace(known, ready=ready, power=nothing if asked else None))
 
     next_s = start_s
     for host in hosts:
@@ -156,11 +170,13 @@ def _look(
     sections: Sequence[Section[object]],
     start_s: float,
     host_s: float,
+    heard: Callable[[Look], None],
 ) -> Look:
-    """One host: the sweep first, then the checks of its services while there is time, then its power."""
+    """One host: the sweep first, then the checks of its services while there is time, then its power. `heard` gets what is known so far."""
     end_s = time.monotonic() + host_s
     swept = sweep.parse(_sent(ssh, sweep.shell(host, sections)))
     at_s = time.monotonic() - start_s
+    heard(Look(swept=swept, at_s=at_s))
     # A host that does not let us in is not asked again over SSH; its other checks may still tell that it works.
     silent = {host: swept} if isinstance(swept, NoAnswer) else {}
     ready: dict[str, Finding] = {}
@@ -173,9 +189,12 @@ def _look(
                 findings.append(asking.finding(check, host, name, silent))
         verdict, evidence = summed_up(Checked(findings=tuple(findings)))
         ready[name] = Finding(verdict=verdict, evidence=evidence)
-    power = None
+        heard(Look(swept=swept, at_s=at_s, ready=dict(ready)))
+    power: PowerState | NoAnswer | None = None
     if read_power is not None and inventory.hosts[host].power is not None:
-        power = read_power(host)
+        left_s = min(POWER_S, end_s - time.monotonic())
+        nothing = NoAnswer(reason="timeout", detail="no time was left to ask its power control")
+        power = read_power(host, left_s) if left_s > 0 else nothing
     return Look(swept=swept, at_s=at_s, ready=ready, power=power)
 
 

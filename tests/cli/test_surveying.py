@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from restart.cli.surveying import told_moment
 from restart.errors import UsageMistake
@@ -103,6 +104,32 @@ def test_without_the_events_time_a_silent_host_is_left_alone_and_a_run_of_nothin
     assert "unknown, so not touched" in said.out
     ran = restart("run", str(dark), "--mode", "recover", "--reason", "night", "--yes")
     assert (ran.code, "nobody can say how 1 host" in ran.err) == (4, True)
+
+
+def test_no_command_of_a_survey_inherits_the_password_of_a_bmc_not_even_before_a_saved_plan(
+    restart: Restart, dark: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    seen = tmp_path / "environment"
+    inventory = yaml.safe_load(dark.read_text())
+    bmc = {"url": "https://127.0.0.1:1", "user": "ops", "password_env": "BMC_OF_DARK"}
+    inventory["hosts"]["a"]["power"] = {"redfish": bmc}
+    inventory["services"]["web"]["ready"] = [
+        {"command": {"run": f"(echo looked; env) >> {seen}; exit 1", "on": "controller"}}
+    ]
+    dark.write_text(yaml.safe_dump(inventory))
+    for command in (
+        ("survey", str(dark), "--since", "1h", "--save", "seen.json"),
+        ("plan", str(dark), "--observation", "seen.json", "--mode", "recover", "-o", "p.json"),
+        ("run", "p.json", "--reason", "night", "--yes-hosts", "9"),  # looks again, and is refused
+    ):
+        monkeypatch.setenv("BMC_OF_DARK", "m4rker-of-dark")
+        said = restart(*command)
+        assert "m4rker" not in said.out + said.err
+    assert "--yes-hosts says 9" in said.err
+    environments = seen.read_text()
+    assert environments.splitlines().count("looked") == 2
+    assert "m4rker" not in environments
 
 
 @pytest.mark.parametrize(

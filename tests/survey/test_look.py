@@ -10,9 +10,10 @@ import pytest
 
 from restart.model.answer import NoAnswer, PowerState
 from restart.model.check import Check, Verdict
-from restart.model.inventory import Host, Inventory
+from restart.model.inventory import Host, Inventory, Service
 from restart.model.playbook import Playbook, PowerControl
 from restart.model.question import Shell, ShellReply
+from restart.probes.sweep import Swept
 from restart.survey import look_at_all
 from restart.survey.look import Look
 from restart.transports.asking import Runs
@@ -115,7 +116,7 @@ def test_power_is_read_where_it_is_declared() -> None:
     inventory = Inventory(fleet="lab", hosts=hosts, services={}, playbooks={"reboot": Playbook(name="reboot")})
     asked: list[str] = []
 
-    def read_power(host: str) -> PowerState | NoAnswer:
+    def read_power(host: str, within_s: float) -> PowerState | NoAnswer:
         asked.append(host)
         return PowerState(state="off")
 
@@ -123,6 +124,44 @@ def test_power_is_read_where_it_is_declared() -> None:
     assert asked == ["a"]
     assert looked.looks["a"].power == PowerState(state="off")
     assert looked.looks["b"].power is None
+
+
+def test_what_a_host_said_is_kept_where_its_power_control_or_a_check_never_ends() -> None:
+    hosts = {
+        name: Host(name=name, address=name, power=PowerControl(method="command") if name == "a" else None)
+        for name in ("a", "b")
+    }
+    services = {
+        "x": Service(name="x", hosts=("a",), ready=(Check(kind="ssh", timeout_s=0.5),)),
+        "y": Service(name="y", hosts=("b",), ready=(Check(kind="ssh", timeout_s=0.5),)),
+        "z": Service(name="z", hosts=("b",), ready=(Check(kind="ssh"),)),
+    }
+    inventory = Inventory(fleet="lab", hosts=hosts, services=services, playbooks={"reboot": Playbook(name="reboot")})
+    released, given_s = threading.Event(), list[float]()
+
+    def how(shell: Shell) -> ShellReply | NoAnswer:
+        if shell.host == "b" and not shell.stdin:
+            released.wait(30)
+        return answers(shell)
+
+    def read_power(host: str, within_s: float) -> PowerState | NoAnswer:
+        given_s.append(within_s)
+        released.wait(30)
+        return PowerState(state="on")
+
+    start_s = time.monotonic()
+    looked = look_at_all(inventory, ("a", "b"), gates=GATES, ssh=Fake(how), read_power=read_power, host_s=2.0)
+    took_s = time.monotonic() - start_s
+    released.set()
+    a, b = looked.looks["a"], looked.looks["b"]
+    assert isinstance(a.swept, Swept)
+    assert isinstance(b.swept, Swept)
+    assert a.ready["x"].verdict is Verdict.PASS
+    assert isinstance(a.power, NoAnswer)
+    assert (a.power.reason, 0 < given_s[0] <= 2.0) == ("timeout", True)
+    # What was not asked to its end is not known, and never counts as well.
+    assert {name: found.verdict for name, found in b.ready.items()} == {"y": Verdict.UNKNOWN, "z": Verdict.UNKNOWN}
+    assert took_s < 6
 
 
 def test_each_look_is_told_as_it_comes() -> None:
@@ -159,7 +198,6 @@ def test_what_is_sent_changes_nothing() -> None:
 @pytest.mark.parametrize("boot", [BOOT, "not-a-uuid"])
 def test_a_boot_id_counts_only_in_its_right_shape(boot: str) -> None:
     from restart.probes.sections import boot as section
-    from restart.probes.sweep import Swept
 
     inventory = fleet(1)
     looked = look_at_all(inventory, ("web-0",), gates=GATES, ssh=Fake(lambda shell: answers(shell, boot_id=boot)))
