@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,8 @@ def to_resume(store: Store, name: str | None) -> Run:
 def cut_off(store: Store) -> Run | None:
     """The one run that a controller left behind when it died; None: there is none.
 
-    Raises `UsageMistake` where there are several, and where it had been halted or stopped before: then a person must look.
+    Raises `UsageMistake` where there are several, where it had been halted or stopped before, and where it was switching hosts off: then
+    a person must look.
     """
     from restart.runner import journal, runs
 
@@ -97,8 +99,13 @@ def cut_off(store: Store) -> Run | None:
         raise UsageMistake(f"several runs were cut off: {names}", remedy="go on with one: restart resume RUN")
     if not found:
         return None
-    last = None
-    for row in journal.rows(store, found[0].id):
+    last, rows = None, journal.rows(store, found[0].id)
+    if _was_switching_off(store, found[0], rows):
+        raise UsageMistake(
+            f"run {found[0].id} was switching hosts off when it was cut off, and this machine has power again",
+            remedy=f"restart resume {found[0].id} goes on switching off; restart stop {found[0].id} gives it up, then: restart run INVENTORY --mode cold-start",
+        )
+    for row in rows:
         if row["event"] in ("run_started", "run_resumed", "halted", "stopping", "paused", "going"):
             last = row
     if last is not None and last["event"] in ("halted", "stopping", "paused"):
@@ -107,6 +114,12 @@ def cut_off(store: Store) -> Run | None:
             remedy=f"look at it, then: restart resume {found[0].id}",
         )
     return found[0]
+
+
+def _was_switching_off(store: Store, run: Run, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether it is a shutdown, or whole-site maintenance whose shutdown has not ended: what was meant then may be wrong now."""
+    mode = plan_of(store, run).mode
+    return mode == "shutdown" or (mode == "stop-start" and all(row["event"] != "stage_done" for row in rows))
 
 
 _ENDING = {"halted": "halted", "stopping": "told to stop", "paused": "paused"}

@@ -260,6 +260,20 @@ def test_what_was_paused_before_it_was_cut_off_is_left_to_a_person(
     assert "was paused before it was cut off" in said.err
 
 
+@pytest.mark.parametrize("mode", ["shutdown", "stop-start"])
+def test_a_shutdown_that_was_cut_off_is_not_gone_on_with_now_that_there_is_power(
+    restart: Restart, fleet: DemoFleet, inventory: str, mode: str
+) -> None:
+    run = Running("run", inventory, *RUN, "--no-survey", "--mode", mode)
+    run.until("app-1:")
+    run.process.kill()
+    run.end()
+    said = restart("resume", "--unfinished")
+    assert said.code == 2, said
+    assert "was switching hosts off when it was cut off, and this machine has power again" in said.err
+    assert "--mode cold-start" in said.err
+
+
 def test_a_run_that_was_killed_can_be_given_up(restart: Restart, fleet: DemoFleet, inventory: str) -> None:
     run = Running("run", inventory, *RUN)
     run.until("its restart begins")
