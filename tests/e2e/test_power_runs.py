@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.e2e.fleet import Fleet
 from tests.e2e.inventories import http_ready, quick
+from tests.e2e.ipmi import Ipmi
 from tests.e2e.redfish import Redfish
 from tests.e2e.tool import Tool
 
-MARKER = "m4rker-Of-The-BMC-pa55word"
+MARKER = "m4rker-Of-BMC-pw"
+"""16 characters: IPMI 1.5 and its simulator take no more."""
 SERVICES = {"web": {"hosts": "host-*", "ready": http_ready(), "max_unavailable": 1}}
 
 
@@ -161,57 +165,121 @@ def test_a_site_that_was_shut_down_is_started_from_cold_by_another_run(tmp_path:
         assert survey.returncode == 0, survey.stderr
 
 
-def test_the_password_of_a_bmc_is_nowhere_but_at_the_bmc(tmp_path: Path, monkeypatch: Any) -> None:
-    """Neither in the journal, a report, what is printed, a log, a debug trace, nor in any process's arguments or environment."""
+CHASSIS = """\
+#!/bin/sh
+# The power of host-2, as ipmi_sim asks it; the switches are the fleet's.
+echo "$@" >> {{folder}}/log
+op=$1; shift
+while [ $# -gt 0 ]; do
+    case "$op $1" in
+        "get power") echo "power:$(cat {{folder}}/power)"; shift;;
+        "get "*) echo "$1:0"; shift;;
+        "set power")
+            if [ "$2" = 0 ]; then echo "host-2 off" > {words}; else echo "host-2 on" > {words}; fi
+            echo "$2" > {{folder}}/power; shift 2;;
+        *) shift; [ $# -eq 0 ] || shift;;
+    esac
+done
+"""
+
+
+def outlet(fleet: Fleet, folder: Path) -> dict[str, str]:
+    """The `command:` of host-3's `power:`: a switch and a file, and whatever it is called with it notes its environment."""
+    state, words, note = folder / "outlet", fleet.folder / "words", f"env >> {folder}/environments"
+    state.write_text("on\n", encoding="ascii")
+    return {
+        **{verb: f"{note}; echo {{host}} {verb} > {words}; echo {verb} > {state}" for verb in ("on", "off")},
+        "state": f"{note}; cat {state}",
+    }
+
+
+@pytest.mark.parametrize(
+    ("secret", "auth"),
+    [
+        ({"password_env": "BMC_PASSWORD"}, "session"),
+        ({"password_file": "{file}"}, "basic"),
+        ({"password_command": "cat {file}"}, "session"),
+    ],
+    ids=["env", "file", "command"],
+)
+def test_the_password_of_a_bmc_is_nowhere_but_at_the_bmc(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: Mapping[str, str], auth: str
+) -> None:
+    """Neither in the journal, a report, what is printed, a log, a debug trace, nor in any process's arguments or environment.
+
+    Of Redfish, IPMI and commands beside them, when all goes well and when the BMC lets nobody in.
+    """
     file = tmp_path / "password"
     file.write_text(MARKER + "\n", encoding="utf-8")
     file.chmod(0o600)
-    gate = [{"command": {"run": "env; sleep 0.3", "on": "controller"}}]
-    for number, secret in enumerate(
-        ({"password_env": "BMC_PASSWORD"}, {"password_file": str(file)}, {"password_command": f"cat {file}"})
-    ):
-        folder = tmp_path / f"way-{number}"
-        folder.mkdir()
-        with Fleet(["host-1"]) as fleet, fleet_and_bmc(fleet, folder / "bmc") as bmc:
-            inventory = written(
-                fleet,
-                bmc,
-                folder / "inv",
-                {"restart": [{"power": {"reset": "cycle", "back_within": "60s"}}]},
-                secret=secret,
-            )
-            content = yaml.safe_load(inventory.read_text(encoding="utf-8"))
-            content["services"]["web"]["ready"] += gate
-            inventory.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-            with monkeypatch.context() as only_the_tool:
-                # The fleet and its BMC were started without it.
-                if "password_env" in secret:
-                    only_the_tool.setenv("BMC_PASSWORD", MARKER)
-                tool = Tool(folder / "laptop")
-            with tool.run(inventory, "--yes-force-off", "1", hosts=1) as run, Watching(run.process.pid) as watching:
-                assert run.end() == 0, run.account()
-            assert bmc.log("reset") == ["ForceOff", "On"]  # it was really used
-            said = [run.errors(), *(str(row) for row in run.rows)]
-            for words in (("report",), ("report", "--format", "json"), ("report", "--format", "markdown"), ("status",)):
-                told = tool.call(*words)
-                said += [told.stdout, told.stderr]
-            # A BMC that lets nobody in, told with every detail.
-            wrong = yaml.safe_load(inventory.read_text(encoding="utf-8"))
-            for host in wrong["hosts"].values():
-                host["power"]["redfish"]["user"] = "nobody"
-            inventory.write_text(yaml.safe_dump(wrong, sort_keys=False), encoding="utf-8")
-            with (
-                tool.run(inventory, "--yes-force-off", "1", hosts=1) as refused,
-                Watching(refused.process.pid) as again,
-            ):
-                assert refused.end() == 5, refused.account()
-            said += [refused.errors(), *(str(row) for row in refused.rows)]
-            assert not any(MARKER in text for text in said)
-            assert (watching.seen, again.seen) == (set(), set())
-            assert watching.looks > 50
-            kept = [
-                path
-                for path in (folder / "laptop").rglob("*")
-                if path.is_file() and MARKER.encode() in path.read_bytes()
-            ]
-            assert kept == []
+    (tmp_path / "ipmi").mkdir()
+    source = {key: text.format(file=file) for key, text in secret.items()}
+    cycle = {"restart": [{"power": {"reset": "cycle", "back_within": "60s"}}]}
+    with (
+        Fleet(["host-1", "host-2", "host-3"]) as fleet,
+        fleet_and_bmc(fleet, tmp_path / "bmc") as bmc,
+        Ipmi(
+            tmp_path / "ipmi", password=MARKER, chassis=CHASSIS.format(words=fleet.folder / "words")
+        ) as ipmi,
+    ):  # fmt: skip
+        inventory = written(fleet, bmc, tmp_path / "inv", cycle, secret={**source, "auth": auth})
+        content = yaml.safe_load(inventory.read_text(encoding="utf-8"))
+        content["hosts"]["host-2"]["power"] = {"ipmi": ipmi.control(**source)}
+        content["hosts"]["host-3"]["power"] = {"command": outlet(fleet, tmp_path)}
+        content["services"]["web"]["max_unavailable"] = 3
+        note = {"command": {"run": f"env >> {tmp_path}/environments; sleep 0.3", "on": "controller"}}
+        content["services"]["web"]["ready"] += [note]
+        inventory.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        with monkeypatch.context() as only_the_tool:
+            # The fleet and its power controls were started without it.
+            if "password_env" in secret:
+                only_the_tool.setenv("BMC_PASSWORD", MARKER)
+            tool = Tool(tmp_path / "laptop")
+        said = []
+        for words in (
+            ("survey", str(inventory), "--since", "1h", "--save", f"{tmp_path}/laptop/seen.json"),
+            ("plan", str(inventory), "--mode", "rolling", "-o", f"{tmp_path}/laptop/plan.json"),
+            ("plan", str(inventory), "--mode", "rolling", "--format", "markdown"),
+            ("run", f"{tmp_path}/laptop/plan.json", "--dry-run"),
+        ):
+            told = tool.call(*words)
+            assert told.returncode == 0, told.stderr
+            said += [told.stdout, told.stderr]
+        with (
+            tool.run(tmp_path / "laptop" / "plan.json", "--yes-force-off", "3", hosts=3) as run,
+            Watching(run.process.pid) as watching,
+        ):
+            assert run.end() == 0, run.account()
+        # They were really used.
+        assert bmc.log("reset") == ["ForceOff", "On"]
+        assert set(bmc.log("by")) == {auth}
+        assert ipmi.sets() == ["power 0", "power 1"]
+        assert fleet.restarts() == dict.fromkeys(fleet.specs, 1)
+        said += [run.errors(), *(str(row) for row in run.rows)]
+        # BMCs that let nobody in, told with every detail.
+        for host, kind in (("host-1", "redfish"), ("host-2", "ipmi")):
+            content["hosts"][host]["power"][kind]["user"] = "nobody"
+        content["policy"]["max_failures"] = 3
+        inventory.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        more = ("--yes-force-off", "2", "--limit", "host-1,host-2")
+        with tool.run(inventory, *more, hosts=2) as refused, Watching(refused.process.pid) as again:
+            assert refused.end() == 5, refused.account()
+        assert len(refused.of("untouched")) == 2, refused.account()
+        said += [refused.errors(), *(str(row) for row in refused.rows)]
+        for words in (
+            ("survey", str(inventory), "--since", "1h", "--format", "json"),
+            *(("report", "--format", form) for form in ("text", "json", "markdown")),
+            *(("status", "--format", form) for form in ("text", "json")),
+            ("history",),
+        ):
+            told = tool.call(*words)
+            said += [told.stdout, told.stderr]
+        assert not any(MARKER in text for text in said)
+        assert (watching.seen, again.seen) == (set(), set())
+        assert watching.looks > 50
+        environments = (tmp_path / "environments").read_text(encoding="utf-8")
+        assert environments.count("\nPATH=") > 5
+        assert MARKER not in environments
+        kept = [path for path in (tmp_path / "laptop").rglob("*") if path.is_file()]
+        assert [path for path in kept if MARKER.encode() in path.read_bytes()] == []
+        assert any(path.name == "store.sqlite" for path in kept)
