@@ -293,6 +293,9 @@ class SshPool:
             return Unanswered("host-key" if is_key else "connect", f"{where}: {said}")
         has_key = transport is not None and transport.host_key is not None
         if has_key or isinstance(error, paramiko.AuthenticationException):
+            # A directory that is down makes healthy hosts hang here, so that it reads as what it is and not as a refusal.
+            late = said.startswith("Authentication timeout") or took_s >= self._deadlines.opening_s
+            said = f"the log-in hangs, no answer to it within {took_s:.1f} s" if late else said
             return Unanswered("auth", f"{connection.user}@{where}: {said}")
         if took_s < self._deadlines.banner_s * 0.9:
             return _CutShort("dropped", f"{where} ended the connection before the log-in")

@@ -89,6 +89,15 @@ def test_each_phase_that_fails_has_its_own_reason_within_its_deadline(
     assert time.monotonic() - start_s < at_most_s
 
 
+@pytest.mark.parametrize(("mode", "hangs"), [("auth-hang", True), ("no-auth", False)])
+def test_a_log_in_that_hangs_is_not_told_as_one_that_is_refused(
+    serve: Any, fleet: Any, pool: Any, mode: str, hangs: bool
+) -> None:
+    fleet.add("a", serve(mode))
+    answer = pool(fleet).run(sh("true"))
+    assert ("the log-in hangs, no answer to it within" in answer.detail) is hangs, answer.detail
+
+
 def test_a_command_that_hangs_is_given_up(serve: Any, fleet: Any, pool: Any) -> None:
     fleet.add("a", serve())
     start_s = time.monotonic()
