@@ -1,4 +1,4 @@
-"""discover: which dependencies really exist, and what of them the inventory lacks; and the warning of `plan` about them."""
+"""discover: which dependencies really exist, and what of them the inventory lacks; and the warning of `plan` and `run` about them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def discover_command(
     """Look at the connections and the files of every host, and tell who uses whom: what the inventory lacks, what it has and nobody
     showed, cycles, what must be up first, and a patch.
 
-    Reads only; --write changes the inventory's file and no host. What was seen is kept, and plan warns of what is lacking. Ends with 0
+    Reads only; --write changes the inventory's file and no host. What was seen is kept, and plan and run warn of what is lacking. Ends with 0
     whatever it found, with 4 where --write could not add all of it: each line to add by hand is told.
     """
     from restart.reports.discovery_text import discovery_text, summary_json
@@ -198,7 +198,7 @@ def _patch_lines(edited: Edited, refused: list[dict[str, str]], written: bool) -
 
 
 def warn(inventory: Inventory, store: str | None) -> None:
-    """Say on standard error what the last discovery saw and `inventory` lacks. Never stops anything: a plan holds without it."""
+    """Say on standard error what the last discovery saw and `inventory` lacks. Never stops anything: a plan holds without it, and who reads it decides."""
     from restart.rules.durations import spoken
     from restart.survey.discover import file
     from restart.survey.sort import moment
@@ -223,9 +223,9 @@ def warn(inventory: Inventory, store: str | None) -> None:
     if lacking:
         more = f"{len(lacking) - WARNED_MAX} more; " if len(lacking) > WARNED_MAX else ""
         age = spoken(max(0.0, now - moment(last.at)))
-        text = f"warning: {more}from the discovery of {last.at}, {age} ago. The plan goes by the inventory: restart discover shows the patch"
+        text = f"warning: {more}from the discovery of {last.at}, {age} ago. The plan goes by the inventory: restart discover shows the patch, --write makes it"
         click.echo(text, err=True)
 
 
 WARNED_MAX = 10
-"""Edges that a plan warns of one by one."""
+"""Edges that are warned of one by one."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from restart.cli import flagging, preflighting, rooms, timing
+from restart.cli import discovering, flagging, preflighting, rooms, timing
 from restart.cli.confirm import Consent, ask, ask_beyond
 from restart.cli.options import DRY_RUN, YES_HOSTS, YES_PATH, formats, seeing, shaping
 from restart.cli.rooms import Shape
@@ -82,6 +82,7 @@ def run_command(
     if dry_run:
         preflighting.refuse(plan, store)
         _show_dry(plan, form)
+        discovering.warn(plan.inventory, store)
         return 0
     if not plan.waves:
         _refuse_unknown(plan)
@@ -91,6 +92,8 @@ def run_command(
         must_hold_still(plan, shelf, store, quiet=form != "text")
     preflighting.refuse(plan, store)
     _show_scope(plan, until_wave, form)
+    # A saved plan as well: what it was made without may have been seen since.
+    discovering.warn(plan.inventory, store)
     click.echo(flagging.lines(flags), err=True, nl=False)
     ask(plan, Consent(yes=yes, hosts=yes_hosts, paths=yes_paths, cuts=yes_force_off), until_wave=until_wave)
     from restart.cli import carry

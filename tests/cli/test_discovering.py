@@ -1,4 +1,4 @@
-"""restart discover: reads only, ends with 0; --write changes the inventory and nothing else; plan warns of what is lacking."""
+"""restart discover: reads only, ends with 0; --write changes the inventory and nothing else; plan and run warn of what is lacking."""
 
 from __future__ import annotations
 
@@ -210,6 +210,23 @@ def test_plan_warns_of_what_was_seen_and_not_declared_until_it_is(restart: Resta
     json.loads(restart("plan", str(site), "--format", "json").out)
     restart("discover", str(site), "--write")
     assert "warning" not in restart("plan", str(site)).err
+
+
+def test_run_warns_of_it_where_it_shows_what_it_is_about_to_do(restart: Restart, site: Path, tmp_path: Path) -> None:
+    saved = str(tmp_path / "plan.json")
+    assert restart("plan", str(site), "-o", saved).code == 0
+    restart("discover", str(site))
+    warning = "warning: web uses cache, and the inventory does not say so (seen 20"
+    said = restart("run", str(site), "--no-survey", "--dry-run")
+    assert said.code == 0
+    assert warning in said.err
+    # Before the question, of a plan too that was saved before anybody had looked: whoever says no has lost nothing.
+    said = restart("run", saved, "--reason", "patch night", "--yes-hosts", "1")
+    assert said.code == 4
+    assert warning in said.err
+    assert said.err.index(warning) < said.err.index("--yes-hosts says 1")
+    restart("discover", str(site), "--write")
+    assert "warning" not in restart("run", str(site), "--no-survey", "--dry-run").err
 
 
 def test_an_old_discovery_warns_of_nothing_and_a_broken_one_never_stops_a_plan(
