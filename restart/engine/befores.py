@@ -5,9 +5,9 @@ booted. What it saw comes back in an answer, which is in the journal: it is a fo
 was done to the host in this run it is never taken anew: a baseline from after the act would compare a wounded host with itself.
 
 Fail closed: a host that lets us in and cannot be looked at is tried again like a silent one, and in the end left untouched. Not
-asked, and said so, is it only where there is no "before": of a host that a fresh FAIL proved sick (which a controller that goes on before the
-act does not take from the one that died) or that is started from off, and of a spare that is promoted; nor of a host that came back by
-itself, of which only that is told.
+asked, and told so for each, is it only where there is no "before": of a host that a fresh FAIL proved sick (which a controller that goes on
+before the act does not take from the one that died), that came back by itself or was silent before anybody looked, and of a spare that is
+promoted. Of a cold start, in which nobody has one, the plan says it once for all.
 """
 
 from __future__ import annotations
@@ -45,9 +45,8 @@ class Befores:
         check = self._check(state)
         without = self._without(state)
         if check is None or state.move.act != "restart" or without is not None or state.changed:
-            if check is not None and state.before is None and (without or state.changed):
-                why = without or "something was done to it before it could be looked at"
-                self._outbox.tell(facts.NOT_COMPARED, host=state.host, why=why)
+            if without or state.changed:
+                self.missing(state, without or "something was done to it before it could be looked at")
             self._silent.forget(state.host)
             self._sign(state, Sign.CLAIMED)
             return
@@ -61,6 +60,11 @@ class Befores:
         """Whether the host was not looked at because it was sick, and nothing was done to it yet: once that is no longer known, it is to be looked at."""
         looked = state.before is not None or state.changed or state.drained or state.acted_s is not None
         return bool(state.sick_in) and not looked and state.move.act == "restart" and self._check(state) is not None
+
+    def missing(self, state: MoveState, why: str) -> None:
+        """Nobody looked at the host before it went, and nobody can any more: say so where it would have been compared."""
+        if state.before is None and state.move.act != "stop" and self._check(state) is not None:
+            self._outbox.tell(facts.NOT_COMPARED, host=state.host, why=why)
 
     def compared(self, state: MoveState) -> tuple[Check, ...]:
         """The check that the restarted host is to hold besides its services' own; none where nothing is known from before."""

@@ -40,6 +40,9 @@ SILENT_FRESH_S = 30.0
 LOOK_OUT_S = 300.0
 """How long one look-out for a host that a person is to switch on lasts."""
 
+CAME_BACK = "it came back by itself, and nobody had looked at what stood on it before it went"
+"""Why such a host is not compared with what it was (`same_as_before`)."""
+
 ACTING = frozenset({Phase.REBOOTING, Phase.SWITCHING, Phase.RESTARTING, Phase.APPROVING})
 """Phases in which an act on the host is on its way."""
 
@@ -214,6 +217,8 @@ class Moving:
 
     def _is_off(self, state: MoveState) -> None:
         state.silent_s = self._outbox.now_s
+        if self._recovery.is_dark(state.host):
+            self._befores.missing(state, "it was silent, so that nobody could look at what stood on it")
         self.sign(state, Sign.SILENT)
 
     def _probe(self, state: MoveState) -> None:
@@ -280,6 +285,7 @@ class Moving:
                 self._silent.forget(state.host)
                 state.by_itself, state.booted_s = True, self._outbox.now_s
                 self._outbox.tell(facts.RETURNED, host=state.host, evidence=how, boot_id=answer.boot_id)
+                self._befores.missing(state, CAME_BACK)
                 self.sign(state, Sign.RETURNED)
                 return
             if starting:
@@ -288,6 +294,8 @@ class Moving:
                 self._outbox.tell(
                     facts.UP_ALREADY, host=state.host, why="up already: it is not touched", uptime_s=answer.uptime_s
                 )
+                if self._recovery.is_dark(state.host):
+                    self._befores.missing(state, CAME_BACK)
                 self.sign(state, Sign.UP_ALREADY)
             else:
                 self._befores.look(state)

@@ -25,6 +25,15 @@ def not_compared(inventory: Inventory, services_of: Mapping[str, Sequence[str]],
     return [f"{what}: nobody asks whether all that ran there before runs again, only their checks are asked"]
 
 
+def returned(inventory: Inventory, services_of: Mapping[str, Sequence[str]], hosts: Iterable[str]) -> list[str]:
+    """One sentence for those of `hosts`, back by themselves and left alone, that would be compared if anybody had looked before."""
+    held = [host for host in hosts if comparison(inventory, tuple(services_of.get(host, ()))) is not None]
+    if not held:
+        return []
+    what = f"{KIND} is not asked of what came back by itself ({some(held)})"
+    return [f"{what}: nobody had looked at it before it went, so that only its checks say that it is well"]
+
+
 def started(inventory: Inventory) -> list[str]:
     """One sentence for hosts that are started from off, where hosts are compared at all."""
     if inventory.same_as_before is None and all(one.same_as_before is None for one in inventory.services.values()):

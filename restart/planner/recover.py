@@ -16,6 +16,7 @@ from restart.model.observation import HostSeen, Observation
 from restart.model.plan import LeftAlone, Move, Plan
 from restart.planner.cold_reasons import opening
 from restart.planner.cold_refusals import groups, torn_groups
+from restart.planner.compared import returned
 from restart.planner.graph import Order
 from restart.planner.refusals import some
 from restart.planner.scope import Scope
@@ -109,7 +110,7 @@ def told(plan: Plan, observation: Observation, scope: Scope) -> Plan:
     if torn:
         raise Refused(torn)
     waves = tuple(replace(wave, moves=tuple(_move(move, observation) for move in wave.moves)) for wave in plan.waves)
-    return replace(plan, mode=MODE, waves=waves, notes=(*_out(scope), *_notes(plan, observation), *plan.notes))
+    return replace(plan, mode=MODE, waves=waves, notes=(*_out(scope), *_notes(plan, observation, scope), *plan.notes))
 
 
 def _move(move: Move, observation: Observation) -> Move:
@@ -143,7 +144,7 @@ def _out(scope: Scope) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _notes(plan: Plan, observation: Observation) -> tuple[str, ...]:
+def _notes(plan: Plan, observation: Observation, scope: Scope) -> tuple[str, ...]:
     conditional = [move.host for move in plan.moves() if state_of(observation.hosts[move.host]) == "returning"]
     found = []
     if conditional:
@@ -156,6 +157,8 @@ def _notes(plan: Plan, observation: Observation) -> tuple[str, ...]:
             f"{len(conditional)} may still come back by themselves ({some(conditional)}): they are waited for up to "
             f"{spoken(max(0.0, waits_s))} from when they were seen, and the times assume that they need no waiting"
         )
+    back = [one.host for one in plan.left_alone if state_of(observation.hosts.get(one.host)) == "returned"]
+    found += returned(scope.inventory, scope.services_of, back)
     blind = [
         alone.host
         for alone in plan.left_alone

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from restart.model.plan import Plan
@@ -25,6 +25,7 @@ from restart.reports.picture import (
 from restart.reports.prose import listed
 from restart.reports.rows import Row, facts_of
 from restart.reports.stand_ins import StandIn, stand_ins, stand_ins_json
+from restart.reports.uncompared import uncompared
 from restart.reports.unknown import unknown_hosts
 
 SHOWN_MAX = 5
@@ -63,7 +64,10 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The whole account. `state` is the run's (`running` while it is led, `interrupted` where its leader is gone)."""
+    """The whole account. `state` is the run's (`running` while it is led, `interrupted` where its leader is gone).
+
+    `uncompared`: the hosts that nobody can hold against what they were before, and why.
+    """
 
     card: RunCard
     plan: Plan
@@ -80,6 +84,7 @@ class Summary:
     next_steps: tuple[NextStep, ...]
     picture: Picture
     stand_ins: tuple[StandIn, ...] = ()
+    uncompared: Mapping[str, str] = field(default_factory=dict)
 
     def having(self, phase: str) -> tuple[HostPicture, ...]:
         """The moves that ended, or stand, in `phase`."""
@@ -121,6 +126,7 @@ def summary(plan: Plan, rows: Sequence[Row], card: RunCard) -> Summary:
         next_steps=_next_steps(plan, picture, card, state),
         picture=picture,
         stand_ins=stand_ins(facts_of(rows)),
+        uncompared=uncompared(plan, facts_of(rows)),
     )
 
 
@@ -182,6 +188,7 @@ def summary_json(told: Summary, rows: Sequence[Row]) -> dict[str, Any]:
         ],
         "still_drained": [{"host": host, "on": on, "undo": command} for (host, command), on in picture.owed.items()],
         "left_unknown": [{"host": alone.host, "why": alone.why} for alone in unknown_hosts(plan)],
+        "not_compared": [{"host": host, "why": why} for host, why in told.uncompared.items()],
         "drift": differences_json(told.picture.drift.values()),
         "hooks_left": [{"hook": name, "by_hand": said} for name, said in told.picture.hooks.items()],
         "stand_ins": stand_ins_json(told.stand_ins),

@@ -20,6 +20,7 @@ from restart.reports.picture import (
 from restart.reports.prose import aligned, count, listed, printable, wrapped
 from restart.reports.stand_ins import stand_ins_lines
 from restart.reports.summary import Summary
+from restart.reports.uncompared import uncompared_lines
 from restart.reports.unknown import unknown_hosts, unknown_line
 from restart.rules.durations import spoken
 
@@ -34,6 +35,7 @@ def summary_text(told: Summary, *, width: int = WIDTH, hosts: bool = True) -> st
     for section in (_waves(told), _hosts(told) if hosts else (), _troubles(told, width), _holds(told, width)):
         lines += _spaced(section)
     lines += _spaced(differences_lines(told.picture.drift.values(), width))
+    lines += _spaced(uncompared_lines(told.uncompared, width))
     lines += _spaced(_gates(told, width))
     lines += _spaced(stand_ins_lines(told.stand_ins, width))
     lines += _spaced(_next(told, width))
@@ -90,6 +92,7 @@ def summary_markdown(told: Summary) -> str:
     for title, section in (
         ("Not well", list(_troubles(told, 10_000))[1:]),
         ("Not as planned", list(differences_lines(told.picture.drift.values(), 10_000))[1:]),
+        ("Not compared with before", list(uncompared_lines(told.uncompared, 10_000))[1:]),
         ("What it waited for", list(_holds(told, 10_000))[1:]),
         ("Gates and watches", list(_gates(told, 10_000))[1:]),
         ("Stand-ins", list(stand_ins_lines(told.stand_ins, 10_000))[1:]),

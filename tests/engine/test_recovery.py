@@ -9,7 +9,7 @@ import pytest
 
 from restart.engine import facts
 from restart.model.answer import Answer, Claimed
-from restart.model.check import Verdict
+from restart.model.check import Check, Verdict
 from restart.model.event import Word
 from restart.model.inventory import Amount, Dependency, Inventory, Service
 from restart.model.observation import HostSeen, Observation
@@ -258,3 +258,43 @@ def test_a_host_that_an_operator_wants_restarted_again_is_whatever_boot_it_is_in
     resumed(played, crash=False)
     assert toy.hosts["c"].reboots == before + 1
     assert played.exit_code == 0
+
+
+COMPARED = Check(kind="same_as_before", within_s=60.0)
+
+
+def without(played: Played) -> dict[str | None, str]:
+    return {fact.host: fact.why or "" for fact in played.told(facts.NOT_COMPARED)}
+
+
+@pytest.mark.parametrize("well", [True, False])
+def test_of_a_host_that_came_back_by_itself_it_is_told_that_it_is_not_compared(well: bool) -> None:
+    inventory = site(web("a", "b", "c", same_as_before=COMPARED))
+    toy = Toy(inventory)
+    toy.hosts["b"].boots = 2
+    toy.hosts["b"].warm_s = 0.0 if well else 1e9
+    played = play(recovering(inventory, b="stuck"), toy)
+    assert acted(played) == (set() if well else {"b"})
+    assert "came back by itself" in without(played)["b"]
+
+
+def test_of_silent_hosts_that_are_brought_back_it_is_told_too_and_of_nobody_where_it_is_off() -> None:
+    for compared in (COMPARED, None):
+        inventory = site(web("a", "b", "c", same_as_before=compared))
+        toy = Toy(inventory)
+        dark(toy, "b")
+        dark(toy, "c", power="off")
+        played = play(recovering(inventory, b="stuck", c="down"), toy)
+        assert played.exit_code == 0
+        told = without(played)
+        assert set(told) == ({"b", "c"} if compared else set())
+        assert all("was silent" in why for why in told.values())
+
+
+def test_the_plan_says_of_hosts_that_are_back_by_themselves_that_only_their_checks_speak_for_them() -> None:
+    inventory = site(web("a", "b", "c", same_as_before=COMPARED), Service(name="db", hosts=("d",)))
+    plan = recovering(inventory, a="returned", b="stuck", d="returned")
+    assert [note for note in plan.notes if "came back by itself" in note] == [
+        "same_as_before is not asked of what came back by itself (a): nobody had looked at it before it went, "
+        "so that only its checks say that it is well"
+    ]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from restart.engine import facts as names
+from restart.model.check import Check
 from restart.model.document import as_json
 from restart.model.event import Fact
 from restart.model.history import Sample
@@ -129,6 +130,40 @@ def test_a_run_that_is_done_names_whom_nobody_knows_about(plan: Plan, facts: lis
     assert data["left_unknown"] == [{"host": "web-7", "why": left[0].why}]
     assert any("restart survey INVENTORY" in step["commands"] for step in data["next"])
     assert "UNKNOWN, so" not in summary_text(summary(plan, rows(facts), card))
+
+
+def test_each_host_that_could_not_be_compared_is_named_with_why(plan: Plan) -> None:
+    compared = Check(kind="same_as_before")
+    services = {name: replace(one, same_as_before=compared) for name, one in plan.inventory.services.items()}
+    services["queue"] = replace(services["queue"], same_as_before=None)
+    first, *others = plan.waves
+    waves = (replace(first, moves=tuple(replace(move, act="start") for move in first.moves)), *others)
+    seen = {name: HostSeen(ready={}, state="returned") for name in ("app-12", "queue-3")}
+    recovery = replace(
+        plan,
+        mode="recover",
+        waves=waves,
+        inventory=replace(plan.inventory, services=services),
+        observation=Observation(at="2026-11-22T00:10:00Z", hosts=seen, fleet=plan.fleet),
+        left_alone=tuple(LeftAlone(host=host, why="returned by itself, healthy") for host in seen),
+    )
+    started, restarted = waves[0].moves[0].host, waves[1].moves[0].host
+    why = "it came back by itself, and nobody had looked"
+    told = [
+        Fact(at_s=1.0, fact="move_done", host=started, wave=1),
+        Fact(at_s=1.0, fact="not_compared", host=restarted, why=why),
+        Fact(at_s=2.0, fact="move_done", host=restarted, wave=2, data={"by_itself": True}),
+        Fact(at_s=3.0, fact="run_ended", why="", data={"state": "done", "exit_code": 0}),
+    ]
+    account = summary(recovery, rows(told), replace(CARD, state="done", exit_code=0, why=""))
+    for text in (summary_text(account), summary_markdown(account)):
+        flat = " ".join(text.split())
+        assert "Not compared with" in flat
+        assert f"{restarted}: {why}" in flat
+        assert "app-12: it came back by itself before this plan was made, and was left alone" in flat
+        assert "queue-3: it came back" not in flat
+    assert {one["host"] for one in summary_json(account, rows(told))["not_compared"]} == {started, restarted, "app-12"}
+    assert "Not compared" not in summary_text(summary(plan, rows(told[:1]), CARD))
 
 
 def test_what_is_still_to_be_undone_of_a_drain_is_named_until_it_is(plan: Plan, facts: list[Fact]) -> None:
