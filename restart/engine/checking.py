@@ -1,4 +1,9 @@
-"""The checks that a host has to hold once it is back (phase CHECKING): asked to their rhythm, given up after their time."""
+"""The checks that a host has to hold once it is back (phase CHECKING): asked to their rhythm, given up after their time.
+
+The checks of its services have the longest `within` that one of them states, for they wait for each other. What compares the host with what it was
+(`same_as_before`) has its own: whichever of the two times is over first, what it is for must pass at that moment; all of it at the end of
+the longer one.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +23,7 @@ from restart.model.answer import Answer
 from restart.model.check import Check, Verdict
 from restart.model.inventory import Inventory
 from restart.model.request import Ask
+from restart.rules.comparing import KIND
 
 
 class Checking:
@@ -50,6 +56,7 @@ class Checking:
                 state.streaks[service] = Streaks((*self._checks(state, service), *compared))
                 compared = ()
             state.check_until_s = now_s + self._within_s(state)
+            state.early_until_s = now_s + self._early(state)[0]
         for service, streaks in state.streaks.items():
             streaks.reset()
             state.next_s[service] = now_s
@@ -60,6 +67,8 @@ class Checking:
         for streaks in state.streaks.values():
             streaks.reset()
         state.check_until_s = max(state.check_until_s, self._outbox.now_s + self._within_s(state))
+        if state.early_until_s < inf:
+            state.early_until_s = max(state.early_until_s, self._outbox.now_s + self._early(state)[0])
         self.look(state)
 
     def look(self, state: MoveState) -> None:
@@ -70,6 +79,12 @@ class Checking:
             state.why = f"not ready within {self._within_s(state):g}s: {state.why or 'checks did not hold'}"
             (self._ladder.not_well if state.by_itself else self._ladder.rung_failed)(state)
             return
+        if now_s >= state.early_until_s:
+            state.early_until_s = inf
+            if (late := self._late(state)) is not None:
+                state.why = late
+                (self._ladder.not_well if state.by_itself else self._ladder.rung_failed)(state)
+                return
         for service, streaks in state.streaks.items():
             if service not in state.asking and now_s >= state.next_s.get(service, 0.0):
                 state.asking.add(service)
@@ -80,8 +95,7 @@ class Checking:
                     lambda answer, service=service: self._heard_check(state, service, answer),  # type: ignore[misc]
                 )
         times = [at_s for service, at_s in state.next_s.items() if service not in state.asking]
-        if state.check_until_s > now_s:
-            times.append(state.check_until_s)
+        times += [at_s for at_s in (state.check_until_s, state.early_until_s) if now_s < at_s < inf]
         self._look_at(state, min(times, default=inf))
 
     def due(self) -> list[str]:
@@ -153,3 +167,23 @@ class Checking:
 
     def _within_s(self, state: MoveState) -> float:
         return max(check.within_s for streaks in state.streaks.values() for check in streaks.checks)
+
+    def _early(self, state: MoveState) -> tuple[float, bool]:
+        """How long the more impatient of the two has, and whether it is what compares; inf: it has as long as the other, or there is no other."""
+        longest: dict[bool, float] = {}
+        for streaks in state.streaks.values():
+            for check in streaks.checks:
+                compares = check.kind == KIND
+                longest[compares] = max(check.within_s, longest.get(compares, 0.0))
+        if len(set(longest.values())) < 2:
+            return inf, False
+        return min((within_s, compares) for compares, within_s in longest.items())
+
+    def _late(self, state: MoveState) -> str | None:
+        """What does not pass though its time, the shorter one, is over; None: nothing."""
+        within_s, compares = self._early(state)
+        for service, streaks in state.streaks.items():
+            for check, since_s, evidence in zip(streaks.checks, streaks.since_s, streaks.evidence(), strict=True):
+                if since_s is None and (check.kind == KIND) == compares:
+                    return f"not ready within {within_s:g}s: {service or state.host}: {evidence}"
+        return None

@@ -26,11 +26,12 @@ from restart.rules.waived import NOTHING_WAIVED, Waived
 
 @dataclass(slots=True)
 class Streaks:
-    """Since when each check of a batch keeps passing, in run seconds; None: it does not."""
+    """Since when each check of a batch keeps passing, in run seconds; None: it does not. `heard`: the last answer."""
 
     checks: tuple[Check, ...]
     since_s: list[float | None] = field(default_factory=list)
     heard_s: float | None = None
+    heard: Answer | None = None
 
     def __post_init__(self) -> None:
         self.since_s = [None] * len(self.checks)
@@ -42,7 +43,7 @@ class Streaks:
         """
         rhythm_s = sum(check.timeout_s for check in self.checks) + 2 * self.every_s()
         broken = self.heard_s is not None and now_s - self.heard_s > rhythm_s
-        self.heard_s = now_s
+        self.heard_s, self.heard = now_s, answer
         findings = answer.findings if isinstance(answer, Checked) else ()
         for index in range(len(self.checks)):
             passes = index < len(findings) and findings[index].verdict is Verdict.PASS
@@ -63,6 +64,15 @@ class Streaks:
         """Every check passes, however long."""
         return None not in self.since_s
 
+    def evidence(self) -> list[str]:
+        """What the last answer said of each check."""
+        if self.heard is None:
+            return ["no answer yet"] * len(self.checks)
+        findings = self.heard.findings if isinstance(self.heard, Checked) else ()
+        if len(findings) != len(self.checks):
+            return [summed_up(self.heard)[1]] * len(self.checks)
+        return [finding.evidence for finding in findings]
+
     def every_s(self) -> float:
         """The shortest rhythm among the checks."""
         return min((check.every_s for check in self.checks), default=2.0)
@@ -82,7 +92,7 @@ class Streaks:
     def reset(self) -> None:
         """Start over."""
         self.since_s = [None] * len(self.checks)
-        self.heard_s = None
+        self.heard_s = self.heard = None
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ class MoveState:
     `taken`: the host has accepted this rung's command; `touched`: some rung's; `rebooted`: an earlier rung brought it into a new boot. `same_rung`: the next climb repeats the rung.
     `dark`: it has not answered since our last act was sent to it. `reboots_seen`: how often somebody else rebooted it while its checks held.
     `stepping`: the drain's step at hand may have been carried out. `held_since_s`: since when it waits to be judged well.
-    `look_s`: when its checks are next to be looked at. `switched`: the reset that this rung sends, or has sent, to its power control; `answers`: it let us in just before. `told_done`: who said that the host is done, and why.
+    `look_s`: when its checks are next to be looked at; `check_until_s`: when their time is over, `early_until_s` that of the more impatient of them. `switched`: the reset that this rung sends, or has sent, to its power control; `answers`: it let us in just before. `told_done`: who said that the host is done, and why.
     `kernel`: the one that ran before, as far as the host told, `kernel_now` the one after. `by_itself`: it came back without us, and only its checks are asked. Of a start: `up_already`: the host was found up, and is not touched; `silent_s`: when it was last found silent; `bridges`: its stand-ins; `seeded`: a service of it chooses who starts first. Of a spare: `member`, the lost one whose place in its first service it takes.
     """
 
@@ -37,6 +37,7 @@ class MoveState:
     acted_s: float | None = None
     booted_s: float | None = None
     check_until_s: float = 0.0
+    early_until_s: float = inf
     rung: int = -1
     step: int = 0
     drained: list[int] = field(default_factory=list)

@@ -77,10 +77,73 @@ def test_a_host_that_comes_back_without_its_listener_is_quarantined_though_no_ch
     assert played.exit_code == 5
     (given_up,) = played.told(facts.QUARANTINED)
     assert given_up.host == "w2"
-    assert "not ready within 300s: web: tcp:443 was there, is not" in (given_up.why or "")
+    assert "not ready within 60s: web: tcp:443 was there, is not" in (given_up.why or "")
     failed = [fact for fact in played.told(facts.READY) if fact.host == "w2" and fact.verdict is Verdict.FAIL]
     assert failed, "what is missing is a FAIL, not UNKNOWN"
     assert played.reboots() == {"w1": 1, "w2": 1, "w3": 1}
+
+
+def given_up_s(played: Any) -> float:
+    """How long after the boot the host was given up, in seconds."""
+    (booted,), (given_up,) = played.told(facts.BOOTED), played.told(facts.QUARANTINED)
+    return float(given_up.at_s - booted.at_s)
+
+
+@pytest.mark.parametrize(("compared_s", "own_s"), [(60.0, 300.0), (300.0, 60.0), (60.0, 60.0)])
+def test_what_is_missing_fails_after_its_own_time_however_long_the_other_checks_have(
+    compared_s: float, own_s: float
+) -> None:
+    ready = (Check(kind="ssh", within_s=own_s),)
+    toy = site(replace(WEB, ready=ready, same_as_before=replace(COMPARED, within_s=compared_s)))
+    toy.loses["w1"] = {"tcp:443"}
+    played = play(plan_of(toy.inventory, "w1"), toy)
+    assert compared_s - 0.1 < given_up_s(played) < compared_s + 5
+    failed = [fact for fact in played.told(facts.READY) if fact.host == "w1"]
+    assert failed[-1].verdict is Verdict.FAIL
+    why = played.told(facts.QUARANTINED)[0].why or ""
+    assert f"not ready within {compared_s:g}s: web: tcp:443 was there, is not" in why
+
+
+def test_the_patience_of_the_comparison_is_not_that_of_the_other_checks() -> None:
+    ready = (Check(kind="ssh", within_s=60.0),)
+    toy = site(replace(WEB, ready=ready, same_as_before=replace(COMPARED, within_s=600.0)))
+    toy.hosts["w1"].warm_s = 1e9
+    played = play(plan_of(toy.inventory, "w1"), toy)
+    assert 59.9 < given_up_s(played) < 65.0
+    assert "not ready within 60s: web: " in (played.told(facts.QUARANTINED)[0].why or "")
+
+
+def test_what_comes_within_its_own_time_is_well_though_the_other_checks_have_less() -> None:
+    toy = site(replace(WEB, same_as_before=replace(COMPARED, within_s=900.0)))
+    toy.loses["w1"] = {"tcp:443"}
+    toy.script = [(600.0, lambda toy: toy.stands.update(w1={"tcp:443"}))]  # type: ignore[attr-defined]
+    played = play(plan_of(toy.inventory, "w1"), toy)
+    assert played.exit_code == 0
+
+
+def test_what_passed_in_its_time_and_falters_later_has_until_the_end() -> None:
+    ready = (Check(kind="ssh", within_s=300.0, healthy_for_s=120.0),)
+    toy = site(replace(WEB, ready=ready))
+    back_s = toy.hosts["w1"].boot_s
+    toy.script = [
+        (back_s + 100.0, lambda toy: toy.stands.update(w1=set())),  # type: ignore[attr-defined]
+        (back_s + 110.0, lambda toy: toy.stands.update(w1={"tcp:443"})),  # type: ignore[attr-defined]
+    ]
+    played = play(plan_of(toy.inventory, "w1"), toy)
+    assert any(fact.verdict is Verdict.FAIL for fact in played.told(facts.READY) if fact.host == "w1")
+    assert played.exit_code == 0
+
+
+def test_after_a_crash_it_has_its_time_anew() -> None:
+    toy = site(WEB)
+    toy.loses["w1"] = {"tcp:443"}
+    plan = plan_of(toy.inventory, "w1")
+    for die_after in range(2, 60, 4):
+        toy = site(WEB)
+        toy.loses["w1"] = {"tcp:443"}
+        played = play(plan, toy, die_after=die_after)
+        assert played.exit_code == 5
+        assert "not ready within 60s" in (played.told(facts.QUARANTINED)[0].why or "")
 
 
 def test_a_host_that_comes_back_the_same_passes() -> None:
@@ -105,7 +168,7 @@ def test_two_services_of_one_host_are_compared_once_and_by_the_wider_of_their_wa
     toy = site(
         Service(name="a", hosts=("h",), same_as_before=strict),
         Service(name="b", hosts=("h",), same_as_before=lax),
-        Service(name="c", hosts=("h",)),
+        Service(name="c", hosts=("h",), ready=(Check(kind="ssh", within_s=350.0),)),
     )
     asked: list[Check] = []
     compare = toy.compared
@@ -117,6 +180,16 @@ def test_two_services_of_one_host_are_compared_once_and_by_the_wider_of_their_wa
     }
     done = played.told(facts.MOVE_DONE)[0]
     assert done.data["ready_s"] >= 30.0
+
+
+def test_a_service_that_is_not_compared_has_the_time_of_its_own_checks_for_what_it_has_on_the_host() -> None:
+    toy = site(
+        Service(name="app", hosts=("h",), same_as_before=COMPARED, ready=(Check(kind="ssh", within_s=60.0),)),
+        Service(name="db", hosts=("h",), ready=(Check(kind="ssh", within_s=900.0),)),
+    )
+    toy.loses["h"] = {"tcp:443"}
+    toy.script = [(600.0, lambda toy: toy.stands.update(h={"tcp:443"}))]  # type: ignore[attr-defined]
+    assert play(plan_of(toy.inventory, "h"), toy).exit_code == 0
 
 
 def test_a_host_of_no_service_is_compared_too() -> None:

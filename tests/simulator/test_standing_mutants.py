@@ -104,4 +104,4 @@ def test_an_answer_that_is_heard_as_it_is_is_an_event_like_any_other() -> None:
     """The mutants turn what they hear and say; this holds that what they turn is there to be turned."""
     result = Case(fleet(WEB, policy=fixed()), [LOSES]).play()
     told = [str(row["why"]) for row in result.rows if row["event"] == "quarantined"]
-    assert told == ["not ready within 300s: web: same_as_before: :443 web was listening, is not"]
+    assert told == ["not ready within 60s: web: same_as_before: :443 web was listening, is not"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from restart.model.answer import Answer, Checked
-from restart.model.check import OF_RUN, Check
+from restart.model.check import OF_RUN, SSH_CHECK, Check
 from restart.model.inventory import Inventory
 from restart.model.request import Ask
 
@@ -18,8 +18,13 @@ KIND = "same_as_before"
 
 
 def compared(inventory: Inventory, services: Sequence[str]) -> Check | None:
-    """The one check by which a host of `services` is held against what it was: the widest that its services state. None: none does."""
+    """The one check by which a host of `services` is held against what it was: the widest that its services state. None: none does.
+
+    Those that state none have their own checks' time for what they have on the host.
+    """
     stated = [inventory.services[name].same_as_before for name in services] or [inventory.same_as_before]
+    quiet = [inventory.services[name] for name in services if inventory.services[name].same_as_before is None]
+    patience_s = [check.within_s for service in quiet for check in service.ready or (SSH_CHECK,)]
     checks = [check for check in stated if check is not None]
     if not checks:
         return None
@@ -32,7 +37,7 @@ def compared(inventory: Inventory, services: Sequence[str]) -> Check | None:
         timeout_s=max(check.timeout_s for check in checks),
         every_s=min(check.every_s for check in checks),
         healthy_for_s=max(check.healthy_for_s for check in checks),
-        within_s=max(check.within_s for check in checks),
+        within_s=max(patience_s + [check.within_s for check in checks]),
     )
 
 
