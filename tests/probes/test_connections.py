@@ -199,6 +199,49 @@ def test_every_kind_of_file_names_its_machines(host: FakeHost) -> None:
     assert not any("s3cret" in line or "pw" in line.split() for line in reply.text)
 
 
+SETTINGS = """\
+# DB=no-such
+DATABASE_URL="postgres://shop:p@ss/w0rd@db-1:5432/shop?sslpassword=hunter2"
+export CACHE='cache-1:6379'
+DB_PASSWORD=hunter3.example:1234
+API_KEY=hunter4
+SIGNING_KEY="hunter5"
+OPTS=--user=x --password hunter6 --token=hunter7 \\
+  --peer=queue-1:5672
+DSN=host=db-2 port=5432 password=hunter8 user=x
+CONFIG={"secret": "hunter9", "search": "http://search-1:9200/"}
+KEY="-----BEGIN PRIVATE KEY-----
+hunterAAAAhunterBBBB
+hunterCCCC==
+-----END PRIVATE KEY-----"
+"""
+
+
+def test_the_files_of_a_units_environment_name_machines_and_tell_no_secret(host: FakeHost) -> None:
+    host.file("etc/default/shop", SETTINGS)
+    host.file("etc/app/a.env", "PEER=peer-1:80\n")
+    host.file("etc/app/b.env", "PEER=peer-2:80\n")
+    host.file("etc/systemd/system/shop.service", "[Service]\nEnvironmentFile=-/etc/default/shop\nExecStart=/bin/x\n")
+    host.file("etc/systemd/system/app.service.d/x.conf", "[Service]\nEnvironmentFile=/etc/app/*.env\n")
+    # A packaged unit is not read, but what an administrator wrote for it is.
+    packaged = "[Service]\nEnvironmentFile = /etc/default/agent\nExecStart=/bin/agent --to=vendor-1:1\n"
+    host.file("usr/lib/systemd/system/agent.service", packaged)
+    host.file("etc/default/agent", "ARGS=--to=mon-1:9090\n")
+    host.file("etc/systemd/system/gone.service", "[Service]\nEnvironmentFile=-/etc/gone\nEnvironmentFile=/etc/%i\n")
+    lines = host.swept(references.SECTION).sections["references"]
+    found = references.SECTION.read(lines)
+    assert {(one.detail, one.name, one.port) for one in found.found if one.detail} >= {
+        ("shop.service", "db-1", 5432), ("shop.service", "cache-1", 6379), ("shop.service", "queue-1", 5672),
+        ("shop.service", "db-2", None), ("shop.service", "search-1", 9200), ("app.service", "peer-1", 80),
+        ("app.service", "peer-2", 80), ("agent.service", "mon-1", 9090),
+    }  # fmt: skip
+    assert {one.file for one in found.found if one.name == "db-1"} == {"/etc/default/shop"}
+    assert {one.kind for one in found.found} == {"unit"}
+    told = "\n".join(lines.text)
+    for secret in ("hunter", "p@ss", "w0rd", "vendor-1", "no-such", "PRIVATE"):
+        assert secret not in told, told
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_host_with_thousands_of_units_is_read_to_a_bound_in_time(shell: str, tmp_path: Path) -> None:
     host = fake_host(tmp_path, shell)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,9 @@ from restart.model.discovery import Link
 from restart.model.inventory import Host, Service
 from restart.probes.section import Lines
 from restart.probes.sweep import Swept
+from restart.reports.discovery_text import discovery_text
 from restart.survey.discover import compared
+from restart.survey.discover.file import discovery_json
 from tests.survey.told import seen, service, shop, told
 
 DB = ('listen 0.0.0.0:5432 "postgres",pid=10', 'in 10.0.0.21:5432 10.0.0.11 2 0 40000,40001 "postgres",pid=11')
@@ -313,6 +316,29 @@ def test_what_the_files_of_a_host_name_are_edges_at_boot() -> None:
     assert {one.address for one in found.outside} == {"pool.ntp.org"}
     edges = {(edge.consumer, edge.provider): (edge.kind, edge.at) for edge in compared(inventory, found).lacking}
     assert edges == {("app", "ops"): ("requires", "both"), ("app", "db"): ("after", "boot")}
+
+
+def test_a_unit_s_settings_name_hosts_and_whatever_else_they_hold_is_told_to_nobody() -> None:
+    inventory = shop(
+        service("app", "app-1", 8000), service("jobs", "app-1", units=["jobs"]), service("db", "db-1", 5432)
+    )
+    lines = [
+        "env jobs.service /etc/default/jobs db-1:5432",
+        "env jobs.service /etc/default/jobs pass.word:1234",
+        "env jobs.service /etc/default/jobs hunter2",
+        "env",
+        "env jobs.service",
+    ]
+    found = seen(inventory, {"app-1": told(files=lines)})
+    link = only(found.links)
+    assert (link.how, link.file, link.detail) == ("unit", "/etc/default/jobs", "jobs.service")
+    # Of the two services there it is the one whose unit reads the file.
+    assert (link.consumer_services, link.provider_services) == (("jobs",), ("db",))
+    assert found.outside == found.unmatched == ()
+    kept = json.dumps(discovery_json(found)) + discovery_text(found, compared(inventory, found))
+    assert "names in a unit db-1:5432 (/etc/default/jobs, jobs.service)" in " ".join(kept.split())
+    assert "hunter2" not in kept
+    assert "pass.word" not in kept
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 packages, container images, proxies, and the names in the units that an administrator wrote.
 
 Read from files only: nothing is resolved, and no network file system is touched. What of it is a machine of the fleet is for the reader to
-find. Of unit files only what may be a name or an address is sent, never what stands before an `@`.
+find. Of unit files, and of the files that units take their environment from (`EnvironmentFile=`, of packaged units as well), only what may be a
+name or an address is sent: never what stands before an `@`, nor what is called a password, a secret, a token or a key. The reader drops what is
+no machine of the fleet.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ _PORTS = {"nfs": 2049, "nfs4": 2049, "cifs": 445, "smb3": 445, "http": 80, "http
 class Reference:
     """`name` (a name or an address) is named in `file` for what `kind` says; `port` None where neither the text nor the kind tells.
 
-    `detail` is the mount point of a mount. `is_live`: it is mounted now; `is_needed`: a boot waits for it, and stops without it.
+    `detail` is the mount point of a mount, and of a file of a unit's environment that unit. `is_live`: it is mounted now; `is_needed`: a boot waits for it, and stops without it.
     """
 
     kind: str
@@ -63,6 +65,16 @@ for f in "$p/mounts" "$e/hosts" "$e/fstab" "$e/resolv.conf" "$r/systemd/resolve/
 "$e"/systemd/system/*.d/*.conf "$r"/systemd/system/*.service; do
 [ -f "$f" ] && [ -r "$f" ] && [ $n -lt 400 ] && n=$((n + 1)) && set -- "$@" "$f"
 done
+IFS="
+"
+for l in $(grep -s "^[[:space:]]*EnvironmentFile[[:space:]]*=" /dev/null "$e"/systemd/system/*.service "$e"/systemd/system/*.d/*.conf "$r"/systemd/system/*.service \
+"$R"/usr/local/lib/systemd/system/*.service "$R"/usr/lib/systemd/system/*.service | sed -n -e 's/^\([^:]*\):[^=]*=[[:space:]]*-\{0,1\}\(\/[^%]*\)$/\1:\2/p' | sed 300q); do
+u=${l%%:*}; case $u in *.d/*) u=${u%/*}; u=${u%.d};; esac
+for f in $R${l#*:}; do
+[ -f "$f" ] && [ -r "$f" ] && [ $n -lt 500 ] && n=$((n + 1)) && set -- "$@" "unit=${u##*/}" "$f"
+done
+done
+unset IFS
 [ $# = 0 ] || awk -v root="$R" -v proc="$p/mounts" '
 function tell(kind, value) {
 if (value == "" || length(value) > 200 || (kind f value) in told) return
@@ -83,6 +95,7 @@ if (h !~ /:\/\// && h ~ /[.:]/) tell(kind, h)
 function words(kind, l, w, i, m) { m = split(l, w, /[ \t,]+/); for (i = 1; i <= m; i++) tell(kind, w[i]) }
 function tokens(l, w, i, m, t) {
 gsub("[^] \t/\"\047=,]*@", " ", l)
+gsub(secret "[\"\047]*[=: \t]+[\"\047]*[^ \t\"\047;&,]*", " ", l)
 gsub("[A-Za-z0-9_.-]+=", " ", l)
 m = split(l, w, "[^]A-Za-z0-9._:/[-]+")
 for (i = 1; i <= m; i++) {
@@ -90,9 +103,10 @@ t = w[i]
 if (t ~ /:\/\//) sub(/^.*:\/\//, "", t)
 if (substr(t, 1, 1) == "/" || substr(t, 1, 1) == "-") continue
 sub(/\/.*$/, "", t); sub(/:$/, "", t)
-if (length(t) > 1 && t !~ /^[0-9:]+$/ && ++many <= 2000) tell("unit", t)
+if (length(t) > 1 && t !~ /^[0-9:]+$/ && ++many <= 2000) tell(unit == "" ? "unit" : "env " unit, t)
 }
 }
+BEGIN { secret = "([Pp][Aa][Ss][Ss]([Ww][Oo][Rr][Dd]|[Ww][Dd]|[Pp][Hh][Rr][Aa][Ss][Ee])?|[Pp][Ww][Dd]|[Ss][Ee][Cc][Rr][Ee][Tt]|[Tt][Oo][Kk][Ee][Nn]|[Cc][Rr][Ee][Dd][Ee][Nn][Tt][Ii][Aa][Ll][Ss]?|[Kk][Ee][Yy])" }
 FNR == 1 { f = FILENAME; if (root != "" && index(f, root) == 1) f = substr(f, length(root) + 1); more = 0 }
 FNR > 3000 { next }
 FILENAME == proc {
@@ -100,6 +114,15 @@ if ($3 ~ /^(nfs4?|cifs|smb3|glusterfs|ceph|fuse\.glusterfs|fuse\.sshfs)$/) print
 next
 }
 /^[ \t]*[#;]/ || (f ~ /apt/ && $1 ~ "^//") { next }
+unit != "" {
+sub(/^[ \t]*(export[ \t]+)?/, "")
+i = index($0, "="); k = toupper(substr($0, 1, i - 1))
+if (k ~ /PASS|SECRET|TOKEN|CREDENTIAL|PRIVATE|PWD|SALT|COOKIE|SIGN|(^|_)KEYS?$|APIKEY/ && k !~ /(URL|URI|DSN|HOSTS?|SERVERS?|ADDR|ADDRESS|ENDPOINTS?)$/) next
+if (k ~ /^[A-Z_][A-Z0-9_]*$/) $0 = substr($0, i + 1)
+else if (!more) next
+more = ($0 ~ /\\$/)
+tokens($0); next
+}
 f ~ /\/etc\/hosts$/ { if (NF > 1 && ++hosts <= 300) print "host " $0; next }
 f ~ /\/fstab$/ {
 if ($3 ~ /^(nfs4?|cifs|smb3|glusterfs|ceph|fuse\.glusterfs|fuse\.sshfs)$/) print "mount " f " " ("," $4 "," ~ /,(noauto|nofail),/ ? "soft " : "hard ") $3 " " $1 " " $2
@@ -138,7 +161,7 @@ _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9_])?")
 
 
 def _read(lines: Lines) -> References:
-    found = [one for word, value in lines.named() if word in KINDS for one in _references(word, value)]
+    found = [one for word, value in lines.named() if word in (*KINDS, "env") for one in _references(word, value)]
     names: dict[str, str] = {}
     for value in lines.values("host"):
         words = value.partition("#")[0].split()
@@ -148,6 +171,9 @@ def _read(lines: Lines) -> References:
 
 
 def _references(kind: str, value: str) -> Iterator[Reference]:
+    unit = ""
+    if kind == "env":
+        unit, _, value = value.partition(" ")
     file, _, rest = value.partition(" ")
     if kind == "mount":
         words = rest.split()
@@ -156,8 +182,9 @@ def _references(kind: str, value: str) -> Iterator[Reference]:
         return
     scheme, name, port = parted(rest)
     if name:
+        kind = "unit" if unit else kind
         usual = _PORTS.get(scheme, KINDS[kind])
-        yield Reference(kind=kind, file=file, name=name, port=port or usual)
+        yield Reference(kind=kind, file=file, name=name, port=port or usual, detail=unit)
 
 
 def _mount(file: str, how: str, file_system: str, device: str, place: str) -> Iterator[Reference]:

@@ -274,14 +274,15 @@ class _Sorting:
                 elif owners:
                     why = f"{', '.join(sorted(owners)[:5])} all have this address"
                     self._unmatch(host, f"{one.file} names {one.name}", why, 1)
-                elif one.kind != "unit" or (one.port is not None and "." in one.name):
+                elif one.kind != "unit" or (one.port is not None and "." in one.name and not one.detail):
+                    # What stands in a unit's settings (`detail`) and is no host of ours may be anything, a password too: it ends here.
                     self._stranger(one.name, one.port, False, host, None, 0, how=one.kind)
         yield from found.values()
 
     def _reference(self, host: str, provider: str, one: Reference) -> Link:
         here, there = self._members.of[host], self._members.of[provider]
         if one.kind == "unit":
-            unit = next((part for part in one.file.split("/") if part.endswith((".service", ".service.d"))), "")
+            unit = one.detail or next((p for p in one.file.split("/") if p.endswith((".service", ".service.d"))), "")
             here = self._members.using(host, Process(name="", unit=unit.removesuffix(".d")))
         at_port = self._members.at(provider, one.port)
         return Link(
@@ -319,7 +320,7 @@ def _notes(seen: Seen) -> Iterator[str]:
     if not seen.is_known:
         yield "its connections cannot be read: it has neither ss nor a readable /proc/net/tcp, or no awk"
     elif not seen.is_root:
-        yield "not root there: processes of other users are not named (ssh: {sudo: true})"
+        yield "not root there: processes of other users are not named, and files that only root may read are not read (ssh: {sudo: true})"
     if seen.elsewhere:
         yield f"containers (network namespaces) with connections of their own, which are not seen: {seen.elsewhere}"
     if not seen.complete:
