@@ -71,7 +71,7 @@ class HostLooked:
     """How one host was looked at. `answered` False: nothing is known of it, as `why` says. `looks` counts its answers.
 
     `notes` say what of it could not be seen; `inside` is how many connections it had to itself, its loopback among them, at most at once;
-    `cpu_s` the most that one look cost it.
+    `cpu_s` the most that one look cost it. `containers` is how many network namespaces beside its own had connections, which are not read.
     """
 
     answered: bool = True
@@ -80,6 +80,7 @@ class HostLooked:
     notes: tuple[str, ...] = ()
     inside: int = 0
     cpu_s: float | None = None
+    containers: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -244,10 +244,23 @@ def _notes(discovery: Discovery, width: int) -> Iterator[str]:
     for host, looked in discovery.hosts.items():
         for note in looked.notes:
             groups.setdefault(note, []).append(host)
-    if groups:
+    contained = {host: looked.containers for host, looked in discovery.hosts.items() if looked.containers}
+    if groups or contained:
         yield "Not seen in full"
     for note, hosts in groups.items():
         yield from wrapped(f"{listed(hosts)}: {printable(note)}", width=width, first="  ", rest="      ")
+    if contained:
+        number = count(sum(contained.values()), "container")
+        text = f"{listed(contained)}: {number} (network namespaces) with connections of their own, which are only counted. {_CONTAINERS}"
+        yield from wrapped(text, width=width, first="  ", rest="      ")
+
+
+_CONTAINERS = (
+    "What they have with other hosts shows from the other end, if that host answered: as connections of this host, without the container's "
+    "process, or as outside the inventory where containers have addresses of their own. What they have with each other on one host does not show. To "
+    "look, as root there, PID being a process of the container: nsenter -t PID -n ss -tnp. Declare by hand what is missing, and give the "
+    "service whose port a container publishes a tcp check, so that it is known there."
+)
 
 
 def why_of(edge: Edge, discovery: Discovery) -> str:

@@ -159,7 +159,10 @@ def test_a_container_is_said_and_not_guessed() -> None:
     found = seen(shop(), looks)
     assert only(found.links).clients == ()
     assert "no such socket" in found.unmatched[0].why
-    assert "network namespaces" in found.hosts["app-1"].notes[0]
+    assert (found.hosts["app-1"].containers, found.hosts["app-1"].notes) == (2, ())
+    text = " ".join(discovery_text(found, compared(shop(), found)).split())
+    assert "app-1: 2 containers (network namespaces) with connections of their own, which are only counted." in text
+    assert "nsenter -t PID -n ss -tnp" in text
     # Forwarded into a container there: the host itself does not listen.
     found = seen(shop(), {"app-1": told(*APP), "db-1": told()})
     assert "does not listen there itself" in found.unmatched[0].why

@@ -307,6 +307,7 @@ class _Sorting:
             notes=tuple(_notes(seen)) if seen.looks else (),
             inside=self._within.get(host, 0),
             cpu_s=seen.cpu_s,
+            containers=seen.elsewhere if seen.looks else 0,
         )
 
 
@@ -321,8 +322,6 @@ def _notes(seen: Seen) -> Iterator[str]:
         yield "its connections cannot be read: it has neither ss nor a readable /proc/net/tcp, or no awk"
     elif not seen.is_root:
         yield "not root there: processes of other users are not named, and files that only root may read are not read (ssh: {sudo: true})"
-    if seen.elsewhere:
-        yield f"containers (network namespaces) with connections of their own, which are not seen: {seen.elsewhere}"
     if not seen.complete:
         yield "it has more than was read: some connections or files are left out"
     if seen.references is None:
