@@ -8,6 +8,9 @@ from restart.model.inventory import Inventory
 from restart.planner.refusals import some
 from restart.rules.comparing import KIND, comparison
 
+STARTED = f"{KIND} is not asked of what is started"
+"""How the note begins that says so."""
+
 
 def not_compared(inventory: Inventory, services_of: Mapping[str, Sequence[str]], hosts: Iterable[str]) -> list[str]:
     """One sentence for those of `hosts`, to be restarted, that are not compared with what they were; none where all are."""
@@ -38,4 +41,4 @@ def started(inventory: Inventory) -> list[str]:
     """One sentence for hosts that are started from off, where hosts are compared at all."""
     if inventory.same_as_before is None and all(one.same_as_before is None for one in inventory.services.values()):
         return []
-    return [f"{KIND} is not asked of what is started: nobody has seen what stood on it before it was off"]
+    return [f"{STARTED}: nobody has seen what stood on it before it was off"]

@@ -7,12 +7,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from restart.model.plan import Plan, Wave
+from restart.planner.compared import STARTED
 from restart.planner.document import sealed
 from restart.planner.tightest import TIGHTEST
 from restart.planner.undrains import STAYS_DRAINED
 
 MODE = "stop-start"
 APPROVE = "the maintenance is over: start what was switched off"
+
+NOT_HELD = (
+    f"{STARTED}: what stood on a host before the shutdown may wait for one that is started later. restart preflight tells "
+    "before the shutdown what no boot would bring back"
+)
 
 MakeCold = Callable[[tuple[str, ...]], Plan]
 """The cold start of these hosts, with its second pass where it has one."""
@@ -43,12 +49,17 @@ def stop_start_plan(stop: Plan, cold: MakeCold) -> Plan:
             for note in stop.notes
             if not note.startswith(STAYS_DRAINED)
         ),
-        *(f"start: {note}" for note in start.notes if not note.startswith("not surveyed")),
+        *(f"start: {_said(note)}" for note in start.notes if not note.startswith("not surveyed")),
     ]
     notes.append("between the two a person is waited for, and the times do not count that")
     return sealed(
         replace(stop, mode=MODE, waves=tuple(waves), estimate=estimate, notes=tuple(notes), durations=start.durations)
     )
+
+
+def _said(note: str) -> str:
+    """A note of the cold start as it is true behind a shutdown: here somebody could have looked."""
+    return NOT_HELD if note.startswith(STARTED) else note
 
 
 def _behind(wave: Wave, waves: int, later_s: float, mode: str, approve: str | None) -> Wave:
