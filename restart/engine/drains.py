@@ -28,10 +28,15 @@ class Drains:
         outbox: Outbox,
         sign: Callable[[MoveState, Sign], None],
         starting: Callable[[MoveState], bool],
+        closed: Callable[[], bool],
         on_others: OnOthers,
     ) -> None:
-        """`starting`: nothing has halted or stopped the run, and no flag holds the move; where something does, no further step is taken."""
+        """`starting`: nothing has halted or stopped the run, and no flag holds the move; where something does, no further step is taken.
+
+        `closed`: a pause or a watch holds the run for now: a drain that is under way goes on, none begins.
+        """
         self._starting = starting
+        self._closed = closed
         self._inventory = inventory
         self._outbox = outbox
         self._sign = sign
@@ -42,7 +47,8 @@ class Drains:
         if state.step >= len(state.playbook.drain):
             self._sign(state, Sign.DRAINED)
             return
-        if not self._starting(state):
+        begins = state.step == 0 and not state.stepping
+        if not self._starting(state) or (begins and self._closed()):
             self.call_off(state)
             return
         step = state.playbook.drain[state.step]

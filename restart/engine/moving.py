@@ -88,7 +88,7 @@ class Moving:
         self._reached = reached
         self._silent = silent
         self._drains = Drains(
-            inventory, outbox, self.sign, lambda state: starting() and withheld(state) is None, on_others
+            inventory, outbox, self.sign, lambda state: starting() and withheld(state) is None, closed, on_others
         )  # fmt: skip
         self.ladder = Ladder(
             outbox, sign=self.sign, call_off=self._drains.call_off, starting=starting, closed=closed, slots=slots,

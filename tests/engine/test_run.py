@@ -218,6 +218,21 @@ def test_pause_starts_nothing_until_go() -> None:
     assert [fact for fact in played.told(facts.MOVE_STARTED) if 5.0 < fact.at_s < 300.0] == []
 
 
+@pytest.mark.parametrize("more", range(12))
+def test_a_pause_between_a_claim_and_its_drain_begins_no_drain(more: int) -> None:
+    book = Playbook(name="reboot", drain=(Step(run="drain", undo="undrain"),) * 2, restart=(Rung(kind="reboot"),))
+    inventory = fleet(Service(name="web", hosts=("w1", "w2")), policy=fixed(), playbooks={"reboot": book})
+    toy = Toy(inventory)
+    paused_s = 0.15 + more * 0.05
+    toy.words = [(paused_s, Word(at_s=0.0, word="pause")), (300.0, Word(at_s=0.0, word="go"))]
+    played = play(plan_of(inventory, "w1", "w2"), toy)
+    assert played.exit_code == 0
+    begun = [fact.at_s for fact in played.told(facts.DRAINING) if fact.host == "w1"]
+    # One that had begun goes on to its end and waits there; none begins.
+    assert begun[0] < paused_s or begun[0] >= 300.0
+    assert toy.ran.count("drain") == 4
+
+
 def test_until_wave_stops_there() -> None:
     toy, plan = site()
     played = play(plan, toy, until_wave=3)
