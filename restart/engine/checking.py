@@ -85,8 +85,10 @@ class Checking:
                 state.why = late
                 (self._ladder.not_well if state.by_itself else self._ladder.rung_failed)(state)
                 return
+        # Where all have held and an answer is still to come, only that is waited for.
+        asks = not state.asking or not _held(state, now_s)
         for service, streaks in state.streaks.items():
-            if service not in state.asking and now_s >= state.next_s.get(service, 0.0):
+            if asks and service not in state.asking and now_s >= state.next_s.get(service, 0.0):
                 state.asking.add(service)
                 self._outbox.send(
                     lambda id, service=service, streaks=streaks: Ask(  # type: ignore[misc]
@@ -94,7 +96,7 @@ class Checking:
                     ),
                     lambda answer, service=service: self._heard_check(state, service, answer),  # type: ignore[misc]
                 )
-        times = [at_s for service, at_s in state.next_s.items() if service not in state.asking]
+        times = [at_s for service, at_s in state.next_s.items() if asks and service not in state.asking]
         times += [at_s for at_s in (state.check_until_s, state.early_until_s) if now_s < at_s < inf]
         self._look_at(state, min(times, default=inf))
 
@@ -143,8 +145,10 @@ class Checking:
         if verdict is not Verdict.PASS:
             state.why = f"{service or state.host}: {evidence}"
         passing = all(None not in found.since_s for found in state.streaks.values())
-        if all(found.held(now_s) for found in state.streaks.values()):
-            self._ladder.sign(state, Sign.HELD)
+        if _held(state, now_s):
+            # An answer that is on its way may be a FAIL: it is heard before the host is said to be back.
+            if not state.asking:
+                self._ladder.sign(state, Sign.HELD)
         elif passing and not before:
             for_s = max(check.healthy_for_s for found in state.streaks.values() for check in found.checks)
             self._outbox.tell(facts.SOAKING, host=state.host, for_s=for_s)
@@ -187,3 +191,7 @@ class Checking:
                 if since_s is None and (check.kind == KIND) == compares:
                     return f"not ready within {within_s:g}s: {service or state.host}: {evidence}"
         return None
+
+
+def _held(state: MoveState, now_s: float) -> bool:
+    return all(streaks.held(now_s) for streaks in state.streaks.values())

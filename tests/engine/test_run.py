@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from restart.engine import Engine, facts
-from restart.model.answer import HeldBy
+from restart.model.answer import Checked, HeldBy
 from restart.model.check import Check, Verdict
-from restart.model.event import Word
+from restart.model.event import Answered, Word
 from restart.model.inventory import Amount, Dependency, Limit, Policy, Service
 from restart.model.playbook import Playbook, Rung, Step
 from tests.engine.toy import Played, Toy, drive_on, fixed, fleet, plan_of, play, replayed, resumed
@@ -231,6 +231,31 @@ def test_a_pause_between_a_claim_and_its_drain_begins_no_drain(more: int) -> Non
     # One that had begun goes on to its end and waits there; none begins.
     assert begun[0] < paused_s or begun[0] >= 300.0
     assert toy.ran.count("drain") == 4
+
+
+@pytest.mark.parametrize("late_s", [0.1, 0.5, 0.55, 0.7, 0.85])
+@pytest.mark.parametrize("healthy_for_s", [0.5, 2.0, 2.5, 2.9])
+def test_a_check_that_fails_while_another_one_completes_its_time_is_heard(late_s: float, healthy_for_s: float) -> None:
+    web = Check(kind="tcp", params={"port": 1}, healthy_for_s=3.0, every_s=1.0, within_s=60.0)
+    slow = replace(web, healthy_for_s=healthy_for_s)
+    services = (Service(name="web", hosts=("w1",), ready=(web,)), Service(name="slow", hosts=("w1",), ready=(slow,)))
+    inventory = fleet(*services, policy=fixed())
+
+    def played(sick_s: float) -> Played:
+        toy = Toy(inventory, delay=lambda request: late_s if getattr(request, "service", None) == "slow" else 0.0)
+        toy.script = [(sick_s, lambda toy: setattr(toy.hosts["w1"], "sick", True))]
+        toy.script += [(sick_s + 5.0, lambda toy: setattr(toy.hosts["w1"], "sick", False))]
+        return play(plan_of(inventory, "w1"), toy)
+
+    (well,) = played(1000.0).told(facts.MOVE_DONE)
+    for before_s in (0.03, 0.05, 0.08, 0.15, 0.3, 0.6):
+        run = played(well.at_s - before_s)
+        (done,) = run.told(facts.MOVE_DONE)
+        heard = [event for event in run.events if isinstance(event, Answered) and event.at_s <= done.at_s]
+        for service in ("web", "slow"):
+            last = [event.answer for event in heard if event.service == service][-1]
+            assert isinstance(last, Checked)
+            assert [finding.verdict for finding in last.findings] == [Verdict.PASS], (service, before_s)
 
 
 def test_until_wave_stops_there() -> None:

@@ -212,8 +212,8 @@ class Toy:
         if self.lose(request):
             return
         delay_s, answer = self.carry_out(request)
-        host = getattr(request, "host", None)
-        event = Answered(at_s=0.0, request=request.id, answer=answer, host=host)
+        host, service = getattr(request, "host", None), getattr(request, "service", None)
+        event = Answered(at_s=0.0, request=request.id, answer=answer, host=host, service=service)
         delay_s += self.delay(request)
         heapq.heappush(self._queue, (self.now_s + delay_s, next(self._count), event))
 
