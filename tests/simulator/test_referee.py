@@ -194,7 +194,7 @@ def test_a_host_counts_as_down_until_its_checks_have_held(soaked: bool, expected
 
 
 def test_a_consumer_needs_its_providers_ready_and_their_moves_finished() -> None:
-    table = Table(fleet(DB, APP, policy=fixed()))
+    table = Table(fleet(DB, APP, policy=fixed(barrier="service")))
     table.tell_all(1.0)
     table.reboot("app-1", 2.0)
     assert table.called() == [1]
@@ -202,13 +202,14 @@ def test_a_consumer_needs_its_providers_ready_and_their_moves_finished() -> None
 
 
 def test_k_of_n_finished_and_ready_are_enough() -> None:
-    table = Table(fleet(DB, APP, policy=fixed()))
+    table = Table(fleet(DB, APP, policy=fixed(barrier="service")))
     now_s = 0.0
     for host in ("db-1", "db-2"):
         table.tell_all(now_s + 1.0)
         table.reboot(host, now_s + 2.0)
         table.comes_up(host, now_s + 30.0)
         table.soak(host, now_s + 31.0)
+        table.happen(Woke(at_s=now_s + 42.0), facts=(Fact(at_s=now_s + 42.0, fact="move_done", host=host),))
         now_s += 50.0
     table.tell_all(now_s)
     table.reboot("app-1", now_s + 1.0)

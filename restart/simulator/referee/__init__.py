@@ -15,6 +15,8 @@ could have known; the allowances, all of them:
 * **A drain under way** when a controller died or a stop came may be gone on with; the restart after it is judged as a first act.
 * **A reboot that came to nothing** may be asked for again: the run was told that the host stands in its old boot, and it does.
 * **Order** leaves out hosts on the path, and hosts of one ring (rules 3 and 10).
+* **Whose turn it is** (canaries, slow start, waves, the path) is judged by what was so when a move is said to begin; of others only those count that had
+  been told to begin by then and have really been touched. A canary that is back counts as proved when its move is done, or has held for `canary_for`.
 * **A run that waits** for a person, or for a watch that does not pass, is not stuck.
 
 * **A capacity** is counted with every host under it as running, and with a restarting one as starting until `starting_for` after its boot.
@@ -22,7 +24,8 @@ could have known; the allowances, all of them:
 * **In a cold start** a host is off until it is switched on: it draws nothing, no budget and no `max_domains` holds. A consumer waits for its providers'
   groups (`cold`), the path goes first, a watch or gate that asks through a service that is off waits for it. A host that was up is no matter.
 
-Not judged: other modes than rolling and cold-start.
+Not judged: waves of a cold start, of a shutdown and of a recovery that finds a service down as a whole (order, groups and floors are), nor the pace of a
+shutdown.
 """
 
 from restart.simulator.referee.referee import Referee

@@ -26,6 +26,7 @@ from restart.simulator.referee.spares import promotes
 from restart.simulator.referee.standing import KIND
 from restart.simulator.referee.stopping import staying
 from restart.simulator.referee.told import HAIR_S
+from restart.simulator.referee.turns import judge_turn
 
 _ACTS = Reboot | PowerOff | RestartUnits | SwitchPower
 
@@ -58,6 +59,7 @@ def judge_begin(record: Record, request: Request) -> None:
         if host not in record.begun_moves:
             _judge_gates(record, request, host)
             _judge_canaries(record, request, host)
+            judge_turn(record, _name(request), host)
         _judge_looked(record, request, host)
         record.begun_acts.add(host)
         record.begun_moves.add(host)
@@ -76,6 +78,7 @@ def judge_begin(record: Record, request: Request) -> None:
         judge_window(record, _name(request), host)
         _judge_gates(record, request, host)
         _judge_canaries(record, request, host)
+        judge_turn(record, _name(request), host)
         record.begun_moves.add(host)
         _touch(record, host)
 
@@ -246,10 +249,11 @@ def _judge_gates(record: Record, request: Request, host: str) -> None:
         service = record.plan.inventory.services[name]
         stated_s = record.plan.inventory.policy.gate_fresh_s if service.gate_fresh_s is None else service.gate_fresh_s
         fresh_s = max(stated_s, 2 * max(check.every_s for check in gate_checks(service)))
+        must_s = max(check.healthy_for_s for check in gate_checks(service))
         if gate.held_s is None:
             how = f"has not passed (last told: {gate.last or 'nothing'})"
-        elif gate.held_s < since_s - HAIR_S:
-            how = f"last passed at {gate.held_s:.1f}s, a move near it ended at {since_s:.1f}s"
+        elif gate.held_s < since_s + (must_s if since_s else 0.0) - HAIR_S:
+            how = f"last passed at {gate.held_s:.1f}s and must for {must_s:g}s, a move near it ended at {since_s:.1f}s"
         elif decided_s - gate.held_s > fresh_s + HAIR_S:
             how = f"last passed {decided_s - gate.held_s:.1f}s ago, at most {fresh_s:g}s may be"
         else:

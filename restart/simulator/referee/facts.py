@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import floor
 
 from restart.model.event import Fact
 from restart.simulator.referee.drift import heard_drift
-from restart.simulator.referee.record import Closing, Record, some
+from restart.simulator.referee.failures import ended_well, failed, forgiven, missed
+from restart.simulator.referee.record import Closing, Record
 from restart.simulator.referee.recovery import is_well, rebooted_by_others
 from restart.simulator.referee.spares import heard_promoted, returned
 from restart.simulator.referee.stages import next_stage
 from restart.simulator.referee.stopping import judge_off_done
+from restart.simulator.referee.turns import hear_turns
 
 GIVEN_UP = frozenset({"quarantined", "untouched"})
 ENDED = GIVEN_UP | {"not_rebooted", "skipped"}
@@ -42,6 +43,7 @@ def hear_facts(record: Record, facts: Sequence[Fact]) -> bool:
 
 
 def _of_move(record: Record, fact: Fact, host: str) -> None:
+    hear_turns(record, fact, host)
     if fact.fact in ("move_done", "resolved", "untouched", "not_rebooted", "skipped"):
         record.compared.going[host] = record.seq
     if fact.fact == "move_started":
@@ -54,7 +56,7 @@ def _of_move(record: Record, fact: Fact, host: str) -> None:
     elif fact.fact in ENDED:
         _ended(record, fact, host)
     elif fact.fact == "rung_failed":
-        _late(record, fact, host)
+        missed(record, fact, host)
     elif fact.fact == "in_doubt":
         record.reason(6, f"{host} is in doubt")
         record.doubtful.add(host)
@@ -68,7 +70,7 @@ def _done(record: Record, host: str, at_s: float) -> None:
         record.call(5, f"the move of {host} was done twice", host=host)
     record.done.add(host)
     record.done_s[host] = at_s
-    record.late.pop(host, None)
+    ended_well(record, host, at_s)
     record.ended(host, at_s)
     if record.grounds.stops:
         judge_off_done(record, host)
@@ -83,11 +85,16 @@ def _done(record: Record, host: str, at_s: float) -> None:
 def _ended(record: Record, fact: Fact, host: str) -> None:
     away = record.aways.get(host)
     record.grounds.finished(host)
-    record.ended(host, fact.at_s)
+    if fact.fact != "not_rebooted":
+        record.ended(
+            host, fact.at_s
+        )  # that one is told as soon as it is known: its checks, and its undrain, are still to come
     if fact.fact == "quarantined":
         record.lost.add(host)
     if fact.fact == "not_rebooted":
         returned(record, host)
+        if host not in record.late:
+            ended_well(record, host, fact.at_s)
         # It must be so when it is said; the host may well boot by itself later.
         before = record.first_boot[host] if away is None or not away.acted else away.boot_before
         if record.truth.hosts[host].boot_id == before:
@@ -101,44 +108,9 @@ def _ended(record: Record, fact: Fact, host: str) -> None:
             record.reason(5, away.troubled)
         if record.truth.hosts[host].boots > record.restarts_of(host).boots:
             record.reason(5, f"{host} has booted without this run")
-        _judge_failures(record)
+        failed(record, fact, host)
     if fact.fact == "untouched" and away is not None and not away.acted:
         record.aways.come_back(host, freed=True)
-
-
-def _late(record: Record, fact: Fact, host: str) -> None:
-    """A canary that misses its first rung counts at once; two that share a value of a label close the run."""
-    if not record.grounds.moves[host].canary or fact.data.get("number") != 1 or len(record.grounds.ladder[host]) < 2:
-        return
-    away = record.aways.get(host)
-    if away is None or not away.acted:
-        return
-    record.late[host] = None
-    if away.troubled:
-        # What its checks said after its first rung is a true reason to halt, also where a later rung brings it back.
-        record.reason(5, away.troubled)
-    inventory = record.plan.inventory
-    for label in inventory.policy.cluster_by:
-        value = inventory.hosts[host].labels.get(label)
-        alike = [other for other in record.late if value and inventory.hosts[other].labels.get(label) == value]
-        if len(alike) > 1:
-            why = f"the canaries {some(alike)} missed their first rungs and share {label}={value}"
-            record.closings.setdefault("canaries", Closing(record.seq + 1, why))
-            record.reason(5, why)
-
-
-def _judge_failures(record: Record) -> None:
-    """From the failure on that a run does not bear, nothing new starts (design: Failure)."""
-    policy = record.plan.inventory.policy
-    borne = policy.max_failures
-    if policy.on_failure == "contain":
-        usual = max(1, floor(policy.never_return * (len(record.grounds.moves) - len(record.spares)) + 1e-9))
-        borne = usual if borne is None else borne
-        borne = max(borne + 1, floor(1.5 * borne))
-    borne = borne or 0
-    if len(record.failed) > borne:
-        why = f"{len(record.failed)} failed, at most {borne} are borne"
-        record.closings.setdefault("failures", Closing(record.seq + 1, why))
 
 
 def _resolved(record: Record, word: str, host: str) -> None:
@@ -149,7 +121,7 @@ def _resolved(record: Record, word: str, host: str) -> None:
     record.lost.discard(host)
     record.drifted.discard(host)
     record.doubtful.discard(host)
-    record.late.pop(host, None)
+    forgiven(record, host)
     if word != "done":
         record.aways.come_back(host, freed=True)
         record.begun_moves.discard(host)

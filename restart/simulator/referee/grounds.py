@@ -50,6 +50,7 @@ class Grounds:
         self.sized: dict[str, Service] = {}
         """Services whose members are no longer those of the inventory, because a spare has come."""
         self.down_max = {name: down_max(service) for name, service in inventory.services.items()}
+        self.mode = plan.mode
         self.cold = plan.mode == "cold-start"
         self.stops = plan.mode == "shutdown"
         self.edges = {name: edges_of(service) for name, service in inventory.services.items()}

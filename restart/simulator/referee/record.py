@@ -12,6 +12,7 @@ from restart.simulator.referee.compared import Compared
 from restart.simulator.referee.grounds import Grounds
 from restart.simulator.referee.standing import Standing
 from restart.simulator.referee.told import Streak, Told
+from restart.simulator.referee.turns import Turns
 from restart.simulator.truth import Truth
 
 VIOLATIONS_MAX = 100
@@ -62,6 +63,7 @@ class Record:
     told: Told
     aways: Aways
     standing: Standing
+    turns: Turns
     run: str = ""
     zero_s: float | None = None
     """What the controller's wall clock said the run's second 0 was, in seconds since 1970; None: it said nothing."""
@@ -85,7 +87,6 @@ class Record:
     """For each service when moves on it ended: the event and the time, in order."""
     restarts: dict[str, Restarts] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
-    not_rebooted: set[str] = field(default_factory=set)
     stopped: dict[str, float] = field(default_factory=dict)
     """Hosts that a shutdown has told to switch off, and when."""
     told_off: dict[str, list[str]] = field(default_factory=dict)
@@ -115,6 +116,9 @@ class Record:
     """What each host's power control said last: on, off or unknown."""
     done_s: dict[str, float] = field(default_factory=dict)
     """When the move of each host that is done was."""
+    finished_s: dict[str, float] = field(default_factory=dict)
+    """When each move that counts for the brakes had ended, well or not; until an operator decides on its host."""
+    canaries_failed: set[str] = field(default_factory=set)
     late: dict[str, None] = field(default_factory=dict)
     """Canaries that their first rung did not bring back."""
     leads: dict[str, tuple[str, float]] = field(default_factory=dict)

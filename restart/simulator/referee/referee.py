@@ -49,6 +49,7 @@ from restart.simulator.referee.spans import since_1970
 from restart.simulator.referee.stages import off_at_first, stages_of
 from restart.simulator.referee.standing import Standing, without
 from restart.simulator.referee.told import Told, verdict
+from restart.simulator.referee.turns import Turns
 from restart.simulator.truth import HostTruth, Truth
 
 _LOOKED_AT = attrgetter("ready", "leads", "up", "boots", "boot_id", "claimed_by", "restarts_by_us")
@@ -68,11 +69,13 @@ class Referee:
         inventory = plan.inventory
         first = stages_of(plan)[0] if plan.waves else plan
         self._truth = truth
+        grounds = Grounds(first, inventory)
         self._record = Record(
             plan=plan,
             truth=truth,
             seed=seed,
-            grounds=Grounds(first, inventory),
+            grounds=grounds,
+            turns=Turns(grounds),
             told=Told(inventory),
             aways=Aways(inventory, off_at_first(first)),
             standing=Standing(inventory),
@@ -174,6 +177,7 @@ class Referee:
         # Moves that had not come to their first act are judged as if they began now.
         record.begun_moves &= record.begun_acts
         record.aways.let_go(record.at_s, record.gates_held_s)
+        record.turns.remember(record.told)
         record.told.forget()
         record.parted = None
         record.reasons.pop(6, None)
@@ -181,7 +185,7 @@ class Referee:
         # A host that was given up because it was not as planned stays so until somebody says otherwise.
         if record.drifted.isdisjoint(record.failed):
             record.reasons.pop(DRIFT, None)
-        for name in ("halt", "stop", "failures", "canaries"):
+        for name in ("halt", "stop", "failures"):
             record.closings.pop(name, None)
 
     def _word(self, word: Word) -> None:

@@ -11,6 +11,7 @@ from restart.model.request import RunStep
 from restart.simulator.referee.away import Aways
 from restart.simulator.referee.grounds import Grounds
 from restart.simulator.referee.record import Record, some
+from restart.simulator.referee.turns import Turns
 
 
 def stages_of(plan: Plan) -> tuple[Plan, ...]:
@@ -57,6 +58,7 @@ def next_stage(record: Record, fact: Fact) -> None:
     if wanted is not None and f"stage-{number}" not in record.approved:
         record.call(4, f"stage {number} begins, and nobody has agreed to it: {wanted}")
     record.grounds = Grounds(plan, record.plan.inventory)
+    record.turns = Turns(record.grounds)
     record.aways = Aways(plan.inventory, off_at_first(plan))
     record.first_boot = {name: host.boot_id for name, host in record.truth.hosts.items()}
     for held in (
@@ -69,6 +71,9 @@ def next_stage(record: Record, fact: Fact) -> None:
         record.lost,
         record.holders,
         record.spares,
+        record.finished_s,
+        record.canaries_failed,
+        record.late,
     ):
         held.clear()
     for count in record.restarts.values():
