@@ -8,6 +8,7 @@ from restart.errors import UsageMistake
 from restart.model.inventory import Dependency
 from restart.model.plan import Move, Plan, Wave
 from restart.planner.doors import Doors
+from restart.planner.explain_starts import holds
 from restart.planner.explain_turns import not_earlier, told
 from restart.planner.graph import Order
 from restart.planner.kinds import Fleet, Kind
@@ -45,6 +46,7 @@ def _explained(plan: Plan, wave: Wave, move: Move) -> tuple[str, ...]:
         f"starts after {spoken(move.start_s)}, takes {spoken(move.finish_s - move.start_s)}, by playbook {move.playbook}",
         *(f"- {why}" for why in move.why),
         *(f"- {line}" for line in _limit_lines(plan, move)),
+        *(f"- {line}" for line in holds(plan, wave, move)),
         *(
             f"- who leads {name} is asked live just before: where {move.host} leads it, it goes last, and another in its place"
             for name in move.services
