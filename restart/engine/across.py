@@ -44,6 +44,7 @@ class Across:
         self._waived = waived
         self._given: dict[str, dict[Slot, None]] = {}
         self._asking: set[str] = set()
+        self._fresh: dict[str, None] = {}  # hosts that were given slots with this event
         self._refused: dict[str, tuple[str, str, float]] = {}  # host -> rule, why, when to ask again
         self._takes: dict[str, tuple[Take, ...]] = {}
         if not any(limit.across_runs for limit in inventory.limits.values()):
@@ -72,11 +73,17 @@ class Across:
             rule=rule, why="the store is being asked", waits="asking", queue=("store asked", host), topics=(topic,)
         )  # fmt: skip
 
-    def let_go(self, host: str) -> None:
-        """The move of `host` is held by something else after all: what the store gave it is given back."""
-        slots = tuple(self._given.pop(host, ()))
-        if slots:
-            self._give(host, slots)
+    @property
+    def busy(self) -> bool:
+        """Whether the store has still to answer: what it gives then must be given back."""
+        return bool(self._asking)
+
+    def settle(self, states: Mapping[str, MoveState]) -> None:
+        """End of one event: what was given to a move that has not begun with it, because something holds it after all, is given back."""
+        for host in self._fresh:
+            if states[host].phase is Phase.WAITING and (slots := tuple(self._given.pop(host, ()))):
+                self._give(host, slots)
+        self._fresh.clear()
 
     def freed(self, slot: Slot, host: str) -> None:
         """The move of `host` has freed `slot` in this run."""
@@ -122,6 +129,7 @@ class Across:
         self._asking.discard(host)
         if isinstance(answer, SlotsGiven):
             self._given.setdefault(host, {}).update(dict.fromkeys(take.slot for take in lacking))
+            self._fresh[host] = None
         else:
             if isinstance(answer, SlotsRefused):
                 rule = answer.slot.partition(" ")[0]

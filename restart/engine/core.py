@@ -369,6 +369,7 @@ class Engine:
         self._turns.rest()
         if self._starting():
             self._begin_moves()
+        self._across.settle(self.states)
         settled = self._turns.changed()
         self._guards.settle(self._turns.wait_for_gate, changed=settled != self._settled)
         self._settled = settled
@@ -615,7 +616,7 @@ class Engine:
             return
         if any(self.states[host].approval is None for host in self._starts.in_flight):
             return
-        if self._hooks.busy or (self._hooks.undoing and not self._hooks.undone()):
+        if self._across.busy or self._hooks.busy or (self._hooks.undoing and not self._hooks.undone()):
             return
         if self._claims.foreign is not None:
             self._release("held", Exit.HELD, self._claims.foreign)

@@ -249,8 +249,6 @@ class Starts:
         found = self._silent.hold(state) or self._static(state) or self._asked(state) or self._role(state)
         if found is None:
             found = self._across.hold(state)
-        elif found.waits != "asking":
-            self._across.let_go(state.host)
         if self._waived and found is None:
             self._through.update((*self._slots.let_through(state.host), *self._pace.let_through(state.host)))
             self._tell_through(state)

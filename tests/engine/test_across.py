@@ -9,6 +9,7 @@ import pytest
 from restart.engine import Engine, facts
 from restart.model.answer import NoAnswer
 from restart.model.check import Check
+from restart.model.event import Word
 from restart.model.inventory import Limit, Service
 from restart.model.plan import Override, Plan
 from restart.model.request import Request, TakeSlots
@@ -97,3 +98,36 @@ def test_the_overridden_limit_is_counted_and_holds_nothing() -> None:
     toy.ledger.others[SLOT] = {"db-7 of run other": 1.0}
     played = play(replace(plan, overrides=(Override(rule="limit.power", reason="agreed"),)), toy)
     assert played.exit_code == 0
+
+
+def slow_store(seconds: float = 5.0) -> tuple[Toy, Plan]:
+    """The store needs a while to answer, so that other things come between."""
+    toy, plan = site()
+    toy.delay = lambda request: seconds if isinstance(request, TakeSlots) else 0.0
+    return toy, plan
+
+
+@pytest.mark.parametrize(
+    ("word", "back", "target"),
+    [("pause", "go", None), ("flag", "unflag", "1 everything"), ("flag", "unflag", "1 service web")],
+)
+def test_a_slot_that_is_given_when_nothing_may_begin_any_more_is_given_back(
+    word: str, back: str, target: str | None
+) -> None:
+    toy, plan = slow_store()
+    toy.words = [(3.0, Word(at_s=3.0, word=word, target=target)), (200.0, Word(at_s=200.0, word=back, target=target))]
+    seen: list[float] = []
+    toy.script = [(at_s, lambda toy: seen.append(toy.ledger.held(SLOT))) for at_s in (4.0, 20.0, 150.0)]
+    played = play(plan, toy)
+    assert seen == [1.0, 0.0, 0.0], "asked for, and given back"
+    assert played.exit_code == 0
+    assert toy.ledger.held(SLOT) == 0.0
+
+
+def test_a_run_that_is_stopped_while_the_store_is_asked_leaves_no_slot_behind() -> None:
+    toy, plan = slow_store()
+    toy.words = [(3.0, Word(at_s=3.0, word="stop"))]
+    played = play(plan, toy)
+    assert played.exit_code == 6
+    assert sum(played.reboots().values()) == 0
+    assert toy.ledger.held(SLOT) == 0.0
