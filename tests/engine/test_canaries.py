@@ -153,3 +153,12 @@ def test_a_lost_canary_that_is_borne_is_replaced_by_the_next_and_a_second_one_cl
     played = play(plan_of(inventory, "w1 w2 w3 w4", canaries="w1"), toy)
     assert list(starts(played)) == ["w1", "w2"]
     assert played.exit_code == 5
+
+
+def test_a_canary_has_not_held_before_its_gate_has() -> None:
+    gate = Check(kind="http", healthy_for_s=90.0, within_s=300.0)
+    toy, plan = watched(replace(WEB, gate=(gate,), canary_for_s=20.0))
+    played = play(plan, toy)
+    assert played.exit_code == 0
+    done = next(fact.at_s for fact in played.told(facts.MOVE_DONE) if fact.host == "w1")
+    assert next(fact.at_s for fact in played.told(facts.CANARY_HELD)) >= done + 90.0

@@ -334,3 +334,34 @@ def test_a_gate_that_failed_at_the_start_is_passed_over_for_its_sick_member_and_
     assert played.reboots()["app-2"] == 0, "a healthy member is"
     assert played.reboots()["lb-1"] == 0, "and so is its provider"
     assert played.exit_code == 5
+
+
+def test_beside_the_repair_of_a_sick_member_nobody_healthy_begins_before_its_gate_has_passed() -> None:
+    inventory = app_behind_lb()
+    toy = Toy(inventory)
+    toy.hosts["app-1"].sick = True
+    toy.turn_gate("app", Verdict.FAIL)
+    played = play(plan_of(inventory, "app-1 lb-1"), toy)
+    assert (played.reboots()["app-1"], played.reboots()["lb-1"]) == (1, 0)
+
+
+def test_a_gate_of_which_nobody_knows_guards_the_repair_of_a_sick_member_as_well() -> None:
+    inventory = app_behind_lb()
+    toy = Toy(inventory)
+    toy.hosts["app-1"].sick = True
+    toy.turn_gate("app", Verdict.UNKNOWN)
+    played = play(plan_of(inventory, "app-1"), toy)
+    assert played.reboots()["app-1"] == 0
+    assert played.exit_code == 5
+
+
+def test_an_alert_that_names_a_host_in_flight_by_its_address_is_the_run_s_own() -> None:
+    inventory = site()
+    hosts = {name: replace(host, address=f"10.0.0.{at}") for at, (name, host) in enumerate(inventory.hosts.items(), 1)}
+    inventory = replace(inventory, hosts=hosts)
+    toy = monitored(inventory)
+    alert = {"alertname": "InstanceDown", "instance": "10.0.0.1:9100"}
+    toy.script = [(5.0, lambda toy: toy.alerts.append(alert)), (20.0, lambda toy: toy.alerts.clear())]
+    played = begun(inventory, toy)
+    drive_on(played, until=lambda: played.told(facts.MOVE_DONE) != [])
+    assert [fact.verdict for fact in played.told(facts.WATCH)] == [Verdict.PASS]

@@ -10,10 +10,11 @@ import pytest
 from restart.engine import Engine, facts
 from restart.engine.stages import begin
 from restart.model.answer import NoAnswer
+from restart.model.check import OF_RUN, Check
 from restart.model.event import Word
 from restart.model.hook import Hook, Silence
 from restart.model.inventory import Inventory, Service
-from restart.model.request import Claim, Reboot, Release, Request, RunHook
+from restart.model.request import Ask, Claim, Reboot, Release, Request, RunHook
 from tests.engine.toy import Played, Toy, drive_on, fixed, fleet, plan_of, play, resumed
 
 DB = Service(name="db", hosts=("db-1", "db-2", "db-3"))
@@ -188,3 +189,46 @@ def test_a_plan_of_two_stages_sets_its_hooks_once_and_undoes_them_after_the_last
     assert played.exit_code == 0
     assert hooks_of(toy) == ["set noout", "set scaler", "undo scaler", "undo noout"]
     assert played.told(facts.HOOK_LEFT) == []
+
+
+def test_after_a_crash_a_silence_is_made_sure_of_before_the_next_reboot_and_renewed_again() -> None:
+    inventory = site(QUIET)
+    toy = Recording(inventory)
+    played = Played(Engine(plan_of(inventory, "db-1", "db-2", "db-3")), toy, [], [])
+    drive_on(played, until=lambda: bool(played.told(facts.MOVE_DONE)))
+    toy.sent = []
+    resumed(played)
+    assert played.exit_code == 0
+    order = [type(request) for request in toy.sent if isinstance(request, RunHook | Reboot)]
+    assert order[0] is RunHook, "nobody knows whether it has ended meanwhile"
+    assert order.count(RunHook) >= 3, "set, renewed, undone"
+
+
+def test_a_hook_that_cannot_be_set_again_after_a_crash_takes_none_of_them_back() -> None:
+    inventory = site(NOOUT, QUIET)
+    toy = Recording(inventory)
+    played = Played(Engine(plan_of(inventory, "db-1", "db-2", "db-3")), toy, [], [])
+    drive_on(played, until=lambda: bool(played.told(facts.REBOOTING)))
+    toy.steps["set quiet"] = 1
+    resumed(played)
+    assert played.exit_code == 5
+    assert not [said for said in hooks_of(toy) if said.startswith("undo")], (
+        "a host may be away still, and the run go on"
+    )
+    assert {fact.data["name"] for fact in played.told(facts.HOOK_LEFT)} == {"noout", "quiet"}
+
+
+def test_what_a_hook_causes_is_the_run_s_own_only_while_it_stands() -> None:
+    watch = Check(kind="alertmanager", params={"url": "http://am", "alive": ["alertname=Watchdog"]}, every_s=2.0)
+    inventory = site(replace(NOOUT, causes=("CephFlags",)), watch=(watch,))
+    toy = Recording(inventory)
+    assert run(inventory, toy).exit_code == 0
+    told = []
+    for request in toy.sent:
+        if isinstance(request, RunHook):
+            told.append("undo" if request.undo else "set")
+        elif isinstance(request, Ask) and request.subject == "watch":
+            told.append("caused" if "caused" in request.checks[0].params[OF_RUN] else "not caused")
+    assert told.index("not caused") < told.index("set") < told.index("caused") < told.index("undo")
+    assert "caused" not in told[: told.index("set")]
+    assert "not caused" not in told[told.index("set") : told.index("undo")]

@@ -354,6 +354,24 @@ def test_path_hosts_go_last_though_the_barrier_is_each_services_own() -> None:
     assert played.exit_code == 0
 
 
+def test_a_host_that_is_retried_while_a_path_host_is_in_flight_waits_for_it() -> None:
+    path = Service(name="lb", hosts=("lb-1",), path=True)
+    inventory = fleet(DB, path, policy=fixed(max_failures=1))
+    toy = Toy(inventory)
+    toy.hosts["db-1"].fault = "no_privilege"
+    toy.hosts["lb-1"].boot_s = 100.0
+    played = begun(toy, plan_of(inventory, "db-1", "db-2", "db-3", "lb-1"))
+    drive_on(played, until=lambda: any(fact.host == "lb-1" for fact in played.told(facts.REBOOTING)))
+    toy.hosts["db-1"].fault = ""
+    toy.words = [(toy.now_s + 5.0, word("retry", "db-1"))]
+    drive_on(played)
+    assert played.exit_code == 0
+    told = [(fact.fact, fact.host) for fact in played.facts if fact.fact in (facts.MOVE_STARTED, facts.MOVE_DONE)]
+    assert told.index((facts.MOVE_DONE, "lb-1")) < max(
+        index for index, found in enumerate(told) if found == (facts.MOVE_STARTED, "db-1")
+    ), "the controller may be blind meanwhile"
+
+
 def test_a_host_retried_while_the_last_wave_settles_is_waited_for() -> None:
     one, two = Service(name="one", hosts=("a", "b")), Service(name="two", hosts=("c",), settle_s=60.0)
     inventory = fleet(one, two, policy=fixed(barrier="service", max_failures=1))

@@ -9,8 +9,8 @@ import pytest
 from restart.engine import Engine, facts
 from restart.model.check import Check
 from restart.model.event import Word
-from restart.model.inventory import Service, Window
-from restart.model.plan import Override, Plan, Span
+from restart.model.inventory import Amount, Service, Spares, Window
+from restart.model.plan import Override, Plan, Span, StandBy
 from restart.model.playbook import Playbook, Rung, Step
 from restart.model.request import RunStep
 from restart.rules.passage import from_first_act_s, whole_ladder_s
@@ -138,9 +138,14 @@ def test_a_clock_that_stands_before_what_the_run_has_lived_through_begins_nothin
     assert played.exit_code == 0
 
 
-def test_where_the_clock_was_stepped_a_move_must_end_inside_by_both_times() -> None:
-    toy, plan = night("2026-11-22T22:00:00Z")
-    toy.words = [(10.0, Word(at_s=0.0, word="clock", target="2026-11-22T12:00:00Z"))]
+@pytest.mark.parametrize(
+    ("begins", "says"),
+    [("2026-11-22T22:00:00Z", "2026-11-22T12:00:00Z"), ("2026-11-22T22:07:00Z", "2026-11-22T22:01:00Z")],
+)
+def test_where_the_clock_was_stepped_a_move_must_end_inside_by_both_times(begins: str, says: str) -> None:
+    """By the new time there may be no window, or all the room that by the old one is no longer there."""
+    toy, plan = night(begins)
+    toy.words = [(10.0, Word(at_s=0.0, word="clock", target=says))]
     played = play(plan, toy)
     assert played.exit_code == 6
     assert [fact.host for fact in played.told(facts.MOVE_STARTED)] == ["w1"]
@@ -154,3 +159,25 @@ def test_a_paused_run_ends_when_the_window_has_no_room_left() -> None:
     assert played.exit_code == 6
     assert "2 moves left" in played.engine.outcome.why  # type: ignore[union-attr]
     assert 600.0 - WHOLE_S <= toy.now_s <= 600.0 - WHOLE_S + 1.0
+
+
+def test_the_checks_count_for_each_rung_of_the_whole_ladder() -> None:
+    _, plan = night("2026-11-22T22:00:00Z", book=replace(BOOK, restart=(*BOOK.restart, *BOOK.restart)))
+    move = next(iter(plan.moves()))
+    assert from_first_act_s(plan.inventory, move) == 2 * WHOLE_S
+
+
+def test_a_spare_begins_only_where_its_own_ladder_ends_inside() -> None:
+    spares = Spares(hosts=("s1",), playbook="promote")
+    web = replace(WEB, spares=spares, max_unavailable=Amount(number=2))
+    promote = Playbook(name="promote", drain=(Step(run="promote {host} for {member}", timeout_s=500.0),))
+    policy = fixed(windows=(Window(opens="22:00", closes="22:10", zone="UTC"),), max_failures=2)
+    inventory = fleet(web, hosts={"s1": {}}, policy=policy, playbooks={"reboot": BOOK, "promote": promote})
+    stand_by = StandBy(host="s1", service="web", playbook="promote", why="stands by")
+    plan = replace(plan_of(inventory, "w1", "w2 w3"), windows=SPANS, spares=(stand_by,))
+    toy = Toy(inventory, utc="2026-11-22T22:00:00Z")
+    toy.hosts["w1"].fault = "never_returns"
+    played = play(plan, toy)
+    assert [fact.host for fact in played.told(facts.PROMOTED)] == ["s1"]
+    assert "s1" not in [fact.host for fact in played.told(facts.MOVE_STARTED)], "of 600 s 500 s and more are not left"
+    assert played.exit_code in (5, 6)

@@ -222,6 +222,18 @@ def test_the_referee_catches_an_engine_that_takes_every_start_for_the_repair_of_
     assert caught_as_it_is(case) >= {9}
 
 
+def test_the_referee_catches_an_engine_that_passes_over_a_gate_of_which_nobody_knows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only one that FAILed lets a sick member be repaired."""
+    app = replace(APP, gate=(GATE,), depends_on=())
+    sick = Fault(kind="flaps", hosts=("app-1",), by_s=100_000.0)
+    case = Case(fleet(app, policy=fixed()), [sick, Fault(kind="unknown", services=("app",))])
+    assert case.play().violations == ()
+    monkeypatch.setattr(Guards, "excused", lambda self, service: not self._gates[service].ever_passed)
+    assert caught_as_it_is(case) == {9}
+
+
 # --- the brakes -------------------------------------------------------------------------------------------------------
 
 

@@ -244,7 +244,7 @@ def _judge_gates(record: Record, request: Request, host: str) -> None:
             continue
         if name in record.grounds.dark and _is_still_out(record, name):
             continue
-        if _repairs(record, name, host, decided_s, ever_held=gate.held_s is not None):
+        if gate.ever_failed and gate.held_s is None and _repairs(record, name, host, decided_s):
             continue
         service = record.plan.inventory.services[name]
         stated_s = record.plan.inventory.policy.gate_fresh_s if service.gate_fresh_s is None else service.gate_fresh_s
@@ -330,9 +330,9 @@ def _judge_canaries(record: Record, request: Request, host: str) -> None:
             record.call(9, what, host=host)
 
 
-def _repairs(record: Record, service: str, host: str, decided_s: float, *, ever_held: bool) -> bool:
-    """Whether this move repairs a member of the gate's own service, and the gate has stood against it from the start."""
-    if ever_held or service not in record.grounds.services_of[host]:
+def _repairs(record: Record, service: str, host: str, decided_s: float) -> bool:
+    """Whether this move repairs a member of the gate's own service."""
+    if service not in record.grounds.services_of[host]:
         return False
     fresh_s = record.plan.inventory.policy.ready_fresh_s
     return host in record.not_ready[service] or record.told.failed(service, host, by_s=decided_s, fresh_s=fresh_s)

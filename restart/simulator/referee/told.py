@@ -59,10 +59,11 @@ class Member:
 
 @dataclass(slots=True)
 class GateTold:
-    """One gate: its streak, when it had last held, whether it ever did, and what was told last."""
+    """One gate: its streak, when it had last held, whether it was ever told to FAIL, and what was told last."""
 
     streak: Streak = field(default_factory=Streak)
     held_s: float | None = None
+    ever_failed: bool = False
     last: Verdict | None = None
 
 
@@ -92,6 +93,7 @@ class Told:
         elif ask.subject == "gate" and ask.service in self.gates:
             gate = self.gates[ask.service]
             gate.last = verdict(answer)
+            gate.ever_failed = gate.ever_failed or gate.last is Verdict.FAIL
             # Fewer checks than the gate has, or others, prove nothing about it.
             checks = gate_checks(self._inventory.services[ask.service])
             if tuple(map(plain, ask.checks)) == checks and gate.streak.hear(checks, answer, at_s):
