@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from restart.errors import Drift, Refusal, Refused, RestartError, UsageMistake
+from restart.errors import Drift, InventoryInvalid, Refusal, Refused, RestartError, UsageMistake
 
 if TYPE_CHECKING:
     from restart.model.inventory import Inventory
@@ -90,8 +90,33 @@ def read_inventory(path: Path, shelf: Mapping[str, Gate], *, cycles_are_problems
         found = read([path], shelf, powers=powers(), cycles_are_problems=cycles_are_problems)
     except OSError as error:
         raise UsageMistake(f"{path} cannot be read: {error.strerror}") from error
+    except InventoryInvalid:
+        # A page of unknown keys would not say what the mistake is.
+        _refuse_our_own(path)
+        raise
     _hide_passwords(found)
     return found
+
+
+def _refuse_our_own(path: Path) -> None:
+    """Raises `UsageMistake` where `path` is a plan or an observation that this tool has written."""
+    if not is_plan(path):
+        return
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return
+    keys = document.keys() if isinstance(document, dict) else ()
+    if "waves" in keys:
+        raise UsageMistake(
+            f"{path} is a saved plan, no inventory",
+            remedy=f"name the inventory; restart run {path} carries the plan out",
+        )
+    if "kind" in keys:
+        raise UsageMistake(
+            f"{path} is what a survey or another look saw, no inventory",
+            remedy=f"name the inventory: restart plan INVENTORY --observation {path}",
+        )
 
 
 def _hide_passwords(inventory: Inventory) -> None:

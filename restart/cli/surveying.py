@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from restart.probes.section import Section
     from restart.survey import Event, Look, Looked
 
+WAITING_MAX = 3
+"""So few hosts that are still looked at are named."""
+
 
 @click.command("survey", short_help="Look at every host: what is up, back, stuck or down.")
 @INVENTORY
@@ -104,13 +107,14 @@ def look_at(
     hosts = selected(inventory, selection)
     # Made before anything is started: from here on no child of this process inherits a password.
     controls = PowerControls(inventory, rooms.powers())
-    done = 0
+    left = dict.fromkeys(hosts)
     with ProgressLine("looking", drawable=not quiet and rooms.is_drawable(sys.stderr)) as line:
 
         def seen(host: str, look: Look) -> None:
-            nonlocal done
-            done += 1
-            line.told(done, len(hosts))
+            left.pop(host, None)
+            # All are looked at at once: the last of them take as long as they hang, whatever the others took.
+            waiting = ", ".join(left) if len(left) <= WAITING_MAX else ""
+            line.told(len(hosts) - len(left), len(hosts), waiting)
 
         pool = SshPool(inventory)
         try:

@@ -45,14 +45,17 @@ class ProgressLine:
         if self._drawn_s is not None:
             self._write("\r\x1b[K")
 
-    def told(self, done: int, of: int) -> None:
-        """So many are done."""
+    def told(self, done: int, of: int, waiting: str = "") -> None:
+        """So many are done. `waiting` names those that are left: then nothing is said of how long, and the line is drawn at once."""
         now_s = self._clock()
-        if not self._drawable or (self._drawn_s is not None and now_s - self._drawn_s < EVERY_S and done < of):
+        soon = self._drawn_s is not None and now_s - self._drawn_s < EVERY_S
+        if not self._drawable or (soon and done < of and not waiting):
             return
         self._drawn_s = now_s
         left = ""
-        if 0 < done < of:
+        if waiting:
+            left = f", waits for {waiting}"
+        elif 0 < done < of:
             left = f", about {round((now_s - self._began_s) / done * (of - done))}s left"
         self._write(f"\r\x1b[K{self._line(done, of, left)}")
 

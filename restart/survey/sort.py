@@ -33,7 +33,7 @@ _WORDS = {
     "unreachable": "no route",
     "refused": "SSH is refused",
     "connect": "hangs: no TCP connection",
-    "banner": "hangs: accepts and says nothing",
+    "banner": "hangs: before the log-in",
     "auth": "does not let us in",
     "host-key": "its host key is not the known one",
     "channel": "hangs: opens no session",

@@ -63,6 +63,17 @@ def test_no_store_is_made_to_look(restart: Restart, dark: Path, tmp_path: Path) 
     assert not (tmp_path / "store/store.db").exists()
 
 
+def test_what_the_tool_has_written_itself_is_told_from_an_inventory(restart: Restart, dark: Path) -> None:
+    restart("survey", str(dark), "--save", "seen.json")
+    restart("plan", str(dark), "-o", "plan.json")
+    for file, what in (("seen.json", "what a survey or another look saw"), ("plan.json", "a saved plan")):
+        for command in ("survey", "validate"):
+            said = restart(command, file)
+            assert said.code == 2, said
+            assert said.err.startswith(f"restart: {file} is {what}, no inventory (name the inventory")
+            assert len(said.err.splitlines()) == 1
+
+
 def test_a_selection_that_names_nobody_is_a_mistake(restart: Restart, dark: Path) -> None:
     assert restart("survey", str(dark), "--limit", "nobody").code == 2
 

@@ -58,3 +58,12 @@ def test_through_a_pipe_nothing_is_written() -> None:
         line.told(1, 2)
         line.told(2, 2)
     assert stream.getvalue() == ""
+
+
+def test_those_that_are_waited_for_are_named_at_once_and_no_time_is_promised() -> None:
+    stream = io.StringIO()
+    with ProgressLine("looking", stream=stream, drawable=True, clock=lambda: 0.0) as line:
+        line.told(1, 3)
+        line.told(2, 3, waiting="web-6")
+    assert "2 of 3, waits for web-6" in stream.getvalue()
+    assert "left" not in stream.getvalue().split("2 of 3")[1]

@@ -33,7 +33,7 @@ def seen(*hosts: str) -> Observation:
             reboot_required=True,
             reboot_why="kernel 1 runs",
         ),
-        "db-2": HostSeen(ready={"db": UNKNOWN}, state="stuck", why="hangs: accepts and says nothing", power="on"),
+        "db-2": HostSeen(ready={"db": UNKNOWN}, state="stuck", why="hangs: before the log-in", power="on"),
         "db-3": HostSeen(
             ready={"db": UNKNOWN}, state="returning", why="SSH is refused", returning_until="2026-11-22T00:15:00Z"
         ),
@@ -57,7 +57,7 @@ def test_a_survey_reads_well() -> None:
         "\n"
         "Not well\n"
         "  host   state      up  power\n"
-        "  db-2   stuck      -   on     hangs: accepts and says nothing\n"
+        "  db-2   stuck      -   on     hangs: before the log-in\n"
         "  db-3   returning  -   -      SSH is refused (waited for until 2026-11-22T00:15:00Z)\n"
         "  web-1  unknown    -   -      does not let us in; failed units: a.service\n"
         "\n"

@@ -99,7 +99,7 @@ def _fields(found: Inventory) -> Mapping[str, object]:
 
 
 def test_why_says_in_which_phase_a_host_hangs() -> None:
-    assert seen(silent("banner"), 600.0).why == "hangs: accepts and says nothing: said so"
+    assert seen(silent("banner"), 600.0).why == "hangs: before the log-in: said so"
     assert seen(silent("unreachable"), None).why.startswith("no route: said so")
 
 
