@@ -176,8 +176,9 @@ def plan_of(
     if not is_plan(path):
         _known_mode(shape.mode)
         inventory = read_inventory(path, gates() if shelf is None else shelf)
+        began_s = time.monotonic()
         shape, seen = (shape, None) if look is None else look(inventory, shape)
-        return make_plan(inventory, shape, store, seen)
+        return make_plan(inventory, shape, store, seen, looked_s=time.monotonic() - began_s)
     if shape.overrides:
         raise UsageMistake(
             f"{path} is a saved plan and does exactly what it says: no rule can be overridden at its run",
@@ -191,8 +192,15 @@ def plan_of(
     return read_plan(path)
 
 
-def make_plan(inventory: Inventory, shape: Shape, store: str | None, observation: Observation | None = None) -> Plan:
-    """A plan of `inventory`. Touches no network; the store only where there is one already."""
+def make_plan(
+    inventory: Inventory,
+    shape: Shape,
+    store: str | None,
+    observation: Observation | None = None,
+    *,
+    looked_s: float = 0.0,
+) -> Plan:
+    """A plan of `inventory`. Touches no network; the store only where there is one already. `looked_s`: how long the look before it took."""
     from restart import planner
     from restart.cli import timing
     from restart.runner import whereabouts
@@ -210,7 +218,7 @@ def make_plan(inventory: Inventory, shape: Shape, store: str | None, observation
         canaries=shape.canaries,
         include_controller=shape.include_controller,
         overrides=overrides_of(shape),
-        within_s=_within_s(shape),
+        within_s=_within_s(shape, looked_s),
     )
     return timing.in_windows(made)
 
@@ -227,8 +235,8 @@ def overrides_of(shape: Shape) -> tuple[Override, ...]:
     return tuple(Override(rule=rule, reason=reason) for rule in shape.overrides)
 
 
-def _within_s(shape: Shape) -> float | None:
-    """For how long there is power still, in seconds; None: nobody said. Raises `UsageMistake`."""
+def _within_s(shape: Shape, looked_s: float) -> float | None:
+    """For how long there is power still, in seconds, less the look since it was said; None: nobody said. Raises `UsageMistake`."""
     if shape.within is None:
         return None
     if shape.mode not in ("shutdown", "stop-start"):
@@ -236,7 +244,7 @@ def _within_s(shape: Shape) -> float | None:
     from restart.rules.durations import seconds
 
     try:
-        return seconds(shape.within)
+        return max(1.0, seconds(shape.within) - int(looked_s))
     except ValueError as error:
         raise UsageMistake(f"--within: {error}", remedy="write a duration such as 12m") from None
 

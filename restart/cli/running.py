@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -91,7 +92,7 @@ def run_command(
     if rooms.is_plan(path) and plan.observation is not None and plan.observation.fleet and not no_survey:
         must_hold_still(plan, shelf, store, quiet=form != "text")
     preflighting.refuse(plan, store)
-    _show_scope(plan, until_wave, form)
+    _show_scope(plan, until_wave, form, age_s=_age_s(plan) if rooms.is_plan(path) else 0.0)
     # A saved plan as well: what it was made without may have been seen since.
     discovering.warn(plan.inventory, store)
     click.echo(flagging.lines(flags), err=True, nl=False)
@@ -199,10 +200,17 @@ def _ask_beyond(opened: Store, found: Run, consent: Consent, form: str) -> None:
         )
 
 
-def _show_scope(plan: Plan, until_wave: int | None, form: str, *, after_wave: int = 0) -> None:
+def _age_s(plan: Plan) -> float:
+    """How long ago the plan was made, in seconds by this machine's clock."""
+    from restart.survey.sort import moment
+
+    return max(0.0, time.time() - moment(plan.made_at))
+
+
+def _show_scope(plan: Plan, until_wave: int | None, form: str, *, after_wave: int = 0, age_s: float = 0.0) -> None:
     from restart.reports.plan_text import scope_text
 
-    text = scope_text(plan, until_wave=until_wave, after_wave=after_wave)
+    text = scope_text(plan, until_wave=until_wave, after_wave=after_wave, age_s=age_s)
     if form == "text":
         rooms.show(text)
     else:

@@ -18,6 +18,9 @@ WIDTH = 80
 CHAIN_MAX = 8
 """Hosts of the longest chain that are written out before its last."""
 
+TIME_OLD_S = 5.0
+"""From this age on, in seconds, what a plan says of the time that is left is counted anew."""
+
 
 def plan_text(plan: Plan, *, width: int = WIDTH, verdict: Sequence[str] = ()) -> str:
     """The whole plan; `verdict`: lines about what becomes of it when a host is lost.
@@ -42,10 +45,12 @@ def plan_text(plan: Plan, *, width: int = WIDTH, verdict: Sequence[str] = ()) ->
     return "\n".join(lines) + "\n"
 
 
-def scope_text(plan: Plan, *, until_wave: int | None = None, after_wave: int = 0, width: int = WIDTH) -> str:
+def scope_text(
+    plan: Plan, *, until_wave: int | None = None, after_wave: int = 0, age_s: float = 0.0, width: int = WIDTH
+) -> str:
     """What a run of this plan touches: hosts, services, share of the fleet, and each service that is out while it runs.
 
-    `after_wave`: of a run that goes on after it had stopped behind this wave.
+    `after_wave`: of a run that goes on after it had stopped behind this wave. `age_s`: how long ago the plan was made, in seconds.
     """
     waves = [
         wave for wave in plan.waves if after_wave < wave.number and (until_wave is None or wave.number <= until_wave)
@@ -75,12 +80,26 @@ def scope_text(plan: Plan, *, until_wave: int | None = None, after_wave: int = 0
     if cut:
         text = f"{listed(cut)}: power may be cut (ForceOff), their ladders say so"
         lines += wrapped(text, width=width, first="  FORCE OFF ")
-    for note in plan.notes:
-        if note.startswith("TIME: "):
-            lines += wrapped(printable(note.removeprefix("TIME: ")), width=width, first="  TIME      ")
+    for text in _time(plan, age_s):
+        lines += wrapped(printable(text), width=width, first="  TIME      ")
     for sentence in outages(plan, {move.host for move in moves}):
         lines += wrapped(sentence, width=width, first="  OUTAGE    ")
     return "\n".join(lines) + "\n"
+
+
+def _time(plan: Plan, age_s: float) -> list[str]:
+    """Who will not be off before the power is gone; of a plan that was made a while ago, in what is left of its time."""
+    if plan.within_s is None or age_s < TIME_OLD_S:
+        return [note.removeprefix("TIME: ") for note in plan.notes if note.startswith("TIME: ")]
+    left_s = max(0.0, plan.within_s - age_s)
+    off_s = {move.host: move.finish_s for move in plan.moves() if move.act == "stop"}
+    behind = sorted((host for host, finish_s in off_s.items() if finish_s > left_s), key=off_s.__getitem__)
+    if not behind:
+        return []
+    return [
+        f"{len(behind)} of {len(off_s)} hosts will not be off in time: of the {spoken(plan.within_s)} that this plan was made with "
+        f"{spoken(age_s)} ago {spoken(left_s)} are left: {listed(behind)}"
+    ]
 
 
 def overrides(plan: Plan) -> tuple[str, ...]:

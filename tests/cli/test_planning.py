@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from restart.cli import rooms
 
 Restart = Callable[..., Any]
 Golden = Callable[[str, str], None]
@@ -176,3 +179,47 @@ def test_the_schema_is_json(restart: Restart) -> None:
 
 def test_the_runbook_is_printed(restart: Restart, shop: Path) -> None:
     assert restart("plan", "shop.yml", "--format", "markdown").out.startswith("# Runbook: rolling restart of shop\n")
+
+
+@pytest.mark.parametrize("form", ["text", "jsonl"])
+def test_who_will_not_be_off_in_time_is_said_before_a_shutdown_begins(restart: Restart, shop: Path, form: str) -> None:
+    shutdown = (
+        "run",
+        "shop.yml",
+        "--mode",
+        "shutdown",
+        "--no-survey",
+        "--reason",
+        "on battery",
+        "--yes",
+        "--format",
+        form,
+    )
+    said = restart(*shutdown, "--within", "90s")
+    assert said.code == 4  # the number of hosts is not confirmed: nothing has begun
+    shown = " ".join((said.out if form == "text" else said.err).split())
+    assert "TIME 4 of 10 hosts will not be off within 1m30s: db-1, db-2, db-3, gate-1" in shown
+    assert "TIME" not in restart(*shutdown, "--within", "12m").out
+
+
+def test_of_a_saved_shutdown_the_time_that_is_left_counts(
+    restart: Restart, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for age_s, late in ((0, False), (600, True), (100_000, True)):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", str(int(time.time()) - age_s))
+        made = restart("plan", "shop.yml", "--mode", "shutdown", "--within", "12m", "-o", "off.json")
+        assert (made.code, "will not be off" in made.out) == (0, False)
+        said = restart("run", "off.json", "--reason", "on battery", "--yes")
+        shown = " ".join(said.out.split())
+        assert ("hosts will not be off in time" in shown) is late, shown
+        if age_s == 600:
+            assert "TIME 4 of 10 hosts will not be off in time: of the 12m that this plan was made with 10m" in shown
+            assert "are left: db-[1-3], gate-1" in shown
+
+
+def test_the_look_before_a_shutdown_takes_its_time_of_what_is_left(shop: Path) -> None:
+    inventory = rooms.read_inventory(shop, rooms.gates())
+    shape = rooms.Shape(mode="shutdown", within="12m")
+    assert rooms.make_plan(inventory, shape, None).within_s == 720.0
+    assert rooms.make_plan(inventory, shape, None, looked_s=40.9).within_s == 680.0
+    assert rooms.make_plan(inventory, shape, None, looked_s=800.0).within_s == 1.0
