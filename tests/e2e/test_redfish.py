@@ -131,6 +131,16 @@ def test_a_certificate_that_does_not_verify_gets_no_password(tmp_path: Path, pas
         assert bmc.log("session") == bmc.log("path") == bmc.log("refused") == []
 
 
+def test_the_certificate_of_another_machine_gets_no_password(tmp_path: Path, password: str) -> None:
+    bmc = Redfish(folder(tmp_path), {ID: "web-1"})
+    certify(bmc.folder, ipaddress.ip_address("127.0.0.2"))  # by the authority that is trusted
+    with bmc:
+        answer = power.switch(host(bmc, password), "off", WITHIN_S)
+        assert isinstance(answer, NoAnswer)
+        assert "certificate verify failed" in answer.detail
+        assert bmc.log("session") == bmc.log("path") == bmc.log("refused") == bmc.log("reset") == []
+
+
 @pytest.mark.parametrize("auth", ["session", "basic"])
 def test_a_wrong_password_is_told_without_it(tmp_path: Path, auth: str) -> None:
     wrong = tmp_path / "wrong"
