@@ -98,19 +98,25 @@ def look_at_all(
     free = threading.Semaphore(at_once_max)
     lock = threading.Lock()
     found: dict[str, Look] = {}
+    told: set[str] = set()
     due_s: dict[str, float] = {}
     all_done = threading.Condition(lock)
 
     so_far: dict[str, Look] = {}
 
     def end(host: str, look: Look) -> None:
-        with all_done:
+        with lock:
             if host in found:
                 return
             found[host] = look
-            all_done.notify_all()
         free.release()
-        seen(host, look)
+        try:
+            seen(host, look)
+        finally:
+            # Only now: whoever is told of the looks has heard of each when this returns.
+            with all_done:
+                told.add(host)
+                all_done.notify_all()
 
     def work(host: str) -> None:
         try:
@@ -150,7 +156,7 @@ def look_at_all(
         threading.Thread(target=work, args=(host,), name=f"restart survey {host}", daemon=True).start()
     while True:
         with all_done:
-            if len(found) == len(due_s) or (all_done.wait(0.2) and len(found) == len(due_s)):
+            if len(told) == len(due_s) or (all_done.wait(0.2) and len(told) == len(due_s)):
                 break
         give_up_late()
     return Looked(

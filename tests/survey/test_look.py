@@ -204,3 +204,15 @@ def test_a_boot_id_counts_only_in_its_right_shape(boot: str) -> None:
     swept = looked.looks["web-0"].swept
     assert isinstance(swept, Swept)
     assert (swept.of(section.SECTION) is not None) is (boot == BOOT)
+
+
+def test_when_it_returns_every_look_has_been_told() -> None:
+    inventory = fleet(5)
+    told: list[str] = []
+
+    def slowly(host: str, look: Look) -> None:
+        time.sleep(0.3)
+        told.append(host)
+
+    looked = look_at_all(inventory, tuple(inventory.hosts), gates=GATES, ssh=Fake(answers), seen=slowly)
+    assert sorted(told) == sorted(looked.looks)
