@@ -117,7 +117,7 @@ def _look(
         # One pool for all looks: a session that stays open is one log-in, and one connection to leave out.
         pool = SshPool(inventory)
         try:
-            return discover(inventory, hosts, gates=shelf, ssh=pool, sampling=sampling, told=line.told)
+            return discover(inventory, hosts, gates=shelf, ssh=pool, sampling=sampling, told=line.told, says=line.says)
         finally:
             pool.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ def preflight_command(store: str | None, inventory: str | None, limits: tuple[st
     """Look at every host once, and tell what a reboot would not bear or not bring back: each finding with its mend.
 
     Reads only. Ends with 4 where something blocks: plan and run then refuse those hosts too, for a day or until it is looked again.
+    Ctrl-C ends it early with what was found until then, and with 130 where nothing of that blocks.
     """
     from restart.model.preflight import Grade
     from restart.reports.preflight_text import preflight_text, summary_json
@@ -39,15 +41,26 @@ def preflight_command(store: str | None, inventory: str | None, limits: tuple[st
     shelf = rooms.gates()
     found = rooms.read_inventory(rooms.inventory_path(inventory), shelf)
     looked = surveying.look_at(
-        found, shelf, limits or None, quiet=form != "text", sections=preflight.SECTIONS, checked=False
+        found,
+        shelf,
+        limits or None,
+        quiet=form != "text",
+        sections=preflight.SECTIONS,
+        checked=False,
+        may_end_early=True,
     )
+    unseen = tuple(host for host in surveying.selected(found, limits or None) if host not in looked.looks)
     seen = preflight.preflight_of(looked, found.fleet)
     keep(store, found.fleet, looked)
     if form == "json":
-        rooms.show_json({**file.preflight_json(seen), "summary": summary_json(seen, took_s=looked.took_s)})
+        rooms.show_json(
+            {**file.preflight_json(seen), "summary": summary_json(seen, took_s=looked.took_s, unseen=unseen)}
+        )
     else:
-        rooms.show(preflight_text(seen, took_s=looked.took_s, width=surveying.text_width()))
-    return Exit.REFUSED if any(one.grade == Grade.BLOCKS for host in seen.hosts.values() for one in host.found) else 0
+        rooms.show(preflight_text(seen, took_s=looked.took_s, unseen=unseen, width=surveying.text_width()))
+    if any(one.grade == Grade.BLOCKS for host in seen.hosts.values() for one in host.found):
+        return Exit.REFUSED
+    return 128 + signal.SIGINT if unseen else Exit.DONE
 
 
 def sections_beside(known: Iterable[Section[object]]) -> tuple[Section[object], ...]:

@@ -96,25 +96,31 @@ def look_at(
     quiet: bool,
     sections: Sequence[Section[object]] | None = None,
     checked: bool = True,
+    may_end_early: bool = False,
 ) -> Looked:
-    """One sweep over the selected hosts, with a line of progress on a terminal. `sections` None: those of a survey."""
+    """One sweep over the selected hosts, with a line of progress on a terminal. `sections` None: those of a survey.
+
+    Where it `may_end_early`, Ctrl-C ends it with the looks at those that have answered, if any has.
+    """
     from restart.reports.progress import ProgressLine
     from restart.runner.power import PowerControls
-    from restart.survey import look_at_all
+    from restart.survey import Looked, look_at_all
     from restart.survey.look import SECTIONS
     from restart.transports.ssh import SshPool
 
     hosts = selected(inventory, selection)
     # Made before anything is started: from here on no child of this process inherits a password.
     controls = PowerControls(inventory, rooms.powers())
-    left = dict.fromkeys(hosts)
+    left, looks = dict.fromkeys(hosts), dict[str, Look]()
+    began, start_s = time.time(), time.monotonic()
     with ProgressLine("looking", drawable=not quiet and rooms.is_drawable(sys.stderr)) as line:
 
         def seen(host: str, look: Look) -> None:
+            looks[host] = look
             left.pop(host, None)
             # All are looked at at once: the last of them take as long as they hang, whatever the others took.
             waiting = ", ".join(left) if len(left) <= WAITING_MAX else ""
-            line.told(len(hosts) - len(left), len(hosts), waiting)
+            line.told(len(looks), len(hosts), waiting)
 
         pool = SshPool(inventory)
         try:
@@ -128,6 +134,12 @@ def look_at(
                 sections=sections or SECTIONS,
                 checked=checked,
             )
+        except KeyboardInterrupt:
+            known = dict(looks)  # the threads of the others go on
+            if not (may_end_early and known):
+                raise
+            in_order = {host: known[host] for host in inventory.hosts if host in known}
+            return Looked(looks=in_order, began=began, took_s=time.monotonic() - start_s)
         finally:
             pool.close()
 

@@ -148,7 +148,8 @@ def _rings(rings: Sequence[Ring], width: int) -> Iterator[str]:
 def _levels(levels: Sequence[Sequence[Sequence[str]]], width: int) -> Iterator[str]:
     if not levels:
         return
-    yield "Must be up first: 1 needs nothing of the others, each next level rests on those before"
+    head = "Must be up first: 1 needs nothing of the others, each next level rests on those before"
+    yield from wrapped(head, width=width, rest="  ")
     for number, level in enumerate(levels, start=1):
         said = [group[0] if len(group) == 1 else f"({' + '.join(group)}, which wait for each other)" for group in level]
         yield from wrapped(", ".join(said), width=width, first=f"  {number}. ", rest="     ")

@@ -45,6 +45,13 @@ class ProgressLine:
         if self._drawn_s is not None:
             self._write("\r\x1b[K")
 
+    def says(self, what: str) -> None:
+        """Another piece of work begins, or is waited for: `what` it is, alone in the line until some of it is done."""
+        self._what, self._began_s = what, self._clock()
+        if self._drawable:
+            self._drawn_s = self._began_s
+            self._write(f"\r\x1b[K{what[: max(0, self._columns() - 1)]}")
+
     def told(self, done: int, of: int, waiting: str = "") -> None:
         """So many are done. `waiting` names those that are left: then nothing is said of how long, and the line is drawn at once."""
         now_s = self._clock()

@@ -67,3 +67,27 @@ def test_those_that_are_waited_for_are_named_at_once_and_no_time_is_promised() -
         line.told(2, 3, waiting="web-6")
     assert "2 of 3, waits for web-6" in stream.getvalue()
     assert "left" not in stream.getvalue().split("2 of 3")[1]
+
+
+def test_what_is_waited_for_is_said_in_one_line_and_the_bar_comes_back_after_it() -> None:
+    stream = io.StringIO()
+    times = iter(float(number) for number in range(100))
+    with ProgressLine("looking", stream=stream, drawable=True, clock=lambda: next(times)) as line:
+        line.says("next look in 27s, 9m to go")
+        line.says("x" * 200)
+        line.says("look 2, 9m to go")
+        line.told(1, 2)
+    lines = stream.getvalue().split("\r\x1b[K")[1:]
+    assert lines[0] == "next look in 27s, 9m to go"
+    assert lines[1] == "x" * 79
+    # What is left counts from when this look began.
+    assert lines[3].startswith("look 2, 9m to go |")
+    assert lines[3].endswith("| 1 of 2, about 1s left")
+    assert lines[-1] == ""
+
+
+def test_words_through_a_pipe_are_not_written_either() -> None:
+    stream = io.StringIO()
+    with ProgressLine("looking", stream=stream, drawable=False) as line:
+        line.says("look 2")
+    assert stream.getvalue() == ""

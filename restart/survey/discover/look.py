@@ -11,6 +11,7 @@ from restart.model.inventory import Inventory
 from restart.model.world import Gate
 from restart.probes.section import Section
 from restart.probes.sections import connections, references
+from restart.rules.durations import spoken
 from restart.survey.discover.links import discovery_of
 from restart.survey.discover.sightings import Sightings
 from restart.survey.look import START_EVERY_S, Look, look_at_all
@@ -24,6 +25,9 @@ AGAIN: tuple[Section[object], ...] = (connections.SECTION,)
 
 Told = Callable[[int, int], None]
 """Called with how many hosts of this look answered or were given up, and how many there are."""
+
+Says = Callable[[str], None]
+"""Called with what is done now, in words, where there is more than one look: before each, and each second that the next is waited for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,7 @@ def discover(
     ssh: Runs,
     sampling: Sampling,
     told: Told = lambda done, of: None,
+    says: Says = lambda what: None,
     start_every_s: float = START_EVERY_S,
 ) -> tuple[Discovery, bool]:
     """What was seen, and whether it came to its end: Ctrl-C (`KeyboardInterrupt`) ends the looking early, and what was seen until then
@@ -63,6 +68,8 @@ def discover(
         while True:
             looks += 1
             asked_at_s = time.monotonic()
+            if sampling.for_s:
+                says(f"look {looks}, {_left(start_s + sampling.for_s)} to go")
             look_at_all(
                 inventory,
                 hosts,
@@ -78,7 +85,9 @@ def discover(
             next_s = asked_at_s + sampling.every_s
             if max(next_s, time.monotonic()) > start_s + sampling.for_s:
                 break
-            time.sleep(max(0.0, next_s - time.monotonic()))
+            while (pause_s := next_s - time.monotonic()) > 0:
+                says(f"next look in {_left(next_s)}, {_left(start_s + sampling.for_s)} to go; Ctrl-C ends it early")
+                time.sleep(min(1.0, pause_s))
     except KeyboardInterrupt:
         ended = False
         _add(sightings, looking)
@@ -89,6 +98,10 @@ def discover(
         discovery_of(inventory, sightings, began=began, for_s=time.monotonic() - start_s, looks=looks),
         ended,
     )
+
+
+def _left(until_s: float) -> str:
+    return spoken(max(0, round(until_s - time.monotonic())))
 
 
 def _add(sightings: Sightings, looking: list[tuple[str, Look]]) -> None:

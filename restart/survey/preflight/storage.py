@@ -65,7 +65,7 @@ def fstab(swept: Swept) -> Iterator[Found]:
                 rule="mount-not-in-fstab",
                 grade=Grade.BLOCKS,
                 evidence=f"{mount.device} is mounted on {mount.place} ({mount.kind}) and is not in fstab",
-                why=f"after the reboot {mount.place} is an empty folder, and what writes there fills the disk below it",
+                why="after the reboot it is not: programs find what lies below, mostly an empty folder, and what they write fills that disk",
                 mend="add it to /etc/fstab, or unmount it now if nobody needs it",
             )
     live = {mount.place for mount in seen.mounts}
