@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 EVERY = "30s"
 """Between two looks. What closes stays in the kernel's tables for a minute, so that twice a minute misses little."""
 
+STORE = "name a place that can be written: --store FILE"
+
 FOR_MAX_S, EVERY_MIN_S = 24 * 3600.0, 1.0
 
 
@@ -65,7 +67,7 @@ def discover_command(
     # What the controller itself does on its own host is no dependency.
     marked = whereabouts.with_path_found(found, whereabouts.here())
     seen, ended = _look(marked, shelf, limits or None, sampling, quiet=form != "text")
-    _keep(store, seen)
+    not_kept = _keep(store, seen)
     held = compared(found, seen)
     edited, refused = _patch(path, found, shelf, seen, held)
     if form == "text":
@@ -79,6 +81,8 @@ def discover_command(
         rooms.show_json({**file.discovery_json(seen), "summary": summary_json(held), "patch": patch})
     else:
         click.echo("\n".join(["", *_patch_lines(edited, refused, written)]))
+    if not_kept is not None:
+        raise not_kept
     return Exit.REFUSED if written and refused else Exit.DONE
 
 
@@ -122,8 +126,11 @@ def _look(
             pool.close()
 
 
-def _keep(store: str | None, seen: Discovery) -> None:
-    """Keep it beside the store, unless nobody answered; what is known of hosts that told nothing this time stays."""
+def _keep(store: str | None, seen: Discovery) -> UsageMistake | None:
+    """Keep it beside the store, unless nobody answered; what is known of hosts that told nothing this time stays.
+
+    Gives back why that could not be: what took ten minutes to see is shown all the same.
+    """
     from restart.survey.discover import file
 
     path = surveying.newest_path(store, seen.fleet, file.KIND)
@@ -133,7 +140,11 @@ def _keep(store: str | None, seen: Discovery) -> None:
         click.echo(f"{error.message}: it is written anew", err=True)
         before = None
     if any(looked.answered for looked in seen.hosts.values()):
-        file.save(path, file.merged(before, seen))
+        try:
+            file.save(path, file.merged(before, seen))
+        except UsageMistake as error:
+            return UsageMistake(f"it is not kept, so that plan warns of nothing: {error.message}", remedy=STORE)
+    return None
 
 
 def _patch(

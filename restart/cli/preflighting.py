@@ -10,7 +10,7 @@ import click
 
 from restart.cli import rooms, surveying
 from restart.cli.options import INVENTORY, LIMIT, formats
-from restart.errors import Exit, Refusal, Refused
+from restart.errors import Exit, Refusal, Refused, UsageMistake
 from restart.reports.prose import listed
 
 if TYPE_CHECKING:
@@ -51,13 +51,20 @@ def preflight_command(store: str | None, inventory: str | None, limits: tuple[st
     )
     unseen = tuple(host for host in surveying.selected(found, limits or None) if host not in looked.looks)
     seen = preflight.preflight_of(looked, found.fleet)
-    keep(store, found.fleet, looked)
+    not_kept = None
+    try:
+        keep(store, found.fleet, looked)
+    except UsageMistake as error:
+        not_kept = error
     if form == "json":
         rooms.show_json(
             {**file.preflight_json(seen), "summary": summary_json(seen, took_s=looked.took_s, unseen=unseen)}
         )
     else:
         rooms.show(preflight_text(seen, took_s=looked.took_s, unseen=unseen, width=surveying.text_width()))
+    if not_kept is not None:
+        # What was found is shown all the same; but nothing that blocks will be known to a plan.
+        raise not_kept
     if any(one.grade == Grade.BLOCKS for host in seen.hosts.values() for one in host.found):
         return Exit.REFUSED
     return 128 + signal.SIGINT if unseen else Exit.DONE

@@ -109,12 +109,12 @@ def _refuse_our_own(path: Path) -> None:
     keys = document.keys() if isinstance(document, dict) else ()
     if "waves" in keys:
         raise UsageMistake(
-            f"{path} is a saved plan, no inventory",
+            f"{path} is a saved plan, and an inventory is wanted",
             remedy=f"name the inventory; restart run {path} carries the plan out",
         )
     if "kind" in keys:
         raise UsageMistake(
-            f"{path} is what a survey or another look saw, no inventory",
+            f"{path} is what a survey or another look saw, and an inventory is wanted",
             remedy=f"name the inventory: restart plan INVENTORY --observation {path}",
         )
 

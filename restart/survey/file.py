@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,7 +53,8 @@ def write(path: Path, document: Mapping[str, Any]) -> None:
             file.write("\n")
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # where a file is in the folder's place there is no part either
+            part.unlink(missing_ok=True)
         raise UsageMistake(f"{path} cannot be written: {error.strerror}") from error
 
 

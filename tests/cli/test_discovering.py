@@ -255,3 +255,13 @@ def test_an_old_discovery_warns_of_nothing_and_a_broken_one_never_stops_a_plan(
 def test_no_store_is_made_to_look(restart: Restart, site: Path, tmp_path: Path) -> None:
     restart("discover", str(site))
     assert not (tmp_path / "store/store.db").exists()
+
+
+def test_what_was_seen_is_shown_though_it_cannot_be_kept(restart: Restart, site: Path, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir(exist_ok=True)
+    (tmp_path / "store/discoveries").write_text("in the way")
+    said = restart("discover", str(site))
+    assert said.code == 2
+    assert "web -> cache   requires" in said.out
+    assert "not kept, so that plan warns of nothing" in said.err
+    assert "--store FILE" in said.err

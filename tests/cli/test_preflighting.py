@@ -192,3 +192,28 @@ def test_a_broken_file_is_told_and_not_passed_over(restart: Restart, dark: Path,
     said = restart("plan", str(dark))
     assert said.code == 2
     assert "look again" in said.err or "look again: restart preflight" in said.err
+
+
+def test_what_was_found_is_shown_though_it_cannot_be_kept(restart: Restart, dark: Path, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir(exist_ok=True)
+    (tmp_path / "store/preflights").write_text("in the way")
+    said = restart("preflight", str(dark))
+    assert said.code == 2
+    assert "BLOCKS  ssh" in said.out
+    assert "dark.json cannot be " in said.err
+
+
+@pytest.mark.parametrize("command", ["preflight", "discover", "survey", "validate", "graph"])
+def test_a_saved_plan_where_an_inventory_is_wanted_is_told_in_one_line(
+    restart: Restart, dark: Path, command: str
+) -> None:
+    assert restart("plan", str(dark), "-o", "plan.json").code == 0
+    said = restart(command, "plan.json")
+    assert said.code == 2
+    assert said.err.startswith("restart: plan.json is a saved plan, and an inventory is wanted (name the inventory")
+    assert said.err.count("\n") == 1
+
+
+def test_an_inventory_may_be_json(restart: Restart, tmp_path: Path) -> None:
+    (tmp_path / "site.json").write_text('{"version": 1, "fleet": "f", "hosts": {"a": {}}}')
+    assert restart("validate", str(tmp_path / "site.json")).code == 0
