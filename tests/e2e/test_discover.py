@@ -165,12 +165,27 @@ CONTAINER = (
 )
 
 
-def test_connections_in_a_container_are_said_to_be_unseen(site: Site, tool: Tool, tmp_path: Path) -> None:
+def test_a_unit_s_environment_file_names_its_provider_and_nothing_of_its_secrets_is_told_or_kept(
+    site: Site, tool: Tool, tmp_path: Path
+) -> None:
+    inventory = str(site.inventory(tmp_path / "site.yml"))
+    told = json.loads((said := discovered(site, tool, inventory, "--format", "json")).stdout)
+    (link,) = [link for link in told["links"] if link.get("detail") == "shop.service"]
+    ends = [link[key] for key in ("consumer", "provider", "port", "how", "file")]
+    assert ends == ["lb-1", "app-2", 8000, "unit", "/etc/default/shop"]
+    assert (link["consumer_services"], link["provider_services"]) == (["web"], ["app"])
+    kept = "".join(path.read_text() for path in tmp_path.rglob("discoveries/*.json"))
+    assert "shop.service" in kept
+    for text in (said.stdout, said.stderr, kept, discovered(site, tool, inventory).stdout):
+        assert "hunter" not in text
+
+
+def test_connections_in_a_container_are_counted_and_that_is_said(site: Site, tool: Tool, tmp_path: Path) -> None:
     site.ssh("app-2", f"setsid -f unshare --net sh -c {shlex.quote(CONTAINER)} >/dev/null 2>&1 </dev/null")
     site.ssh("app-2", "for i in $(seq 100); do [ -e /run/container ] && exit 0; sleep 0.1; done; exit 1")
     told = json.loads(discovered(site, tool, str(site.inventory(tmp_path / "site.yml")), "--format", "json").stdout)
-    assert any("not seen: 1" in note for note in told["hosts"]["app-2"]["notes"]), told["hosts"]["app-2"]
-    assert not told["hosts"]["app-1"].get("notes")
+    assert told["hosts"]["app-2"]["containers"] == 1, told["hosts"]["app-2"]
+    assert not told["hosts"]["app-1"].get("containers")
     assert 7000 not in {link["port"] for link in told["links"]}
 
 

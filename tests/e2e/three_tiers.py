@@ -309,6 +309,11 @@ class Site:
             files["hosts"] += f"{address('infra-1')} files.shop.internal files\n"
             unit = "[Service]\nExecStart=/usr/bin/python3 -m app --db postgres://shop:secret@db-1:5432/shop\n"
             files["systemd/system/app.service"] = unit
+        if host == "lb-1":
+            files["systemd/system/shop.service"] = "[Service]\nEnvironmentFile=-/etc/default/shop\n"
+            files["default/shop"] = (
+                f"APP=http://shop:hunter2@{address('app-2')}:8000/\nTOKEN=hunter3\nMODE=hunter4.night:80\n"
+            )
         return files
 
     def _service(self, host: str, folder: Path) -> str:
