@@ -70,7 +70,7 @@ def test_what_the_tool_has_written_itself_is_told_from_an_inventory(restart: Res
         for command in ("survey", "validate"):
             said = restart(command, file)
             assert said.code == 2, said
-            assert said.err.startswith(f"restart: {file} is {what}, no inventory (name the inventory")
+            assert said.err.startswith(f"restart: {file} is {what}, and an inventory is wanted (name the inventory")
             assert len(said.err.splitlines()) == 1
 
 
