@@ -111,7 +111,8 @@ def look_at(
     hosts = selected(inventory, selection)
     # Made before anything is started: from here on no child of this process inherits a password.
     controls = PowerControls(inventory, rooms.powers())
-    left, looks = dict.fromkeys(hosts), dict[str, Look]()
+    left = dict.fromkeys(hosts)
+    looks: dict[str, Look] = {}
     began, start_s = time.time(), time.monotonic()
     with ProgressLine("looking", drawable=not quiet and rooms.is_drawable(sys.stderr)) as line:
 
