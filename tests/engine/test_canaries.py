@@ -10,7 +10,7 @@ from restart.engine import facts
 from restart.model.check import Check, Verdict
 from restart.model.event import Word
 from restart.model.inventory import Amount, Policy, Service
-from restart.model.plan import Plan
+from restart.model.plan import Override, Plan
 from restart.model.playbook import Playbook, Rung
 from tests.engine.toy import Toy, fleet, plan_of, play
 
@@ -162,3 +162,57 @@ def test_a_canary_has_not_held_before_its_gate_has() -> None:
     assert played.exit_code == 0
     done = next(fact.at_s for fact in played.told(facts.MOVE_DONE) if fact.host == "w1")
     assert next(fact.at_s for fact in played.told(facts.CANARY_HELD)) >= done + 90.0
+
+
+FOUR = replace(WEB, hosts=("w1", "w2", "w3", "w4"), max_unavailable=Amount(number=4))
+
+
+def test_a_canary_that_was_not_rebooted_is_replaced_by_the_next() -> None:
+    inventory = fleet(FOUR, policy=Policy(pace="fixed", canaries=1))
+    toy = Toy(inventory)
+    toy.hosts["w1"].fault = "ignores"
+    played = play(plan_of(inventory, "w1 w2 w3 w4", canaries="w1"), toy)
+    assert played.exit_code == 9
+    assert played.reboots() == {"w1": 0, "w2": 1, "w3": 1, "w4": 1}
+    assert starts(played)["w2"] < min(starts(played)[host] for host in ("w3", "w4"))
+
+
+def test_hosts_that_are_alone_in_their_strata_are_no_canaries() -> None:
+    alone = [Service(name=name, hosts=(name,)) for name in ("a", "b", "c")]
+    inventory = fleet(*alone, hosts={name: {"image": "v7"} for name in ("a", "b", "c")}, policy=Policy(max_failures=5))
+    toy = Toy(inventory)
+    toy.hosts["a"].fault = toy.hosts["b"].fault = "no_privilege"
+    assert play(plan_of(inventory, "a b", "c"), toy).reboots()["c"] == 1
+
+
+def two_leading(**given: object) -> tuple[Toy, Plan]:
+    """w1 and a1 lead; of w the next is in the rack of a1."""
+    other = Service(name="app", hosts=("a1", "a2"), max_unavailable=Amount(number=2))
+    racks = {"w1": "r1", "w2": "r2", "w3": "r3", "w4": "r4", "a1": "r2", "a2": "r5"}
+    inventory = fleet(
+        FOUR,
+        other,
+        hosts={host: {"rack": rack} for host, rack in racks.items()},
+        policy=Policy(pace="fixed", canaries=1, max_failures=9),
+    )
+    toy = Toy(inventory)
+    for host in ("w1", "w2", "a1"):
+        toy.hosts[host].fault = "no_privilege"
+    return toy, replace(plan_of(inventory, "w1 w2 w3 w4 a1 a2", canaries="w1 a1"), **given)  # type: ignore[arg-type]
+
+
+def test_the_next_in_the_place_of_a_lost_canary_counts_as_one_for_the_brakes() -> None:
+    toy, plan = two_leading()
+    played = play(plan, toy)
+    assert [fact.data["rule"] for fact in played.told(facts.HALTED)] == ["canaries"]
+    assert "a1 and w2 failed and share rack=r2" in (played.told(facts.HALTED)[0].why or "")
+
+
+def test_where_canaries_are_overridden_nobody_is_one_for_the_brakes_either() -> None:
+    toy, plan = two_leading(
+        overrides=(Override(rule="canary.web", reason="agreed"), Override(rule="canary.app", reason="agreed"))
+    )
+    unled = tuple(replace(wave, moves=tuple(replace(move, canary=False) for move in wave.moves)) for wave in plan.waves)
+    played = play(replace(plan, waves=unled), toy)
+    assert played.told(facts.HALTED) == []
+    assert [played.reboots()[host] for host in ("w3", "w4", "a2")] == [1, 1, 1]

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from restart.engine import Engine, facts, not_yet
+from restart.model.answer import Answer, NoAnswer
 from restart.model.inventory import Amount, Host, Inventory, Limit, Service, Shared
 from restart.model.playbook import Playbook, Rung, Step
+from restart.model.request import Reboot
 from tests.engine.toy import Played, Toy, fixed, fleet, plan_of, play
 
 NAMES = tuple(f"w-{number}" for number in range(1, 9))
@@ -237,3 +239,44 @@ def test_nothing_of_a_limit_is_refused_any_more() -> None:
     inventory = using(farm(*written), w_1={"power": 1200.0})
     assert not_yet(plan_of(inventory, ALL)) == ()
     assert Engine(plan_of(inventory, ALL)).outcome is None
+
+
+ONE_FOR_40S = Limit(name="fleet", max_in_flight=1, held_s=40.0)
+
+
+def test_a_later_rung_holds_its_slot_for_all_of_its_time_anew() -> None:
+    ladder = Playbook(
+        name="reboot", restart=(Rung(kind="reboot", down_within_s=15.0, back_within_s=30.0), Rung(kind="reboot"))
+    )
+    inventory = farm(ONE_FOR_40S, playbooks={"reboot": ladder}, policy=fixed(max_failures=8))
+    toy = Toy(inventory)
+    toy.hosts["w-1"].fault = "ignores"
+    played = play(plan_of(inventory, ALL), toy)
+    rungs = [fact.at_s for fact in played.told(facts.REBOOTING) if fact.host == "w-1"]
+    assert len(rungs) == 2
+    assert rungs[1] < rungs[0] + 40.0 <= at(played, facts.MOVE_STARTED)["w-2"]
+    assert at(played, facts.MOVE_STARTED)["w-2"] >= rungs[1] + 40.0
+
+
+class LosesTheAnswer(Toy):
+    """The reboot happens, and nobody is told."""
+
+    def late(self, request: object) -> Answer:
+        answer = super().late(request)
+        return NoAnswer(reason="timeout") if isinstance(request, Reboot) else answer
+
+
+def test_where_the_answer_to_a_restart_was_lost_the_clock_runs_from_the_boot_that_proves_it() -> None:
+    inventory = farm(ONE_FOR_40S)
+    played = play(plan_of(inventory, "w-1 w-2"), LosesTheAnswer(inventory))
+    assert played.exit_code == 0
+    later_s = at(played, facts.MOVE_STARTED)["w-2"] - at(played, facts.BOOTED)["w-1"]
+    assert 40.0 <= later_s < 45.0
+
+
+def test_a_move_that_was_called_off_frees_what_the_clock_would_free_at_once() -> None:
+    inventory = farm(replace(ONE_FOR_40S, held_s=1000.0), policy=fixed(max_failures=1))
+    toy = Toy(inventory)
+    toy.hosts["w-1"].fault = "no_privilege"
+    played = play(plan_of(inventory, "w-1 w-2"), toy)
+    assert at(played, facts.MOVE_STARTED)["w-2"] < 10.0

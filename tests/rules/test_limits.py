@@ -85,3 +85,8 @@ def test_domains_are_the_labels_values_and_hosts_themselves_without_a_label() ->
 def test_a_slot_reads_as_limit_and_value() -> None:
     assert str(Slot(limit="limit.rack", value="r1")) == "limit.rack r1"
     assert str(Slot(limit="limit.fleet")) == "limit.fleet"
+
+
+def test_a_limit_for_some_hosts_keeps_the_default_for_all() -> None:
+    some = Limit(name="web", hosts=("a",), max_in_flight=50)
+    assert [limit.name for limit in limits(inventory(some))] == ["web", "fleet"]

@@ -60,3 +60,9 @@ def test_a_path_host_with_a_second_is_not_alone_but_a_gateway_and_the_controller
         ),
     )
     assert path_alone(fleet) == {"ctl", "gate", "lone"}
+
+
+def test_what_the_checks_of_members_ask_through_is_on_the_path_as_well() -> None:
+    web = Service(name="web", hosts=("w",), ready=(Check(kind="prometheus", service="metrics"),))
+    fleet = inventory(host("m"), host("w"), services=(Service(name="metrics", hosts=("m",)), web))
+    assert path_hosts(fleet) == {"m": "metrics is on the path (checks of web ask through it)"}

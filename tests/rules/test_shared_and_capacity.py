@@ -175,3 +175,14 @@ def test_a_fleet_wide_shared_server_says_how_many_at_once_and_replaces_the_defau
     assert [limit.name for limit in limits(hall(Limit(name="map", shared=MESH)))] == ["map"]
     assert [limit.name for limit in limits(hall(Limit(name="map", per="rack", shared=MESH)))] == ["map", "fleet"]
     assert [limit.name for limit in limits(hall(RACK))] == ["rack", "fleet"]
+
+
+def test_a_host_that_is_off_takes_what_it_will_draw_for_good_where_its_start_draws_less() -> None:
+    limit = Limit(name="room", capacity=1000.0, starting=100.0, starting_for_s=20.0, running=350.0, headroom=0.0)
+    host = Host(name="a", address="a")
+    inventory = Inventory(fleet="toy", hosts={"a": host}, services={}, limits={"room": limit})
+    taken = {
+        take.slot.limit: (take.amount, take.keeps)
+        for take in SlotTable(inventory, off=frozenset({"a"})).takes(host, ())
+    }
+    assert taken["limit.room.capacity"] == (350.0, 350.0)
