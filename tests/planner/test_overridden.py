@@ -94,3 +94,13 @@ def test_an_overridden_budget_is_still_the_one_that_consumers_need() -> None:
     first = {move.host for move in plan.waves[0].moves}
     # Two of the three members are needed by web, so no more than one of them goes with a host of web.
     assert len(first & {"a", "b", "c"}) <= 1 or not first & {"d", "e"}
+
+
+def test_a_warm_up_gate_that_is_let_go_lets_no_other_go() -> None:
+    cache = Service(name="cache", hosts=("a", "b"), carries_load=True)
+    found = fleet([host(name) for name in "abc"], [cache, Service(name="proxy", hosts=("c",), carries_load=True)])
+    with pytest.raises(Refused) as refused:
+        make_plan(found, overrides=over("warm_up.cache"), made_at=AT)
+    assert [refusal.rule for refusal in refused.value.refusals] == ["warm_up.proxy"]
+    both = make_plan(found, overrides=over("warm_up.cache", "warm_up.proxy"), made_at=AT)
+    assert len(list(both.moves())) == 3
