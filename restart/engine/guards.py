@@ -265,7 +265,7 @@ class Guards:
         return self._gates[service].verdict not in (None, Verdict.PASS)
 
     def excused(self, service: str) -> bool:
-        """The gate has FAILed since the run's start and never passed: it does not guard the repair of sick members.
+        """The gate has FAILed since the run's start and no answer ever was a PASS: it does not guard the repair of sick members.
 
         Nothing near it can have broken it: without a PASS no other move near it begins.
         """
@@ -355,12 +355,13 @@ class Guards:
         now_s = self._outbox.now_s
         self._baselines.heard(("gate", gate.service), answer)
         gate.verdict, gate.evidence = summed_up(answer)
+        gate.ever_passed = gate.ever_passed or gate.verdict is Verdict.PASS
         if gate.asked_s < gate.since_s:
             gate.next_s = now_s  # asked before the last move near it ended: ask anew at once
         else:
             if gate.streaks.hear(answer, now_s):
                 gate.passed_s, gate.passed_asked_s = now_s, gate.asked_s
-                gate.wanted_s, gate.ever_passed = None, True
+                gate.wanted_s = None
             gate.next_s = gate.streaks.next_s(now_s)
         self._schedule(gate)
         self._stirred(gate.service)

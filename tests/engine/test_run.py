@@ -158,6 +158,20 @@ def test_a_gate_that_failed_before_does_not_forbid_the_repair_of_its_sick_member
     assert played.told(facts.MOVE_STARTED)[0].at_s < 25.0
 
 
+def test_a_gate_that_was_told_to_pass_only_once_forbids_it() -> None:
+    inventory = fleet(replace(DB, gate=(Check(kind="http", healthy_for_s=12.0, within_s=60.0),)), policy=fixed())
+    toy = Toy(inventory)
+
+    def fall(toy: Toy) -> None:
+        toy.hosts["db-1"].sick, toy.gates["db"] = True, Verdict.FAIL
+
+    toy.script = [(1.0, fall)]
+    played = play(plan_of(inventory, "db-1", "db-2", "db-3"), toy)
+    assert played.exit_code == 5
+    assert played.told(facts.GATE)[0].verdict is Verdict.PASS
+    assert played.reboots() == dict.fromkeys(inventory.hosts, 0)
+
+
 def test_settle_is_waited_for_between_waves() -> None:
     inventory = fleet(replace(DB, settle_s=40.0), policy=fixed())
     played = play(plan_of(inventory, "db-1", "db-2", "db-3"), Toy(inventory))
