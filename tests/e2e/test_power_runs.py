@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import yaml
@@ -17,8 +18,8 @@ from tests.e2e.ipmi import Ipmi
 from tests.e2e.redfish import Redfish
 from tests.e2e.tool import Tool
 
-MARKER = "m4rker-Of-BMC-pw"
-"""16 characters: IPMI 1.5 and its simulator take no more."""
+MARKER = f"m4rker-{uuid4().hex[:9]}"
+"""16 characters: IPMI 1.5 and its simulator take no more. Another one for each process of tests: it is looked for in all that the machine runs."""
 SERVICES = {"web": {"hosts": "host-*", "ready": http_ready(), "max_unavailable": 1}}
 
 
