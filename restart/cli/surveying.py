@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -48,6 +49,7 @@ def survey_command(
     """Look at every host at once, and sort: returned by itself, never went down, up but unhealthy, returning, stuck, down, unknown.
 
     Reads only, and ends with 0 whatever it found. What was seen is kept as the newest observation of the fleet.
+    Ctrl-C ends it early: what was seen until then is shown and not kept, and it ends with 130.
     """
     from restart.reports.survey_text import survey_json, survey_text
     from restart.survey import file
@@ -55,17 +57,20 @@ def survey_command(
     told = None if since is None else told_moment(since, time.time())
     shelf = rooms.gates()
     found = rooms.read_inventory(rooms.inventory_path(inventory), shelf)
-    looked, observation = survey(found, shelf, limits or None, told, quiet=form != "text")
-    file.save(newest_path(store, found.fleet), observation)
-    if saved is not None:
-        file.save(Path(saved), observation)
+    looked, observation = survey(found, shelf, limits or None, told, quiet=form != "text", may_end_early=True)
+    unseen = tuple(host for host in selected(found, limits or None) if host not in looked.looks)
+    # Half a look is none to plan on.
+    kept = [] if unseen else [newest_path(store, found.fleet), *([Path(saved)] if saved is not None else [])]
+    for path in kept:
+        file.save(path, observation)
     if form == "json":
-        rooms.show_json(
-            {**file.observation_json(observation), "summary": survey_json(found, observation, took_s=looked.took_s)}
-        )
-        return 0
-    rooms.show(survey_text(found, observation, took_s=looked.took_s, width=text_width()))
-    if saved is not None:
+        summary = survey_json(found, observation, took_s=looked.took_s, unseen=unseen)
+        rooms.show_json({**file.observation_json(observation), "summary": summary})
+    else:
+        rooms.show(survey_text(found, observation, took_s=looked.took_s, unseen=unseen, width=text_width()))
+    if unseen:
+        return 128 + signal.SIGINT
+    if form == "text" and saved is not None:
         click.echo(f"\nSaved. To plan on it within 5 minutes: restart plan {inventory or ''} --observation {saved}")
     return 0
 
@@ -78,13 +83,18 @@ def survey(
     *,
     quiet: bool,
     sections: Sequence[Section[object]] | None = None,
+    may_end_early: bool = False,
 ) -> tuple[Looked, Observation]:
-    """Look at the selected hosts and sort them. On a terminal the event's time is asked about where nobody told it."""
+    """Look at the selected hosts and sort them. On a terminal the event's time is asked about where nobody told it.
+
+    `may_end_early` as for `look_at`; who has ended it is asked nothing.
+    """
     from restart.survey import event_of, observation_of
 
-    looked = look_at(inventory, shelf, selection, quiet=quiet, sections=sections)
+    looked = look_at(inventory, shelf, selection, quiet=quiet, sections=sections, may_end_early=may_end_early)
     if since is None:
-        since = _confirmed(event_of(looked), quiet=quiet)
+        early = len(looked.looks) < len(selected(inventory, selection))
+        since = _confirmed(event_of(looked), quiet=quiet or early)
     return looked, observation_of(inventory, looked, since)
 
 

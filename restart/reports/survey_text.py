@@ -28,10 +28,13 @@ WIDTH = 80
 WHY_MIN = 30
 
 
-def survey_text(inventory: Inventory, observation: Observation, *, took_s: float, width: int = WIDTH) -> str:
-    """The survey. Ends with a newline."""
+def survey_text(
+    inventory: Inventory, observation: Observation, *, took_s: float, unseen: Sequence[str] = (), width: int = WIDTH
+) -> str:
+    """The survey. `unseen` are hosts that were to be looked at when it was ended early. Ends with a newline."""
     sections = (
         _head(inventory, observation, took_s, width),
+        _early(unseen, width),
         _counts(observation, width),
         _unwell(observation, width),
         _services(inventory, observation),
@@ -40,8 +43,16 @@ def survey_text(inventory: Inventory, observation: Observation, *, took_s: float
     return "\n\n".join("\n".join(lines) for section in sections if (lines := list(section))) + "\n"
 
 
-def survey_json(inventory: Inventory, observation: Observation, *, took_s: float) -> dict[str, Any]:
-    """What a machine wants to read beside the observation itself."""
+def _early(unseen: Sequence[str], width: int) -> Iterator[str]:
+    if unseen:
+        what = f"Ended early; not looked at: {listed(unseen)}. Nothing is kept to plan on: look again when there is time for all."
+        yield from wrapped(what, width=width)
+
+
+def survey_json(
+    inventory: Inventory, observation: Observation, *, took_s: float, unseen: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What a machine wants to read beside the observation itself; `unseen` as for `survey_text`."""
     wanting = [host for host, seen in observation.hosts.items() if seen.reboot_required]
     return {
         "took_s": round(took_s, 3),
@@ -52,6 +63,7 @@ def survey_json(inventory: Inventory, observation: Observation, *, took_s: float
             for name, hosts, available, looked, needed in _availability(inventory, observation)
         ],
         "reboot_required": wanting,
+        "not_looked_at": list(unseen),
     }  # fmt: skip
 
 

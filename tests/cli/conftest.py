@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +15,10 @@ from pathlib import Path
 import pytest
 
 from restart.cli.main import call
+from restart.model.answer import NoAnswer
+from restart.model.inventory import Inventory
+from restart.model.question import Shell, ShellReply
+from restart.transports import ssh
 
 INVENTORY = """\
 version: 1
@@ -84,3 +91,35 @@ def process() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+Hangs = Callable[[str, ShellReply | NoAnswer], None]
+
+
+@pytest.fixture
+def ctrl_c_while_it_hangs(monkeypatch: pytest.MonkeyPatch) -> Hangs:
+    """Called with the name of a host that hangs and with what every other one answers at once; a Ctrl-C comes two seconds later."""
+
+    def begin(hanging: str, answer: ShellReply | NoAnswer) -> None:
+        never = threading.Event()
+
+        class Pool:
+            def __init__(self, inventory: Inventory) -> None:
+                pass
+
+            def run(self, shell: Shell) -> ShellReply | NoAnswer:
+                if shell.host == hanging:
+                    never.wait(60)
+                return answer
+
+            def close(self) -> None:
+                threading.Timer(1.0, never.set).start()
+
+        def interrupt() -> None:
+            time.sleep(2.0)
+            signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(ssh, "SshPool", Pool)
+        threading.Thread(target=interrupt, daemon=True).start()
+
+    return begin

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,13 +11,11 @@ from pathlib import Path
 import pytest
 
 from restart.model.answer import NoAnswer
-from restart.model.inventory import Inventory
 from restart.model.preflight import Found, Grade, HostFound, Preflight
-from restart.model.question import Shell, ShellReply
+from restart.model.question import ShellReply
 from restart.survey.preflight import file
 from restart.survey.sort import rfc3339
-from restart.transports import ssh
-from tests.cli.conftest import Said
+from tests.cli.conftest import Hangs, Said
 
 Restart = Callable[..., Said]
 
@@ -66,33 +62,12 @@ def test_its_json_has_every_finding_with_its_grade_and_mend(restart: Restart, da
 
 @pytest.mark.parametrize(("refused", "code"), [(True, 4), (False, 130)])
 def test_ctrl_c_ends_it_early_with_what_was_found_and_forgets_nothing_of_the_rest(
-    restart: Restart, dark: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: bool, code: int
+    restart: Restart, dark: Path, tmp_path: Path, ctrl_c_while_it_hangs: Hangs, refused: bool, code: int
 ) -> None:
     keep(tmp_path)
-    never = threading.Event()
-
-    class Pool:
-        """a-2 answers at once, a-1 hangs."""
-
-        def __init__(self, inventory: Inventory) -> None:
-            pass
-
-        def run(self, shell: Shell) -> ShellReply | NoAnswer:
-            if shell.host == "a-1":
-                never.wait(60)
-            frame = "restart-probe 1 "
-            answer = ShellReply(exit_status=0, stdout=f"{frame}begin\n{frame}done\n", stderr="")
-            return NoAnswer(reason="refused") if refused else answer
-
-        def close(self) -> None:
-            threading.Timer(1.0, never.set).start()
-
-    def interrupt() -> None:
-        time.sleep(2.0)
-        signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr(ssh, "SshPool", Pool)
-    threading.Thread(target=interrupt, daemon=True).start()
+    frame = "restart-probe 1 "
+    answer = ShellReply(exit_status=0, stdout=f"{frame}begin\n{frame}done\n", stderr="")
+    ctrl_c_while_it_hangs("a-1", NoAnswer(reason="refused") if refused else answer)
     said = restart("preflight", str(dark))
     assert said.code == code
     flat = " ".join(said.out.split())

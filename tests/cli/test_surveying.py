@@ -12,7 +12,8 @@ import yaml
 
 from restart.cli.surveying import told_moment
 from restart.errors import UsageMistake
-from tests.cli.conftest import Said
+from restart.model.answer import NoAnswer
+from tests.cli.conftest import Hangs, Said
 
 Restart = Callable[..., Said]
 NOW = 1_795_306_200.0
@@ -39,6 +40,30 @@ def test_a_survey_ends_with_0_whatever_it_found(restart: Restart, dark: Path) ->
     assert "1  unknown" in said.out
     assert "SSH is refused" in said.out
     assert "OUTAGE" in said.out
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_ctrl_c_ends_it_early_with_what_was_seen_and_keeps_nothing_to_plan_on(
+    restart: Restart, tmp_path: Path, ctrl_c_while_it_hangs: Hangs, form: str
+) -> None:
+    two = tmp_path / "two.yml"
+    two.write_text(
+        "version: 1\nfleet: dark\nhosts: {'a-[1-2]': {address: 127.0.0.1}}\nservices: {web: {hosts: 'a-*'}}\n"
+    )
+    ctrl_c_while_it_hangs("a-1", NoAnswer(reason="refused"))
+    said = restart("survey", str(two), "--format", form, "--save", "seen.json")
+    assert said.code == 130
+    if form == "json":
+        told = json.loads(said.out)
+        assert told["summary"]["not_looked_at"] == ["a-1"]
+        assert list(told["hosts"]) == ["a-2"]
+    else:
+        flat = " ".join(said.out.split())
+        assert "looked at 1 of 2 hosts" in flat
+        assert "Ended early; not looked at: a-1. Nothing is kept to plan on" in flat
+        assert "Saved" not in said.out
+    assert not (tmp_path / "seen.json").exists()
+    assert not (tmp_path / "store/observations/dark.json").exists()
 
 
 def test_with_the_events_time_a_silent_host_is_judged(restart: Restart, dark: Path) -> None:
