@@ -89,7 +89,10 @@ def keep(store: str | None, fleet: str, looked: Looked) -> None:
 
 
 def refuse(plan: Plan, store: str | None) -> None:
-    """Raises `Refused` where the last look found what blocks a host of `plan`, and nobody overrides it. What is overridden is shown."""
+    """Raises `Refused` where the last look found what blocks a host of `plan`, and nobody overrides it.
+
+    What is overridden is shown, and what nobody knows because it did not answer in its time.
+    """
     from restart.survey.preflight import file
 
     last = file.last(surveying.newest_path(store, plan.fleet, file.KIND), time.time())
@@ -103,6 +106,13 @@ def refuse(plan: Plan, store: str | None) -> None:
         key = (f"preflight.{found.rule}", f"{found.evidence} (seen {last.hosts[host].at})")
         kept[key] = found
         hosts.setdefault(key, []).append(host)
+    untold: dict[str, list[str]] = {}
+    for host, found in last.untold(moving):
+        untold.setdefault(found.evidence, []).append(host)
+    for evidence, names in untold.items():
+        click.echo(
+            f"preflight does not know all of {listed(names)}: {evidence} (look again: restart preflight)", err=True
+        )
     refusals = []
     for (rule, evidence), found in kept.items():
         what = f"{listed(hosts[rule, evidence])}: {evidence}"

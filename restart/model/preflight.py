@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -46,6 +46,9 @@ class HostFound:
 UNSEEN = frozenset({"ssh", "sudo"})
 """The rules of a host that did not let us look."""
 
+NOT_TOLD = "not-told"
+"""The rule of what did not answer in its time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
@@ -69,11 +72,31 @@ class Preflight:
                     yield host, found
 
     def looked_again(self, now: Preflight) -> Preflight:
-        """What is known after the look `now`: a host that did not let us look this time keeps what was found before, beside that."""
+        """What is known after the look `now`: a host that did not let us look this time keeps what was found before, beside that.
+
+        One that did not tell all in its time keeps what blocked it: that it is not found again proves nothing.
+        """
         hosts = {**self.hosts, **now.hosts}
         for host, looked in now.hosts.items():
             before = self.hosts.get(host)
-            if before is not None and not looked.answered:
+            if before is None:
+                continue
+            if not looked.answered:
                 known = (found for found in before.found if before.answered or found.rule not in UNSEEN)
                 hosts[host] = replace(before, answered=False, found=(*looked.found, *known))
+            elif any(found.rule == NOT_TOLD for found in looked.found):
+                stands = [
+                    found
+                    for found in before.found
+                    if found.grade is Grade.BLOCKS and found.rule not in UNSEEN and found not in looked.found
+                ]
+                every = sorted((*stands, *looked.found), key=lambda found: GRADES.index(found.grade))
+                hosts[host] = replace(looked, found=tuple(every))
         return replace(now, hosts=hosts)
+
+    def untold(self, hosts: Iterable[str]) -> Iterator[tuple[str, Found]]:
+        """What did not answer in its time, of those `hosts` that were looked at."""
+        for host in hosts:
+            for found in self.hosts.get(host, HostFound()).found:
+                if found.rule == NOT_TOLD:
+                    yield host, found

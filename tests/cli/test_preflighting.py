@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from restart.model.answer import NoAnswer
-from restart.model.preflight import Found, Grade, HostFound, Preflight
+from restart.model.preflight import NOT_TOLD, Found, Grade, HostFound, Preflight
 from restart.model.question import ShellReply
 from restart.survey.preflight import file
 from restart.survey.sort import rfc3339
@@ -80,6 +80,36 @@ def test_ctrl_c_ends_it_early_with_what_was_found_and_forgets_nothing_of_the_res
     refusal = restart("plan", str(dark), "--limit", "a-1")
     assert refusal.code == 4
     assert "md0 is degraded" in refusal.err
+
+
+def late() -> Found:
+    return Found(rule=NOT_TOLD, grade=Grade.WARNS, evidence="systemctl did not end in time", why="x", mend="look again")
+
+
+def test_what_did_not_answer_in_its_time_is_told_where_a_plan_rests_on_it(
+    restart: Restart, dark: Path, tmp_path: Path
+) -> None:
+    keep(tmp_path, found=(late(),))
+    said = restart("plan", str(dark), "--limit", "a-1")
+    assert said.code == 0
+    assert (
+        "preflight does not know all of a-1: systemctl did not end in time (look again: restart preflight)" in said.err
+    )
+    assert "does not know" not in restart("plan", str(dark), "--limit", "a-2").err
+
+
+def test_what_blocked_stays_where_the_next_look_was_not_told_all() -> None:
+    def looked(*told: Found, answered: bool = True) -> Preflight:
+        return Preflight(at="", fleet="dark", hosts={"a": HostFound(found=told, answered=answered)})
+
+    warns = found(Grade.WARNS)
+    first = looked(found(), warns)
+    assert looked(found(), late()).hosts == first.looked_again(looked(late())).hosts
+    # What was told again is told once, and a look that was told all knows better.
+    assert first.looked_again(looked(found(), late())).hosts == looked(found(), late()).hosts
+    assert first.looked_again(looked(warns)).hosts == looked(warns).hosts
+    unseen = Found(rule="ssh", grade=Grade.BLOCKS, evidence="refused", why="x", mend="y")
+    assert looked(unseen, answered=False).looked_again(looked(late())).hosts == looked(late()).hosts
 
 
 def test_no_store_is_made_to_look(restart: Restart, dark: Path, tmp_path: Path) -> None:

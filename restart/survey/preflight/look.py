@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from restart.model.answer import NoAnswer
-from restart.model.preflight import GRADES, Found, Grade, HostFound, Preflight
+from restart.model.preflight import GRADES, NOT_TOLD, Found, Grade, HostFound, Preflight
 from restart.probes.section import Section
 from restart.probes.sections import (
     addresses,
@@ -103,7 +103,7 @@ def _untold(swept: Swept) -> Iterator[Found]:
     """What was asked and did not answer in its time: that nothing is found there proves nothing."""
     for section, commands in swept.late.items():
         yield Found(
-            rule="not-told",
+            rule=NOT_TOLD,
             grade=Grade.WARNS,
             evidence=f"{', '.join(commands)} did not end in time, so that nothing or little is known of: {section}",
             why="what may be wrong there is not found, and a host whose systemctl hangs may not go down in order either",
