@@ -56,7 +56,8 @@ class Drift:
 
     def resumed(self) -> None:
         """The world may have been mended: what is not given up is looked at anew."""
-        self.hosts = {host: why for host, why in self.hosts.items() if host in self._states}
+        given_up = {host for host, state in self._states.items() if state.phase in FAILED}
+        self.hosts = {host: why for host, why in self.hosts.items() if host in given_up}
 
     def unreached(self, state: MoveState, silent: str) -> None:
         """A host of the plan is given up before any act, because it was never reached."""

@@ -113,9 +113,14 @@ class Ladder:
         return False
 
     def judge_again(self, state: MoveState) -> None:
-        """Back to where a move waits for its first act to be allowed; then the same rung is taken."""
+        """Back to where a move waits for its first act to be allowed; then the same rung is taken.
+
+        One that is owed a look goes back to its beginning.
+        """
         state.same_rung, state.judged_s = True, -inf
         self.sign(state, Sign.DOUBTED)
+        if state.owed_look:
+            self._call_off(state)
 
     def held_back(self, state: MoveState) -> bool:
         """While its first act was being prepared the run was halted or stopped (called off), or is held, or its providers are ready no more (judged again)."""

@@ -144,15 +144,13 @@ class Moving:
     def settle(self, state: MoveState) -> None:
         """After a resume: what was in flight is settled by asking or by repeating what is safe to repeat."""
         state.asking.clear()
-        owed = self._befores.is_owed(state)
+        state.owed_look = self._befores.is_owed(state)
         if state.acted_s is None:
             # Before the first act: nothing that was known when the controller died allows it.
             state.judged_s, state.sick_in = -inf, frozenset()
         if state.phase in PREPARING and state.acted_s is None:
             self.ladder.judge_again(state)
-            if owed:
-                self.call_off(state)
-        elif state.phase is Phase.JUDGING and owed:
+        elif state.phase is Phase.JUDGING and state.owed_look:
             self.call_off(state)
         elif state.phase is Phase.CLIMBING:
             self.ladder.climb(state)

@@ -80,6 +80,8 @@ class MoveState:
     """What stood on it before anything was done to it, to be compared with; None: nothing is known."""
     changed: bool = False
     """Something was done to it in an earlier try of this run: what it is compared with is not taken anew."""
+    owed_look: bool = False
+    """A controller that died took it for sick, so that nobody has looked at it."""
     host: str = field(init=False)
     """The host that moves."""
 
