@@ -58,7 +58,7 @@ class Befores:
 
     def is_owed(self, state: MoveState) -> bool:
         """Whether the host was not looked at because it was sick; where nothing was done to it and that is no longer known, it is to be looked at."""
-        looked = state.before is not None or state.changed or state.drained
+        looked = state.before is not None or state.changed
         return bool(state.sick_in) and not looked and state.move.act == "restart" and self._check(state) is not None
 
     def missing(self, state: MoveState, why: str) -> None:

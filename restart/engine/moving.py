@@ -150,7 +150,7 @@ class Moving:
             state.judged_s, state.sick_in = -inf, frozenset()
         if state.phase in PREPARING and state.acted_s is None:
             self.ladder.judge_again(state)
-        elif state.phase is Phase.JUDGING and state.owed_look:
+        elif state.phase in (Phase.DRAINING, Phase.JUDGING) and state.owed_look:
             self.call_off(state)
         elif state.phase is Phase.CLIMBING:
             self.ladder.climb(state)

@@ -240,12 +240,15 @@ def test_a_host_proved_sick_before_its_restart_is_not_compared_and_that_is_said(
     assert not firsts(toy, "w1")
 
 
-@pytest.mark.parametrize("fact", [facts.NOT_COMPARED, facts.REBOOTING])
-def test_that_it_was_sick_is_not_believed_by_a_controller_that_goes_on_before_the_act(fact: str) -> None:
-    toy = site(WEB)
+@pytest.mark.parametrize("fact", [facts.NOT_COMPARED, facts.DRAINING, facts.REBOOTING])
+@pytest.mark.parametrize("drain", [(), (Step(run="drain", undo="undrain"),)])
+def test_that_it_was_sick_is_not_believed_by_a_controller_that_goes_on_before_the_act(
+    fact: str, drain: tuple[Step, ...]
+) -> None:
+    toy = site(WEB, playbooks={"reboot": Playbook(name="reboot", drain=drain, restart=(Rung(kind="reboot"),))})
     toy.hosts["w1"].sick = True
     played = Played(begin(plan_of(toy.inventory, "w1")), toy, [], [])
-    drive_on(played, until=lambda: bool(played.told(fact)))
+    drive_on(played, until=lambda: bool(played.told(fact) or played.told(facts.REBOOTING)))
     toy.hosts["w1"].sick = False
     # What was asked for has not arrived.
     resumed(played, carried_out=lambda request: False)
