@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from restart.model.preflight import NOT_TOLD
 from tests.e2e.tool import Tool
 from tests.machines.hand import Hand
 from tests.machines.inventories import write_inventory
@@ -26,6 +27,8 @@ BOOT_S = 400.0
 OFTEN = {"every": "3s", "healthy_for": "6s", "within": "5m", "timeout": "15s"}
 LADDER = ({"reboot": {"down_within": "2m", "back_within": "6m"}},)
 SERVICE = {"max_unavailable": 1, "ready": [{"systemd": {"units": ["web.service"], **OFTEN}}]}
+
+LOOKS_MAX = 8
 
 CPU_MAX_S = 0.3
 """What a look may cost a host, of the CPU that this machine has."""
@@ -72,16 +75,18 @@ def look(lab: Lab, folder: Path, **ssh: Any) -> tuple[Told, dict[str, float], in
         written = json.loads(inventory.read_text(encoding="utf-8"))
         written["defaults"]["ssh"] |= ssh
         inventory.write_text(json.dumps(written), encoding="utf-8")
-    done = Tool(folder / "laptop", inside=lab.inside).call("preflight", str(inventory), "--format", "json")
-    assert done.returncode in (0, 4), done.stderr
-    hosts = json.loads(done.stdout)["hosts"]
-    # What is empty is left out of the document. An emulated machine beside others is late at times, and says so: that is true, and not planted.
-    told = {
-        name: {
-            (one["rule"], one["grade"], one["evidence"]) for one in looked.get("found", ()) if one["rule"] != "not-told"
+    for _ in range(LOOKS_MAX):
+        done = Tool(folder / "laptop", inside=lab.inside).call("preflight", str(inventory), "--format", "json")
+        assert done.returncode in (0, 4), done.stderr
+        hosts = json.loads(done.stdout)["hosts"]
+        # What is empty is left out of the document.
+        told = {
+            name: {(one["rule"], one["grade"], one["evidence"]) for one in looked.get("found", ())}
+            for name, looked in hosts.items()
         }
-        for name, looked in hosts.items()
-    }
+        if not any(rule == NOT_TOLD for found in told.values() for rule, _, _ in found):
+            break
+        # An emulated machine beside others is late at times, and says so: that is true, and not planted. It is looked at again.
     return told, {name: looked.get("cpu_s", 0.0) for name, looked in hosts.items()}, done.returncode
 
 
@@ -191,8 +196,7 @@ def test_a_debian_is_restarted_by_its_own_systemctl_its_units_are_asked_and_a_cy
     hands["d1"].do(CYCLE_FORGOTTEN)
     hands["d2"].do("systemctl -q disable web.service")
     # Where the run's own look is too late for this machine, what was found before it stands.
-    while "not-enabled" not in {rule for rule, _, _ in look(lab, tmp_path)[0]["d2"]}:
-        pass
+    assert "not-enabled" in {rule for rule, _, _ in look(lab, tmp_path)[0]["d2"]}
     inventory = write_inventory(lab, tmp_path, ladder=LADDER, service=SERVICE)
     tool = Tool(tmp_path / "laptop", inside=lab.inside)
     # d2 would not come back as it is, and no run touches it before somebody has seen to it.
