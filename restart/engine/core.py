@@ -70,7 +70,7 @@ from restart.rules.named import gate_rule
 from restart.rules.stops import as_stopping, gone, stays_up
 from restart.rules.ways_out import way_out_of_halt
 
-ENGINE_VERSION = 10
+ENGINE_VERSION = 11
 """Raised whenever the same events would lead to other requests: a run is resumed only by the version that began it."""
 
 LISTENING_S = 2.0

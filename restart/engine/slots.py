@@ -120,6 +120,10 @@ class Slots:
             if take.slot.limit not in self._waived
         )
 
+    def gone_for_good(self, host: str) -> bool:
+        """Whether something that `host` needs is used up by what hosts that are up draw, and no move holds any of it that could free it."""
+        return any(self._held.get(take.slot) and not self.held_by(take.slot) for take in self._short(host))
+
     def lacking(self, host: str) -> bool:
         """Whether the move of `host` has given up slots that it needs for another act."""
         return any(not self._has(take, host) for take in self._takes[host]) or any(
@@ -127,10 +131,10 @@ class Slots:
         )
 
     def holders(self, host: str) -> frozenset[str]:
-        """The hosts whose moves hold the slots, or touch the domains, that stand in the way of `host`."""
+        """The hosts whose moves hold the slots, or touch the domains, that stand in the way of `host`. What a host that is up draws for good is not held by its move."""
         found: set[str] = set()
         for take in self._short(host):
-            found.update(self._held.get(take.slot, ()))
+            found.update(self.held_by(take.slot))
         for slot in self._domains_shut(host):
             found.update(*self._other_domains(slot).values())
         return frozenset(found)
@@ -164,8 +168,8 @@ class Slots:
         return term.clock_s is None and term.until != "booted"
 
     def held_by(self, slot: Slot) -> frozenset[str]:
-        """The hosts that hold some of `slot`."""
-        return frozenset(self._held.get(slot, ()))
+        """The hosts whose moves hold some of `slot`: what those that are up draw for good no move frees."""
+        return frozenset(host for host in self._held.get(slot, ()) if (slot, host) not in self._kept)
 
     def fleet_full(self) -> bool:
         """A fleet-wide limit is used up until a move has come further: no further candidate needs to be looked at."""

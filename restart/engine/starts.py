@@ -313,7 +313,7 @@ class Starts:
             return None
         rule, why = full
         never = self._slots.never(host)
-        lasting = never or self.lost(self._slots.holders(host))
+        lasting = never or self.lost(self._slots.holders(host)) or self._slots.gone_for_good(host)
         shut = self._slots.in_the_way(host)
         topics = tuple(("slot", Slot(limit=slot.limit) if not amount else slot) for slot, amount in shut)
         if lasting:
