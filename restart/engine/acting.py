@@ -58,7 +58,7 @@ class Acting:
             state = self._states[host]
             flag = self._withheld(state)
             if state.phase is Phase.CLIMBING:
-                if flag is not None and state.acted_s is None:
+                if (flag is not None or not starting) and state.acted_s is None:
                     self._moving.ladder.judge_again(state)
                     self._moving.call_off(state)
                     continue

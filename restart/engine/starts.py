@@ -267,12 +267,15 @@ class Starts:
         return self._providers(state) if state.move.act == "restart" else None
 
     def hold_later(self, state: MoveState) -> Hold | None:
-        """Why a later rung may not be taken on a host that is up: the budgets and providers of now. Those that a fresh FAIL proves sick take nothing."""
+        """Why a later rung may not be taken on a host that is up: the budgets and providers of now. Those that a fresh FAIL proves sick take nothing.
+
+        Where no rung before it came to an act it is a first act, which the gates guard as well."""
         self._through.clear()
         self._readiness.age()  # an answer is heard before anything else has taken in the time that has passed
+        gate = self._gates(state, self._around_of(state.move.services), []) if state.acted_s is None else None
         if not self._readiness.refresh(self.wanted(state)):
             return _ASKING
-        found = self._budget(state, self.sick_in(state)) or self._providers(state)
+        found = self._budget(state, self.sick_in(state)) or self._providers(state) or gate
         if found is None:
             self._tell_through(state)
         return found
