@@ -54,6 +54,10 @@ class LaterRungs:
             return None
         if hold.waits == "asking":
             return hold
+        if hold.waits == "returning":
+            state.held_since_s = self._outbox.now_s  # it ends by itself: patience begins after it
+            tell_hold(self._outbox, state, hold)
+            return hold
         self._ask_itself(state)
         if state.held_since_s is None:
             state.held_since_s = self._outbox.now_s

@@ -102,6 +102,18 @@ class RecoverStarts(Starts):
     def _static(self, state: MoveState) -> Hold | None:
         return self._returning(state) or super()._static(state) or self._groups.hold(state)
 
+    def hold_acting(self, state: MoveState) -> Hold | None:
+        """It may have come back, begun its move, and fallen silent again: until its time is over that is no reason to act."""
+        return self._not_yet(state) or super().hold_acting(state)
+
+    def hold_begun(self, state: MoveState) -> Hold | None:
+        """As for `hold_acting`."""
+        return self._not_yet(state) or super().hold_begun(state)
+
+    def hold_later(self, state: MoveState) -> Hold | None:
+        """As for `hold_acting`."""
+        return self._not_yet(state) or super().hold_later(state)
+
     def _opens(self, state: MoveState, edge: Dependency) -> int:
         """Of a group that is out, as many as can be ready before this host: itself and those of its own wave or a later one cannot."""
         members = self._out_members.get(edge.provider)
@@ -121,13 +133,21 @@ class RecoverStarts(Starts):
         return up + len(service.hosts) - len(members) >= opens_with(service)
 
     def _returning(self, state: MoveState) -> Hold | None:
-        """It may still come back by itself: nothing is done to it before its time, unless it is back."""
+        """It may still come back by itself: its move does not begin before its time, unless it is back."""
+        hold = self._not_yet(state)
+        if hold is None:
+            return None
+        services = state.move.services
+        self._readiness.refresh(services)
+        if services and all(self._readiness.verdict(name, state.host) is Verdict.PASS for name in services):
+            return None
+        return hold
+
+    def _not_yet(self, state: MoveState) -> Hold | None:
+        """Until its time is over no act reaches a host that may come back by itself."""
         move, now_s = state.move, self._now_s()
         until_s = move.returning_until_s if move.conditional else None
         if until_s is None or now_s >= until_s:
-            return None
-        self._readiness.refresh(move.services)
-        if move.services and all(self._readiness.verdict(name, state.host) is Verdict.PASS for name in move.services):
             return None
         return Hold(
             rule="returning",

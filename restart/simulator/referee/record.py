@@ -73,6 +73,8 @@ class Record:
     violations: list[Violation] = field(default_factory=list)
     begun: dict[str, Begun] = field(default_factory=dict)
     not_ready: dict[str, set[str]] = field(default_factory=dict)
+    ready_s: dict[tuple[str, str], float] = field(default_factory=dict)
+    """When a member of a service that was not ready was first seen to be so again."""
     foreign: set[str] = field(default_factory=set)
     unanswered: set[str] = field(default_factory=set)
     """Hosts whose last claim was not answered."""

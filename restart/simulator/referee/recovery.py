@@ -5,6 +5,8 @@ These are called as rule 2: in a recovery what is up loses nothing by our doing.
 
 from __future__ import annotations
 
+from math import inf
+
 from restart.simulator.referee.record import Record
 from restart.simulator.truth import Act
 
@@ -21,15 +23,20 @@ def judge_recovery(record: Record, act: Act, host: str, decided_s: float) -> Non
     services = record.grounds.services_of[host]
     if not services:
         return
-    fresh_s = record.plan.inventory.policy.ready_fresh_s
     # As it was when it was last looked at: by now the act may have struck.
-    if all(
-        host not in record.not_ready[name] and record.told.passed(name, host, by_s=decided_s, fresh_s=fresh_s)
-        for name in services
-    ):
+    if all(host not in record.not_ready[name] and _might_know(record, name, host, decided_s) for name in services):
         record.call(
             2, f"{act.kind} on {host}, which is up and well: a recovery leaves it alone", host=host, at_s=act.at_s
         )
+
+
+def _might_know(record: Record, service: str, host: str, decided_s: float) -> bool:
+    """Whether a run that asks as it has to knew by then that this member is well: it was told so, or would have been had it asked."""
+    fresh_s = record.plan.inventory.policy.ready_fresh_s
+    told = record.told
+    asked = told.heard(service, host, by_s=decided_s, fresh_s=fresh_s) or host in record.unanswered
+    well_s = record.ready_s.get((service, host), -inf)
+    return told.passed(service, host, by_s=decided_s, fresh_s=fresh_s) or (not asked and well_s < decided_s - fresh_s)
 
 
 def is_well(record: Record, host: str) -> bool:

@@ -304,7 +304,9 @@ class Referee:
         for service in record.grounds.services_of[host]:
             not_ready = record.not_ready[service]
             if up and truth.ready.get(service, host not in record.spares):
-                not_ready.discard(host)
+                if host in not_ready:
+                    not_ready.remove(host)
+                    record.ready_s[service, host] = record.at_s
             else:
                 not_ready.add(host)
         for service, (leader, _) in tuple(record.leads.items()):

@@ -115,6 +115,12 @@ class Told:
             member.other_s = at_s
             member.fail_s = at_s if found is Verdict.FAIL else member.fail_s
 
+    def heard(self, service: str, host: str, *, by_s: float, fresh_s: float) -> bool:
+        """Whether anything was told of this member within `fresh_s` before `by_s`, or since."""
+        member = self._members.get((service, host))
+        times = () if member is None else (member.pass_s, member.other_s)
+        return any(at_s is not None and at_s >= by_s - fresh_s - HAIR_S for at_s in times)
+
     def passed(self, service: str, host: str, *, by_s: float, fresh_s: float) -> bool:
         """Whether at `by_s` the last word on this member was a PASS no older than `fresh_s` (a later PASS counts too)."""
         member = self._members.get((service, host))
