@@ -92,12 +92,12 @@ class RecoverStarts(Starts):
         self._groups = Groups(inventory, states, together, slots=self._slots, lost=self.lost)
 
     def sick_in(self, state: MoveState) -> frozenset[str]:
-        """Beside those that a FAIL proves so: a host that was seen dark and does not PASS now."""
+        """Beside those that a FAIL proves so: a host that was seen dark and has not PASSed since."""
+        found = super().sick_in(state)
         if not self._recovery.is_dark(state.host):
-            return super().sick_in(state)
-        return frozenset(
-            name for name in state.move.services if self._readiness.verdict(name, state.host) is not Verdict.PASS
-        )
+            return found
+        # Once it has been back, that nothing is learnt of it proves nothing any more.
+        return found | {name for name in state.move.services if self._readiness.passed_s(name, state.host) is None}
 
     def _static(self, state: MoveState) -> Hold | None:
         return self._returning(state) or super()._static(state) or self._groups.hold(state)
