@@ -16,7 +16,7 @@ from restart.engine.state import MoveState
 from restart.engine.table import FINISHED, IN_FLIGHT, ONLY_AN_OPERATOR, Phase
 from restart.model.inventory import Inventory, Service
 from restart.rules.breaks import boot_edges
-from restart.rules.groups import opens_with, starts_together
+from restart.rules.groups import gate_guards_with, opens_with, starts_together
 from restart.rules.moves import gate_s
 from restart.rules.named import order_rule, requires_rule, settle_rule
 
@@ -158,6 +158,4 @@ class ColdStarts(Starts):
         if not self._members[service.name]:
             return True
         up = sum(self._states[host].phase in UP for host in self._members[service.name])
-        if service.ready_when is None and service.min_available is None and not service.co_start:
-            return up > 0
-        return up + len(service.hosts) - len(self._members[service.name]) >= opens_with(service)
+        return up + len(service.hosts) - len(self._members[service.name]) >= gate_guards_with(service)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from restart.model.observation import Observation
@@ -11,6 +11,7 @@ from restart.planner.books import playbook_name, playbook_names
 from restart.planner.bound import Bound, critical_path
 from restart.planner.scope import Scope
 from restart.planner.timeline import Pieces, Timeline
+from restart.rules.groups import gate_guards_with, opens_with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ def written_waves(
     books, hosts_of = playbook_names(inventory), inventory.hosts
     book_of: dict[tuple[str | None, tuple[str, ...]], str] = {}
     found = []
+    started: set[str] = set()
     for number, hosts in enumerate(pieces.waves, 1):
         moves = []
         for host in sorted(hosts, key=timeline.start_ms.__getitem__):
@@ -59,9 +61,20 @@ def written_waves(
                 )
             )
         touched = {service: None for host in hosts for service in services_of[host]}
-        gates = pieces.guards.gates(touched)
+        started.update(hosts)
+        gates = tuple(name for name in pieces.guards.gates(touched) if _can_pass(pieces, name, started))
         found.append(Wave(number=number, why=why_wave(number, hosts), moves=tuple(moves), gates=gates))
     return tuple(found)
+
+
+def _can_pass(pieces: Pieces, name: str, started: Set[str]) -> bool:
+    """Whether the gate of a service can pass once the hosts of these waves are up: one that is off until a later wave would halt the run."""
+    scope, service = pieces.scope, pieces.scope.inventory.services[name]
+    if pieces.mode != "cold-start" and name not in scope.out:
+        return True
+    coming = set(service.hosts).intersection(scope.moving)
+    enough = gate_guards_with(service) if pieces.mode == "cold-start" else opens_with(service)
+    return len(service.hosts) - len(coming - started) >= enough
 
 
 def written_plan(

@@ -15,6 +15,12 @@ def opens_with(service: Service, needs: int | None = None) -> int:
     return members if stated is None else max(min(1, members), min(members, needed(stated, members)))
 
 
+def gate_guards_with(service: Service) -> int:
+    """Members that must be up before the gate of a service that was off can pass: as many as make it ready where that is stated, else one."""
+    stated = service.ready_when is not None or service.min_available is not None or service.co_start
+    return opens_with(service) if stated else 1
+
+
 def starts_together(service: Service) -> bool:
     """Whether its members do not wait for each other's checks: alone none of them may ever be ready."""
     quorum = service.ready_when is not None and service.ready_when.quorum
