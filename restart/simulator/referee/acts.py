@@ -9,6 +9,8 @@ Allowances, each because nobody could know better:
 
 from __future__ import annotations
 
+from math import inf
+
 from restart.model.request import RunStep
 from restart.simulator.referee.away import Away, Place
 from restart.simulator.referee.grounds import REBOOTING_RUNGS
@@ -184,7 +186,13 @@ def _judge_budgets(record: Record, act: Act, host: str, begun: Begun) -> None:
     for service in record.grounds.services_of[host]:
         sick = host in record.not_ready[service] or record.told.failed(service, host, by_s=known_s, fresh_s=fresh_s)
         gone = host not in record.grounds.members[service]  # a spare has taken its place
-        if sick or gone or promotes(record, service, host) or record.grounds.let_go(f"budget.{service}"):
+        if (
+            sick
+            or gone
+            or _has_just_come_back(record, service, host, decided_s)
+            or promotes(record, service, host)
+            or record.grounds.let_go(f"budget.{service}")
+        ):
             continue
         missing = not_ready(record, service, decided_s, host)
         allowed, members = record.grounds.down_max[service], len(record.grounds.members[service])
@@ -194,6 +202,17 @@ def _judge_budgets(record: Record, act: Act, host: str, begun: Begun) -> None:
                 f"{members - allowed} must be (not ready: {some(missing)})"
             )
             record.call(2, what, host=host, at_s=act.at_s)
+
+
+def _has_just_come_back(record: Record, service: str, host: str, decided_s: float) -> bool:
+    """Whether a host of a recovery that came back by itself was away no longer than `ready_fresh` before it was decided, and nobody was told otherwise."""
+    fresh_s = record.plan.inventory.policy.ready_fresh_s
+    late = record.ready_s.get((service, host), -inf) >= decided_s - fresh_s
+    return (
+        record.plan.mode == "recover"
+        and late
+        and not record.told.passed(service, host, by_s=decided_s, fresh_s=fresh_s)
+    )
 
 
 def _judge_order(record: Record, act: Act, host: str, begun: Begun) -> None:

@@ -88,8 +88,9 @@ def _judge_looked(record: Record, request: Request, host: str) -> None:
     standing, grounds = record.standing, record.grounds
     services = grounds.services_of[host]
     excused = grounds.cold or grounds.stops or host in record.spares or host in standing.acted or host in standing.seen
-    # Nobody can look at a host that has not let us in; only a recovery gets such a one up, by its other ways.
-    excused = excused or (record.plan.mode == "recover" and record.truth.hosts[host].claimed_by != record.run)
+    # Nobody can look at a host that has not let us in, as far as was told; only a recovery gets such a one up, by its other ways.
+    let_in = record.truth.hosts[host].claimed_by == record.run and host not in record.unanswered
+    excused = excused or (record.plan.mode == "recover" and not let_in)
     if not excused and standing.wants(services) and not any(record.told.ever_failed(name, host) for name in services):
         record.call(9, f"{_name(request)} restarts a host of which nobody has seen what stands on it", host=host)
     standing.acted.add(host)
