@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from restart.model.check import Check, Verdict
 from restart.model.request import (
     Ask,
@@ -235,15 +237,26 @@ def _judge_gates(record: Record, request: Request, host: str) -> None:
     # An event may end one move and begin another at the same instant; what ended after the decision came too late for it.
     by_seq = record.started_seq.get(host, begun.seq)
     since_s = max((record.last_end_s(name, by_seq) for name in near), default=0.0)
+
+    def late(service: str) -> set[str]:
+        """The members of `service` whose moves had not been done when it was decided."""
+        coming = record.grounds.members[service] & record.grounds.moves.keys()
+        return {
+            other
+            for other in coming
+            if other not in record.done
+            or (record.done_seq[other] > by_seq and record.done_s[other] >= decided_s - HAIR_S)
+        }
+
     for name in near:
         gate = record.told.gates.get(name)
         if gate is None or record.grounds.let_go(f"gate.{name}") or promotes(record, name, host):
             continue
         if record.grounds.stops and name not in staying(record):
             continue
-        if record.grounds.cold and _asks_nobody(record, name, host):
+        if record.grounds.cold and _asks_nobody(record, name, late):
             continue
-        if name in record.grounds.dark and _is_still_out(record, name):
+        if name in record.grounds.dark and _is_still_out(record, name, late):
             continue
         # In a cold start nobody asks the gate of a group that the run takes for off, though its first member may have just come up.
         excused = gate.ever_failed or record.grounds.cold
@@ -264,23 +277,22 @@ def _judge_gates(record: Record, request: Request, host: str) -> None:
         record.call(9, f"{_name(request)} starts while the gate of {name} {how}", host=host)
 
 
-def _asks_nobody(record: Record, service: str, host: str) -> bool:
-    """Whether the gate of `service` guards nothing yet: it is that of the host's own group, too few of which are up, or it asks through one that is off."""
+def _asks_nobody(record: Record, service: str, late: Callable[[str], set[str]]) -> bool:
+    """Whether the gate of `service` guarded nothing yet when it was decided: too few of its group were up, or it asks through one that is off."""
     found = record.plan.inventory.services[service]
     if any(_is_off(record, f"gate.{service}", check) for check in found.gate):
         return True
     if not record.grounds.members[service] & record.grounds.moves.keys():
         return False
-    up = len(found.hosts) - len(record.not_ready[service] | set(record.aways.of(service)))
+    up = len(found.hosts) - len(record.not_ready[service] | set(record.aways.of(service)) | late(service))
     stated = found.ready_when is not None or found.min_available is not None or found.co_start
     return up < (opens_at(found, None) if stated else 1)
 
 
-def _is_still_out(record: Record, service: str) -> bool:
-    """Whether too few of a service that was down as a whole are back for its gate to pass."""
-    grounds, found = record.grounds, record.plan.inventory.services[service]
-    coming = grounds.members[service] & grounds.moves.keys()
-    return len(found.hosts) - len(coming) + len(coming & record.done) < opens_at(found, None)
+def _is_still_out(record: Record, service: str, late: Callable[[str], set[str]]) -> bool:
+    """Whether too few of a service that was down as a whole were back for its gate to pass when it was decided."""
+    found = record.plan.inventory.services[service]
+    return len(found.hosts) - len(late(service)) < opens_at(found, None)
 
 
 def _is_off(record: Record, rule: str, check: Check) -> bool:

@@ -69,7 +69,7 @@ def _done(record: Record, host: str, at_s: float) -> None:
     if host in record.done:
         record.call(5, f"the move of {host} was done twice", host=host)
     record.done.add(host)
-    record.done_s[host] = at_s
+    record.done_s[host], record.done_seq[host] = at_s, record.seq
     ended_well(record, host, at_s)
     record.ended(host, at_s)
     if record.grounds.stops:

@@ -118,6 +118,8 @@ class Record:
     """What each host's power control said last: on, off or unknown."""
     done_s: dict[str, float] = field(default_factory=dict)
     """When the move of each host that is done was."""
+    done_seq: dict[str, int] = field(default_factory=dict)
+    """With which event."""
     finished_s: dict[str, float] = field(default_factory=dict)
     """When each move that counts for the brakes had ended, well or not; until an operator decides on its host."""
     canaries_failed: set[str] = field(default_factory=set)
