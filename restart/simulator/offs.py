@@ -16,6 +16,9 @@ from restart.simulator.powers import PowerControls
 SILENT_S = 30.0
 """Without a power control a host is off when it was silent for so long."""
 
+GONE = frozenset({"timeout", "connect", "banner"})
+"""What a host that is off looks like over SSH; who gets further than the banner was answered by one that is up, as in the live world."""
+
 
 @dataclass(slots=True)
 class _Wait:
@@ -84,10 +87,10 @@ class Offs:
             if timed or truth.boot_id != found.request.boot_id:
                 return StillUp(boot_id=truth.boot_id, uptime_s=self._site.machines.uptime_s(host))
             return None
-        if silent.reason == "gateway":
-            # It says nothing of the host behind it.
+        if silent.reason not in GONE:
+            # It says nothing of the host behind it, or somebody answers for it and lets nobody in.
             found.silent_us = None
-            return NoAnswer(reason="timeout", detail=silent.detail) if timed else None
+            return NoAnswer(reason="timeout", detail=f"{silent.reason}: {silent.detail}") if timed else None
         if found.silent_us is None:
             found.silent_us = now_us
             self._agenda.after(SILENT_S, lambda: self._look(found), Rank.TIMEOUT)

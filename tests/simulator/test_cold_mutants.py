@@ -247,7 +247,7 @@ def test_a_start_that_a_lost_host_leaves_no_power_for_ends_by_name() -> None:
 
 
 FAILED_ONCE = (11328,)
-FAILED_ONCE_WITH_FAULTS = (10205,)
+FAILED_ONCE_WITH_FAULTS = (10031, 10205)
 """Seeds that found a defect; each is played for ever."""
 
 

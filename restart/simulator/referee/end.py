@@ -50,7 +50,8 @@ def restarted(record: Record, host: str) -> bool:
 
 def _judge_done(record: Record) -> None:
     if record.grounds.stops:
-        up = [host for host in record.grounds.moves if record.truth.hosts[host].up]
+        # One that was off when its move was done has been switched on by somebody else since.
+        up = [host for host in record.grounds.moves if record.truth.hosts[host].up and host not in record.proved_off]
         if up:
             record.call(10, f"the run says that it is done, and {len(up)} hosts are up: {some(up)}")
         return
@@ -65,7 +66,8 @@ def _judge_done(record: Record) -> None:
     left = [
         host
         for host in record.grounds.moves
-        if not (record.truth.hosts[host].up if cold else restarted(record, host))
+        # One that was started may have gone down since, by other hands.
+        if not ((cold and record.truth.hosts[host].up) or restarted(record, host))
         and not is_well(record, host)
         and host not in record.spares
     ]

@@ -93,6 +93,10 @@ class Record:
     """Hosts that a shutdown has told to switch off, and when."""
     told_off: dict[str, list[str]] = field(default_factory=dict)
     """The boots in which each host was told to switch off."""
+    gone_silent: set[str] = field(default_factory=set)
+    """Hosts that the world told to be off, since they were told to switch off last."""
+    proved_off: set[str] = field(default_factory=set)
+    """Hosts that were off, as far as it can be proved, when their moves were done."""
     failed: dict[str, None] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
     """Those of the failed that were quarantined: a spare may take the place of one."""

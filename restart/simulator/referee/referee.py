@@ -257,7 +257,9 @@ class Referee:
             waited = record.aways.get(request.host)
             if waited is not None and isinstance(answer, StillUp):
                 waited.in_vain = answer.boot_id == waited.boot_before
-        elif isinstance(request, AwaitOff) and not isinstance(answer, WentOff):
+        elif isinstance(request, AwaitOff) and isinstance(answer, WentOff):
+            record.gone_silent.add(request.host)
+        elif isinstance(request, AwaitOff):
             record.reason(5, f"{request.host}: {told} while it was to go off")
         elif isinstance(answer, NoAnswer | RebootDeclined) or (isinstance(answer, StepRan) and answer.exit_status):
             record.reason(5, f"{request.host}: {told} to {type(request).__name__}")

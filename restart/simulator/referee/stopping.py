@@ -34,6 +34,7 @@ def judge_off(record: Record, act: Act, host: str) -> None:
         _judge_limits(record, act, host)
         _judge_path(record, act, host)
     record.stopped[host] = act.at_s
+    record.gone_silent.discard(host)
     record.claimed.discard(host)
 
 
@@ -55,8 +56,11 @@ def judge_off_done(record: Record, host: str) -> None:
     record.grounds.finished(host)
     truth = record.truth.hosts[host]
     tells = record.plan.inventory.hosts[host].power is not None
-    if truth.up or (tells and truth.powered):
+    # Without a power control silence is the proof, and a host that is cut off is silent too.
+    if (tells and truth.powered) or (truth.up and (tells or host not in record.gone_silent)):
         record.call(10, f"{host} is said to be off, and it {'is up' if truth.up else 'has power'}", host=host)
+    else:
+        record.proved_off.add(host)
 
 
 def _judge_order(record: Record, act: Act, host: str) -> None:
