@@ -59,13 +59,12 @@ def _reached(start: str, leads_to: Mapping[str, set[str]]) -> set[str]:
 def before_the_path(
     inventory: Inventory, path: frozenset[str], edges: Mapping[str, tuple[Dependency, ...]]
 ) -> frozenset[str]:
-    """Hosts that need not wait for the path's, because something on the path needs them in its turn."""
-    of = {name: set(service.hosts) for name, service in inventory.services.items()}
-    needed = {name for name, hosts in of.items() if hosts & path}
-    waiting = list(needed)
-    while waiting:
-        for edge in edges[waiting.pop()]:
-            if edge.provider not in needed:
-                needed.add(edge.provider)
-                waiting.append(edge.provider)
-    return path | frozenset(host for name in needed for host in of[name])
+    """Hosts that need not wait for the path's, because something on the path needs them in its turn: for what they carry for it, or beside that."""
+    of = {name: frozenset(service.hosts) for name, service in inventory.services.items()}
+    found, new = path, path
+    while new:
+        carried = [name for name, hosts in of.items() if hosts & new]
+        needed = frozenset(host for name in carried for edge in edges[name] for host in of[edge.provider])
+        new = needed - found
+        found |= new
+    return found | frozenset(host for hosts in of.values() if hosts & path for host in hosts)
