@@ -142,11 +142,12 @@ class Lease:
                     (utc_now(), self.fleet, self.token),
                 )
         except Held:
-            # The lock below goes in any case, and a free lock says the same.
+            # The lock goes in any case, and a free one says the same as the row: its file stays for that. Whoever leads next tidies it away.
             pass
+        else:
+            _lock_file(self._store, self.fleet, self.token).unlink(missing_ok=True)
         finally:
             os.close(self._lock)
-            _lock_file(self._store, self.fleet, self.token).unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self

@@ -91,6 +91,7 @@ class Store:
         self.path = path
         self._connection = connection
         self._lock = threading.RLock()
+        self._file = _identity(path)
 
     @classmethod
     def open(cls, path: Path | None = None) -> Self:
@@ -135,6 +136,7 @@ class Store:
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """Every row of one query, as tuples, from one moment of the store."""
         with self._lock, _trouble_told(self.path):
+            self._must_stand()
             return self._execute(sql, parameters).fetchall()
 
     @contextmanager
@@ -142,6 +144,7 @@ class Store:
         """One write transaction: on disk when the block ends, undone when it raises."""
         with self._lock, _trouble_told(self.path):
             must(not self._connection.in_transaction, "a transaction inside a transaction")
+            self._must_stand()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._execute
@@ -156,6 +159,17 @@ class Store:
         """Words of a command line may hold bytes that are no text. SQLite takes none such, so they become `?`."""
         return self._connection.execute(sql, [_as_text(value) for value in parameters])
 
+    def _must_stand(self) -> None:
+        """Raise `Held` where the file was deleted, or another was put in its place.
+
+        SQLite would go on in the file that nobody finds any more: no word, no resume and no other run would meet it there.
+        """
+        if self._file is None or _identity(self.path) != self._file:
+            raise Held(
+                f"journal lost: the store {self.path} was deleted or replaced while it was in use",
+                remedy="put its backup in its place, then `restart resume`; where there is none, look at the hosts and make a new plan",
+            )
+
     def close(self) -> None:
         """Close the connection. Twice does nothing."""
         with self._lock:
@@ -166,6 +180,15 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _identity(place: Path) -> tuple[int, int] | None:
+    """Which file lies at `place`; None: none that can be seen."""
+    try:
+        found = place.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _make_private(place: Path) -> None:

@@ -242,3 +242,16 @@ def test_where_somebody_tidied_the_lock_away_the_clock_alone_decides(store: Stor
 def test_a_lease_leaves_no_lock_behind(store: Store) -> None:
     take(store, fleet="shop", run="r1", holder=HOLDER).release()
     assert list(store.path.parent.rglob("*.lock")) == []
+
+
+def test_a_leader_that_ends_with_a_store_that_cannot_be_written_is_known_to_be_gone(store: Store) -> None:
+    held = take(store, fleet="shop", run="r1", holder=HOLDER)
+    # A full disk: the row cannot say that the lease was let go.
+    store.read("PRAGMA query_only = 1")
+    held.release()
+    store.read("PRAGMA query_only = 0")
+    found = leader(store, "shop")
+    assert found is not None
+    assert not found.alive
+    with take(store, fleet="shop", run="r1", holder=BOB) as later:
+        assert later.token == 2

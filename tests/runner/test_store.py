@@ -143,6 +143,20 @@ def test_a_write_that_fails_is_undone(store: Store) -> None:
     assert store.read("SELECT * FROM word") == []
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_store_that_is_deleted_or_replaced_is_neither_written_nor_read(tmp_path: Path, replaced: bool) -> None:
+    with Store.open(tmp_path / "store.db") as store:
+        for file in tmp_path.glob("store.db*"):
+            file.unlink()
+        if replaced:
+            Store.open(store.path).close()
+        gone = r"was deleted or replaced while it was in use \(put its backup"
+        with pytest.raises(Held, match=gone), store.writing():
+            pass
+        with pytest.raises(Held, match=gone):
+            store.read("SELECT 1")
+
+
 def test_another_process_that_locks_the_store_for_long_is_told(store: Store) -> None:
     store.read("PRAGMA busy_timeout = 50")
     other = sqlite3.connect(store.path, isolation_level=None)
