@@ -226,25 +226,32 @@ def _say(
     target: str | None = None,
     dry_run: bool = False,
 ) -> None:
-    from restart.runner import words
+    from restart.runner import runs, words
 
     about = f" {target}" if target else ""
     if dry_run:
         _tell(found, word, False, f"Would say to run {found.run.id}: {word}{about}. Nothing was said.", form)
         return
     number = words.say(store, found.run.id, word, by=speaker(), reason=reason, target=target)
-    heard = False
+    fate = None
     until_s = time.monotonic() + HEARD_WITHIN_S
-    while found.going and not heard and time.monotonic() < until_s:
+    while found.going and fate is None and time.monotonic() < until_s:
         time.sleep(0.1)
-        heard = words.taken(store, number)
-    if heard:
-        said = f"Run {found.run.id} has heard it: {word}{about}."
-    elif found.going:
-        said = f"Left for run {found.run.id}: {word}{about}. It has not heard it yet; restart status {found.run.id} shows when it has."
-    else:
-        said = f"Kept for run {found.run.id}: {word}{about}. It hears it when it goes on: restart resume {found.run.id}"
-    _tell(found, word, heard, said, form)
+        fate = words.fate(store, number)
+        found = journals.led(store, runs.find(store, found.run.id))
+    _tell(found, word, fate == "heard", _what_came(found, word + about, fate), form)
+
+
+def _what_came(found: Led, said: str, fate: str | None) -> str:
+    """In a sentence; a run may have ended between the word and now."""
+    id = found.run.id
+    if fate == "heard":
+        return f"Run {id} has heard it: {said}."
+    if fate == "missed" or found.run.state == "done":
+        return f"Run {id} ended before it heard: {said}. The word is dropped; restart report {id} tells how it ended."
+    if found.going:
+        return f"Left for run {id}: {said}. It has not heard it yet; restart status {id} shows when it has."
+    return f"Kept for run {id}: {said}. It hears it when it goes on: restart resume {id}"
 
 
 def _tell(found: Led, word: str, heard: bool, said: str, form: str) -> None:

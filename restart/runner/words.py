@@ -7,6 +7,7 @@ same transaction; one that was read by a process which died before is read again
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from restart.errors import UsageMistake
 from restart.model.event import Word
@@ -32,10 +33,12 @@ def say(store: Store, run: str, word: str, *, by: str, reason: str = "", target:
         return int(added.lastrowid)
 
 
-def taken(store: Store, number: int) -> bool:
-    """Has the run taken the word of this number (or ended, so that it never will)?"""
-    found = store.read("SELECT taken IS NOT NULL FROM word WHERE id = ?", (number,))
-    return bool(found and found[0][0])
+def fate(store: Store, number: int) -> Literal["heard", "missed"] | None:
+    """What became of the word of this number: the run has `heard` it, or ended first and will never hear it (`missed`); None: it waits still."""
+    found = store.read("SELECT taken FROM word WHERE id = ?", (number,))
+    if not found or found[0][0] is None:
+        return None
+    return "heard" if found[0][0] else "missed"
 
 
 class Words:

@@ -87,9 +87,9 @@ def test_a_word_from_another_process_reaches_the_run_once(store: Store) -> None:
     word = Word(at_s=0.0, word="skip", by="bob@desk", reason="dead", target="db-1")
     assert heard() == (word,)
     assert heard() == ()
-    assert not words.taken(store, number)
+    assert words.fate(store, number) is None
     Journal(store, "r1", unfenced).append(word)
-    assert words.taken(store, number)
+    assert words.fate(store, number) == "heard"
 
 
 def test_a_word_that_was_heard_but_not_written_down_is_heard_by_the_next_process(store: Store) -> None:
@@ -114,10 +114,12 @@ def test_a_stop_that_came_too_late_does_not_stop_the_resumed_run_but_a_resolve_i
     written = Journal(store, "r1", unfenced)
     written.append(started("r1"))
     late = words.say(store, "r1", "stop", by="bob")
-    words.say(store, "r1", "done", by="bob", target="db-1")
+    kept = words.say(store, "r1", "done", by="bob", target="db-1")
+    assert words.fate(store, late) is None
     written.finish(PAUSED, ())
     words.say(store, "r1", "retry", by="bob", target="db-2")
-    assert words.taken(store, late)
+    assert words.fate(store, late) == "missed"
+    assert words.fate(store, kept) is None
     assert [word.word for word in Words(store, "r1")()] == ["done", "retry"]
 
 
