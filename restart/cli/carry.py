@@ -135,6 +135,7 @@ def _carry(
     from restart.runner.flags import FlagGuard, FlagWords
     from restart.runner.lease import Holder
     from restart.runner.live import Identity, LiveWorld
+    from restart.runner.peers import Peers
     from restart.runner.slots import StoreSlots
     from restart.runner.words import Words, heard_from
 
@@ -155,6 +156,12 @@ def _carry(
         slots=StoreSlots(passage.opened, passage.lease),
         withheld=FlagGuard(passage.opened, passage.plan.inventory),
         powers=rooms.powers(),
+        # Who leads the fleet knows of every run of its store that it has ended, or is this one.
+        peers=Peers(
+            passage.plan.inventory,
+            {move.host for move in passage.plan.moves()},
+            passed=lambda name: runs.is_of(passage.opened, name, passage.plan.fleet),
+        ),
     )
     try:
         with (

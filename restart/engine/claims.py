@@ -55,8 +55,9 @@ class Claims:
         elif isinstance(answer, HeldBy):
             self._held.pop(host, None)
             if self.foreign is None:
+                where = f"{answer.on}, of the same service as {host}," if answer.on else host
                 self.foreign = (
-                    f"{host} is claimed by {answer.user}@{answer.controller} for run {answer.run} "
+                    f"{where} is claimed by {answer.user}@{answer.controller} for run {answer.run} "
                     f"since {answer.since}, {answer.for_s:.0f}s left"
                 )
 

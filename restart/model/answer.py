@@ -38,13 +38,17 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldBy:
-    """The host carries a foreign claim: who, from where, which run, since when (all for people), `for_s` left of it."""
+    """The host carries a foreign claim: who, from where, which run, since when (all for people), `for_s` left of it.
+
+    `on` names the host that carries it, where that is not the one that was to be claimed but another member of its services.
+    """
 
     controller: str
     user: str
     run: str
     since: str
     for_s: float
+    on: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

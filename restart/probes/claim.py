@@ -62,6 +62,23 @@ def parse_claim(reply: ShellReply) -> Claimed | HeldBy | NoAnswer:
     return _no_claim(reply, words, "claim")
 
 
+def look_text() -> str:
+    """Whether a claim that has not run out stands on the host, and whose. Changes nothing."""
+    return script.one_line(
+        script.SYSTEM_PATHS + ";",
+        script.READ_BOOT + ' || { echo "restart-claim 1 failed boot-id"; exit 0; };',
+        script.FIND_CLAIM + ";",
+        script.READ_CLAIM + ";",
+        'if [ -e "$f" ] && [ "$l" -gt 0 ]; then echo "restart-claim 1 held left=$l $r $c $w $s"; else echo "restart-claim 1 free"; fi',
+    )
+
+
+def parse_look(reply: ShellReply) -> HeldBy | None:
+    """The claim that `look_text` found; None: none, or the host did not say."""
+    words = script.answer(reply, "claim")
+    return held_by(script.named(words)) if words and words[0] == "held" else None
+
+
 def held_by(fields: dict[str, str]) -> HeldBy:
     """A foreign claim, from the fields of an answer; what it does not say is empty."""
     left = fields.get("left", "")

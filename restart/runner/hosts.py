@@ -50,6 +50,7 @@ from restart.probes.output import last_lines
 from restart.rules.durations import spoken
 from restart.runner import power
 from restart.runner.off import SILENT_S, OffWait
+from restart.runner.peers import LOOK_S, Peers
 from restart.runner.power import PowerControls
 from restart.runner.store import utc_now
 from restart.transports import local, silences
@@ -102,6 +103,8 @@ class Identity:
 def deadline_s(request: Request) -> float:
     """How long carrying out `request` may take at most, in seconds, waiting for a free thread left out."""
     match request:
+        case Claim():
+            return OPENING_S + COMMAND_S + OPENING_S + LOOK_S
         case Ask():
             return OPENING_S + sum(2 * check.timeout_s for check in request.checks)
         case RunStep() | Read():
@@ -132,11 +135,13 @@ class Hosts:
         identity: Identity,
         ssh: Ssh,
         powers: Mapping[str, Power] = MappingProxyType({}),
+        peers: Peers | None = None,
         poll_s: float = POLL_S,
     ) -> None:
         self._asking = Asking(inventory, gates=gates, ssh=ssh)
         self._power = PowerControls(inventory, powers)
         self._identity = identity
+        self._peers = peers
         self._ssh = ssh
         self._poll_s = poll_s
 
@@ -194,7 +199,15 @@ class Hosts:
         text = claim.claim_text(
             run=who.run, controller=who.controller, user=who.user, since=utc_now(), hold_s=request.hold_s
         )
-        return _or_nothing(self._run(request.host, text), claim.parse_claim)
+        answer = _or_nothing(self._run(request.host, text), claim.parse_claim)
+        held = None
+        if isinstance(answer, Claimed) and self._peers is not None:
+            held = self._peers.foreign(request.host, self._ssh.run)
+        if held is None:
+            return answer
+        # The engine takes it for not claimed, and will not release what it does not hold.
+        self._run(request.host, claim.release_text(run=who.run))
+        return held
 
     def _step(self, request: RunStep) -> StepRan | NoAnswer:
         reply = self._run(request.on, request.command, request.timeout_s)

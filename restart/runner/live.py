@@ -41,6 +41,7 @@ from restart.probes.output import one_line
 from restart.runner import hosts
 from restart.runner.crew import Crew
 from restart.runner.hosts import Hosts, Identity
+from restart.runner.peers import Peers
 from restart.transports.ssh import SshPool
 
 __all__ = ["Identity", "LiveWorld"]
@@ -76,7 +77,7 @@ class LiveWorld:
     `lease_lost` is asked as often, and by workers before each act that changes a host: once it gives a reason, nothing
     changes a host any more. `withheld` is asked by workers at the same point: why this act is not begun, a stop flag; None: it may be. A host whose claim
     shows `own_boot_id` is the controller itself, whatever it is called: it is neither restarted nor switched off (empty: it may be).
-    `slots` answers requests for slots that span the runs of the store.
+    `slots` answers requests for slots that span the runs of the store. `peers` are looked at for foreign claims once a host of theirs is claimed.
     """
 
     def __init__(
@@ -92,12 +93,15 @@ class LiveWorld:
         own_boot_id: str = "",
         slots: Callable[[TakeSlots | GiveSlots | KeepSlots], Answer] | None = None,
         powers: Mapping[str, Power] = MappingProxyType({}),
+        peers: Peers | None = None,
         ssh: hosts.Ssh | None = None,
         poll_s: float = hosts.POLL_S,
     ) -> None:
         """`ssh` is the pool to use instead of one of the world's own; raises `UsageMistake` as that does."""
         self._ssh: hosts.Ssh = SshPool(inventory) if ssh is None else ssh
-        self._hosts = Hosts(inventory, gates=gates, powers=powers, identity=identity, ssh=self._ssh, poll_s=poll_s)
+        self._hosts = Hosts(
+            inventory, gates=gates, powers=powers, identity=identity, ssh=self._ssh, peers=peers, poll_s=poll_s
+        )
         self._clock = clock
         self._words = words
         self._lease_lost = lease_lost

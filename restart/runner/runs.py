@@ -135,6 +135,11 @@ def runs(store: Store, fleet: str | None = None) -> tuple[Run, ...]:
     )
 
 
+def is_of(store: Store, id: str, fleet: str) -> bool:
+    """Is it a run of this store and fleet, by its whole name?"""
+    return bool(store.read("SELECT 1 FROM run WHERE id = ? AND fleet = ?", (id, fleet)))
+
+
 def latest(store: Store, fleet: str | None = None) -> Run | None:
     """The run that was started last (of `fleet`); None where there is none."""
     return next(iter(runs(store, fleet)), None)

@@ -66,3 +66,31 @@ def test_a_claim_whose_controller_was_killed_runs_out_and_the_next_may_act(tmp_p
         with Tool(tmp_path / "desk-2").run(path, hosts=4) as third:
             assert third.end() == 0, third.account()
         assert max(fleet.restarts().values()) <= 2
+
+
+def test_from_two_stores_two_parts_of_one_service_are_not_restarted_at_the_same_time(tmp_path: Path) -> None:
+    """Each of both keeps the budget by itself; together they would not."""
+    with Fleet(HOSTS, down_s=3, service_s=0.2) as fleet:
+        path = inventory(fleet, tmp_path)
+        with Tool(tmp_path / "laptop").run(path, "--limit", "web-1,web-2", hosts=2) as first:
+            first.until("claimed")
+            with Tool(tmp_path / "desk").run(path, "--limit", "web-3,web-4", hosts=2) as second:
+                refused(second, first)
+            assert first.end() == 0, first.account()
+        assert fleet.restarts() == {"web-1": 1, "web-2": 1, "web-3": 0, "web-4": 0}
+        assert fleet.most_down(HOSTS) == 1
+        with Tool(tmp_path / "desk-2").run(path, "--limit", "web-3,web-4", hosts=2) as third:
+            assert third.end() == 0, third.account()
+
+
+def test_from_one_store_the_claim_of_a_run_that_has_ended_keeps_nobody_from_the_rest(tmp_path: Path) -> None:
+    tool = Tool(tmp_path / "laptop")
+    with Fleet(HOSTS, service_s=0.2) as fleet:
+        path = inventory(fleet, tmp_path)
+        with tool.run(path, "--limit", "web-1,web-2", hosts=2) as first:
+            first.until("claimed")
+            first.kill()
+        assert tool.call("stop", first.name(), "--reason", "given up").returncode == 0
+        assert "run=" in fleet.ssh("web-2", "cat /run/staged-restart/claim").stdout
+        with tool.run(path, "--limit", "web-3,web-4", hosts=2) as second:
+            assert second.end() == 0, second.account()

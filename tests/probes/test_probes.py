@@ -104,6 +104,7 @@ def test_every_text_is_one_line() -> None:
         probe.text(),
         claim.claim_text(run="a\nb", controller="c\n", user="u\n", since="s\n", hold_s=1),
         claim.release_text(run="a\nb"),
+        claim.look_text(),
         reboot.text(request, run="a\nb"),
         units.read_text(["a.service"]),
         units.restart_text(["a.service"], ["0" * 32], 3),
@@ -208,6 +209,20 @@ def test_only_one_of_many_takes_the_claim(host: FakeHost) -> None:
     lines = host.run(script_text).stdout.splitlines()
     assert sum(" taken " in line for line in lines) == 1
     assert len(lines) == 8
+
+
+def test_a_look_tells_whose_claim_stands_and_changes_nothing(host: FakeHost) -> None:
+    look = claim.look_text()
+    assert claim.parse_look(host.run(look)) is None
+    host.claim("r1", hold_s=10)
+    before = sorted(host.root.rglob("*"))
+    held = claim.parse_look(host.run(look))
+    assert held is not None
+    assert (held.run, held.controller, held.for_s) == ("r1", "laptop-1", 10)
+    assert sorted(host.root.rglob("*")) == before
+    host.uptime(1011)
+    assert claim.parse_look(host.run(look)) is None
+    assert isinstance(host.claim("r2"), Claimed)
 
 
 def test_release_takes_off_the_runs_own_claim_only(host: FakeHost) -> None:
