@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -32,13 +32,15 @@ LOOKING_MAX = 32
 class Peers:
     """Looks at each peer once, whichever of its hosts is claimed first. Used from any number of threads."""
 
-    def __init__(self, inventory: Inventory, moving: Collection[str], *, passed: Callable[[str], bool]) -> None:
+    def __init__(self, inventory: Inventory, moving: Set[str], *, passed: Callable[[str], bool]) -> None:
         """`passed` tells of a run whether its claim stands in nobody's way: it is this one, or is known to have ended."""
         self._passed = passed
-        self._of: dict[str, tuple[str, ...]] = {}
-        for host in moving:
-            members = (name for one in inventory.services.values() if host in one.hosts for name in one.hosts)
-            self._of[host] = tuple(dict.fromkeys(name for name in members if name not in moving))
+        self._others: dict[str, tuple[str, ...]] = {}  # by service; those that are looked at are taken out
+        self._services: dict[str, list[str]] = {}
+        for service in inventory.services.values():
+            self._others[service.name] = tuple(name for name in service.hosts if name not in moving)
+            for host in service.hosts:
+                self._services.setdefault(host, []).append(service.name)
         self._lock = threading.Lock()
         self._looked: set[str] = set()
         self._found: HeldBy | None = None
@@ -50,9 +52,13 @@ class Peers:
         """
         with self._lock:
             # Whoever comes meanwhile waits for what is found: its own peers may be among these.
-            names = [name for name in self._of.get(host, ()) if name not in self._looked]
+            services = self._services.get(host, ())
+            others = dict.fromkeys(name for service in services for name in self._others[service])
+            names = [name for name in others if name not in self._looked]
             if names and self._found is None:
                 self._look(names, run)
+            for service in services:
+                self._others[service] = tuple(name for name in self._others[service] if name not in self._looked)
             left = sum(name not in self._looked for name in names)
             if self._found is None and left:
                 detail = f"{left} of {len(names)} other members of its services could not be looked at for claims within {spoken(LOOK_S)}"
