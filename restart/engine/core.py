@@ -62,7 +62,7 @@ from restart.engine.waves import Waves
 from restart.engine.windows import Windows
 from restart.engine.words import Words, said_by
 from restart.errors import Bug, Exit, must
-from restart.model.answer import NoAnswer, Withheld
+from restart.model.answer import Claimed, NoAnswer, Withheld
 from restart.model.event import Answered, Event, Fact, LeaseLost, Outcome, Resumed, Started, Word
 from restart.model.plan import Plan
 from restart.model.request import Request
@@ -156,7 +156,7 @@ class Engine:
             now_s=lambda: self._outbox.now_s, stir=stir, waived=waived, passed_over=self._overrides.passed_over,
         )  # fmt: skip
         self._claims = Claims(
-            self._outbox, hold_s=3600.0 + 2 * plan.estimate.makespan_s, met=self._recovery.met
+            self._outbox, hold_s=3600.0 + 2 * plan.estimate.makespan_s, met=self._met
         )  # fmt: skip
         self._later = LaterRungs(
             self.states, self._outbox, starts=self._starts, readiness=self._readiness, patience_s=STALL_S
@@ -468,6 +468,11 @@ class Engine:
         for rule, why in (*self._watches.let_through(), *self._waves.let_through(state)):
             self._overrides.passed_over(state, rule, why)
         self._moving.sign(state, Sign.BEGUN)
+
+    def _met(self, host: str, found: Claimed) -> None:
+        """How a host was found when the run claimed it, before anything is done to it."""
+        self._recovery.met(host, found)
+        self._slots.found_up(host)
 
     # --- what moves and gates report ---------------------------------------------------------------------------------
 

@@ -179,6 +179,16 @@ class Slots:
         """Whether the move of `host` holds any slot still."""
         return any(host in self._held.get(take.slot, ()) for take in self._takes[host])
 
+    def found_up(self, host: str) -> None:
+        """The host was taken to be off, and is up before anything was done to it: it draws from its capacities as long as it runs."""
+        for take in self._takes[host]:
+            if take.keeps and host not in self._held.setdefault(take.slot, {}):
+                self._powered.add(host)
+                self._held[take.slot][host] = take.keeps
+                self._sum[take.slot] = self._sum.get(take.slot, 0) + take.keeps
+                self._kept.add((take.slot, host))
+                self._took(take.slot)
+
     def take(self, host: str) -> None:
         """The move of `host` begins, or a later rung of its ladder takes its slots anew: no clock frees them until it has acted."""
         for take in self._takes[host]:

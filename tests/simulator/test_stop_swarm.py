@@ -128,5 +128,16 @@ def test_no_fault_makes_a_stop_and_start_unsafe(seed: int) -> None:
     assert result.violations == (), [str(broken) for broken in result.violations[:3]]
 
 
+@pytest.mark.parametrize("seed", [30023])
+def test_where_faults_pass_a_stop_and_start_is_safe_and_ends_with_a_reason(seed: int) -> None:
+    found = planned(seed, "stop-start")
+    assert found is not None
+    drawn, plan = found
+    result = played(seed, drawn, plan, [*drawn_faults(plan.inventory, seed, passing=True), *AGREED])
+    assert result.violations == (), [str(broken) for broken in result.violations[:3]]
+    assert result.outcome is not None, result.no_progress
+    assert result.outcome.why
+
+
 def test_most_of_the_fleets_have_a_plan() -> None:
     assert sum(planned(seed, mode) is not None for mode in ("shutdown", "stop-start") for seed in range(30)) > 45
