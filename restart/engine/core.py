@@ -320,7 +320,7 @@ class Engine:
         self._roles.forget()
         self._canaries.forget()
         self._hooks.forget()
-        self._parking.wake_all(len(self.states))
+        self._parking.wake_all()  # spares stand before the plan in its order
         if self._waves.reached_last():
             self._waves.last = None
         # Words that were said while nobody led the run come with the next event: it does not end before.

@@ -158,8 +158,8 @@ class Parking:
         if self._unpark(index):
             self._rouse(index)
 
-    def wake_all(self, until: int) -> None:
-        """Look at every waiting move up to the index `until`."""
+    def wake_all(self, until: float = inf) -> None:
+        """Look at every waiting move, up to the index `until` where one is given."""
         waiting = self._waiting[: bisect_right(self._waiting, until)]
         for index in waiting:
             self._unpark(index)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from restart.model.check import Check
-from restart.model.inventory import Amount, Dependency, Expect, Host, Inventory, Limit, Policy, Service, Shared
+from restart.model.hook import Hook
+from restart.model.inventory import Amount, Dependency, Expect, Host, Inventory, Limit, Policy, Service, Shared, Spares
 from restart.model.playbook import Playbook, PowerControl, Rung, Step
 from restart.simulator.drawn import PHASES
 from restart.simulator.faults import KINDS, Fault
@@ -73,6 +74,45 @@ def draw(seed: int, *, faults: bool) -> Drawn:
     # By chances of their own, so that what a seed was before hosts were compared it still is.
     own = Random(f"host {seed}")
     return _compared(drawn, own, faults=faults) if own.random() < 0.6 else drawn
+
+
+def led(seed: int) -> Drawn:
+    """The fleet of this number with what `draw` draws rarely or never: the barrier `service`, canaries that are watched, spares, a hook, and a host that is lost."""
+    drawn, chance = draw(seed, faults=True), Random(f"led {seed}")
+    inventory = drawn.inventory
+    hosts, figures, books = dict(inventory.hosts), dict(drawn.physics.hosts), dict(inventory.playbooks)
+    ladder = books["reboot"].restart[-1:] if chance.random() < 0.5 else ()
+    books["promote"] = Playbook(name="promote", drain=(Step(run="join {host}"),), restart=ladder)
+    services, lost = dict(inventory.services), list(hosts)
+    for name, service in services.items():
+        given: dict[str, object] = {}
+        if len(service.hosts) > 1 and not service.path and chance.random() < 0.6:
+            first = service.hosts[0]
+            standing = tuple(f"x{len(hosts) + number:02}" for number in range(chance.randint(1, 2)))
+            for spare in standing:
+                hosts[spare] = replace(hosts[first], name=spare, address=f"10.9.0.{len(hosts)}")
+                figures[spare] = figures[first]
+            given["spares"] = Spares(hosts=standing, playbook="promote")
+            lost += service.hosts * 3
+        if chance.random() < 0.4:
+            given |= {"canaries": chance.randint(0, 2), "canary_for_s": chance.choice([0.0, 20.0, 60.0])}
+        services[name] = replace(service, **given)  # type: ignore[arg-type]
+    policy = replace(
+        inventory.policy,
+        barrier="service" if chance.random() < 0.8 else "fleet",
+        canaries=chance.choice([None, 1, 2]),
+        canary_for_s=chance.choice([0.0, 0.0, 30.0]),
+        pace=chance.choice([None, "slow", "fixed"]),
+        max_failures=chance.randint(1, 4),
+        never_return=chance.choice([0.1, 0.5]),
+    )
+    hooks = (Hook(name="noout", run="set", undo="unset"),) if chance.random() < 0.3 else ()
+    never = (Fault(kind="never_returns", hosts=(chance.choice(lost),)),) if chance.random() < 0.7 else ()
+    return Drawn(
+        inventory=replace(inventory, hosts=hosts, services=services, playbooks=books, policy=policy, hooks=hooks),
+        physics=replace(drawn.physics, hosts=figures),
+        faults=(*drawn.faults, *never),
+    )
 
 
 def _inventory(chance: Random) -> Inventory:

@@ -23,7 +23,7 @@ from restart.simulator.faults import KINDS, Fault
 from restart.simulator.play import play
 from restart.simulator.referee import Referee
 from tests.inventory.reading import GATES
-from tests.simulator.random_fleets import Drawn, draw
+from tests.simulator.random_fleets import Drawn, draw, led
 
 SEEDS = Path(__file__).parent / "seeds.txt"
 FIXED = 100
@@ -126,6 +126,26 @@ def test_the_fixed_seeds_meet_every_kind_of_fault_in_every_phase_of_ssh_and_at_e
         (False, True),
         (False, False),
     }
+
+
+LED_FAILED_ONCE = (135,)
+"""Seeds of `led` that found a defect; each is played for ever."""
+
+
+@pytest.mark.parametrize("seed", [*range(40), *LED_FAILED_ONCE])
+def test_no_fault_makes_a_run_with_spares_and_watched_canaries_unsafe_or_endless(seed: int) -> None:
+    drawn = led(seed)
+    try:
+        plan = make_plan(drawn.inventory, made_at="")
+    except Refused:
+        return
+    result = played(seed, drawn, plan, drawn.faults)
+    assert result.violations == (), [str(broken) for broken in result.violations[:3]]
+    lost = [fault for fault in drawn.faults if fault.kind == "never_returns"]
+    passing = played(seed, drawn, plan, [*drawn_faults(drawn.inventory, seed, passing=True), *lost])
+    assert passing.violations == (), [str(broken) for broken in passing.violations[:3]]
+    assert passing.outcome is not None, passing.no_progress
+    assert passing.outcome.why
 
 
 def test_most_of_the_fleets_have_a_plan() -> None:
