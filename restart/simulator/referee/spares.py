@@ -35,7 +35,7 @@ def heard_promoted(record: Record, fact: Fact) -> None:
     move = Move(host=host, services=services, playbook=standing[0].playbook)
     grounds.moves[host], grounds.services_of[host] = move, services
     grounds.wave_of[host] = grounds.wave_of[member]
-    grounds.ring[host] = -1 - len(record.holders)  # a ring of its own: it waits for what it rests on
+    grounds.ring[host] = grounds.ring[member]  # it waits for what the lost one had waited for
     grounds.ladder[host] = ladder_of(inventory.playbooks[move.playbook], move.act, inventory.hosts[host])
     grounds.rungs[host] = tuple(rung.kind for rung in grounds.ladder[host])
     grounds.not_finished(host)
