@@ -50,11 +50,13 @@ class Canaries:
         outbox: Outbox,
         guards: Guards,
         ended: Callable[[str, str | None], None],
+        noted: Callable[[str, str, Verdict, str], None],
     ) -> None:
-        """`ended(host, why)` hears of each canary that has held, or (`why`) has not."""
+        """`ended(host, why)` hears of each canary that has held, or (`why`) has not; `noted` each verdict learnt (service, host, verdict, evidence)."""
         self._outbox = outbox
         self._guards = guards
         self._ended = ended
+        self._noted = noted
         self._checks: dict[str, tuple[Check, ...]] = {
             name: asked_before(service.ready) for name, service in inventory.services.items()
         }
@@ -144,6 +146,9 @@ class Canaries:
         found.next_s[name] = now_s + max(BEAT_S, min(check.every_s for check in self._checks[name]))
         if found.told[name] is not Verdict.PASS:
             found.since_s, found.why = now_s, f"{name}: {evidence}"
+        if self._watched.get(found.host) is found:
+            # It is a member like any other, and nothing that is known of one is kept from those that count them.
+            self._noted(name, found.host, found.told[name], evidence)
 
     def _end(self, found: Watched, why: str | None) -> None:
         del self._watched[found.host]

@@ -168,7 +168,9 @@ class Engine:
             drift=self._drift, on_others=OnOthers(plan, self.states, self._outbox),
             missed=self._missed, judged=self._later.hold, doubted=self._starts.hold_begun,
         )  # fmt: skip
-        self._canaries = Canaries(inventory, self._outbox, self._guards, self._canary_ended)
+        self._canaries = Canaries(
+            inventory, self._outbox, self._guards, self._canary_ended, noted=self._readiness.note
+        )  # fmt: skip
         self._acting = Acting(
             self.states, self._outbox, starts=self._starts, readiness=self._readiness, moving=self._moving, later=self._later,
             fresh_s=inventory.policy.ready_fresh_s, patience_s=STALL_S, withheld=self._forbids,

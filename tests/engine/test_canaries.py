@@ -40,6 +40,22 @@ def test_nothing_else_of_the_stratum_starts_before_the_canary_has_held_for_its_t
     assert [fact.host for fact in played.told(facts.CANARY_HELD)] == ["w1"]
 
 
+def test_a_canary_that_is_seen_sick_while_it_is_watched_counts_as_down_for_other_strata() -> None:
+    web = replace(WEB, max_unavailable=Amount(number=1), settle_s=15.0)
+    labels = {"w1": {"image": "a"}, "w2": {"image": "a"}, "w3": {"image": "b"}}
+    inventory = fleet(web, hosts=labels, policy=Policy(pace="fixed", canaries=1, canary_for_s=120.0))
+    toy, plan = Toy(inventory), plan_of(inventory, "w1", "w3", "w2", canaries="w1")
+    done_s = next(fact.at_s for fact in play(plan, toy).told(facts.MOVE_DONE) if fact.host == "w1")
+    toy = Toy(inventory)
+    toy.script = [
+        (done_s + 1.0, lambda toy: setattr(toy.hosts["w1"], "sick", True)),
+        (done_s + 60.0, lambda toy: setattr(toy.hosts["w1"], "sick", False)),
+    ]
+    played = play(plan, toy)
+    assert played.exit_code == 0
+    assert starts(played)["w3"] >= done_s + 60.0, "within ready_fresh of its last PASS, but its FAIL is known"
+
+
 def test_a_service_says_otherwise_than_the_policy() -> None:
     toy, plan = watched(replace(WEB, canary_for_s=0.0))
     played = play(plan, toy)
