@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from restart.cli import journals, rooms
 from restart.errors import Refusal, Refused, UsageMistake
+from restart.reports.prose import count, listed
 
 if TYPE_CHECKING:
     from restart.model.inventory import Inventory
     from restart.model.observation import Observation
     from restart.model.plan import Plan
+    from restart.runner.runs import Run
+    from restart.runner.store import Store
 
 DONE = frozenset({"move_done"})
 AGAIN = frozenset({"not_rebooted", "untouched", "skipped"})
@@ -39,7 +43,10 @@ class Rest:
 
 
 def rest_of(store: str | None, name: str) -> Rest:
-    """The rest of the run of that name. Raises `UsageMistake` where there is none, `Refused` where a process leads it or nothing is left."""
+    """The rest of the run of that name.
+
+    Raises `UsageMistake` where there is none, `Refused` where a process leads it, nothing is left or a later run took up what is left.
+    """
     from restart.runner import runs
 
     with rooms.the_store(store) as opened:
@@ -48,8 +55,7 @@ def rest_of(store: str | None, name: str) -> Rest:
             what = f"run {found.run.id} goes on in another process"
             raise Refused((Refusal(rule="from", what=what, way_out=f"restart stop {found.run.id} first"),))
         plan = journals.plan_of(opened, found.run)
-        # A run that was cut off may lack the facts of its last event: whoever had begun may have been restarted.
-        open_ended = OPEN if found.run.ended else OPEN | {"move_started"}
+        open_ended = _open_ended(found.run)
         last = _last_facts(journals.rows_now(opened, found.run, plan), open_ended)
     done, hosts, out, away = [], [], {}, {}
     for host in dict.fromkeys(move.host for move in plan.moves()):
@@ -66,7 +72,33 @@ def rest_of(store: str | None, name: str) -> Rest:
             out[host] = f"was in flight when run {found.run.id} ended: look at it first (restart resume {found.run.id})"
         else:
             hosts.append(host)
+    with rooms.the_store(store) as opened:
+        _refuse_taken_up(opened, found.run, (*hosts, *away))
     return Rest(plan=plan, run=found.run.id, hosts=tuple(hosts), done=tuple(done), out=out, away=away)
+
+
+def _open_ended(run: Run) -> frozenset[str]:
+    """A run that was cut off may lack the facts of its last event: whoever had begun may have been restarted."""
+    return OPEN if run.ended else OPEN | {"move_started"}
+
+
+def _refuse_taken_up(opened: Store, run: Run, hosts: Sequence[str]) -> None:
+    """What a later run has acted on is no longer as `run` left it: to plan it once more would restart it a second time. Raises `Refused`."""
+    from restart.runner import runs
+
+    for later in takewhile(lambda one: one.id != run.id, runs.runs(opened, run.fleet)):
+        last = _last_facts(journals.rows_now(opened, later, journals.plan_of(opened, later)), _open_ended(later))
+        acted = {host for host, (fact, _) in last.items() if fact in DONE | LOST | OPEN | {"move_started"}}
+        taken = [host for host in hosts if host in acted]
+        if taken:
+            what = (
+                f"after run {run.id} came run {later.id}, which took up {len(taken)} of the {count(len(hosts), 'host')} "
+                f"that it left: {listed(taken)}"
+            )
+            way_out = (
+                f"restart plan --from {later.id} plans what that one left; a new plan with --limit names hosts itself"
+            )
+            raise Refused((Refusal(rule="from", what=what, way_out=way_out),))
 
 
 def plan_rest(

@@ -424,8 +424,24 @@ def test_the_rest_of_a_run_is_planned_from_its_journal(restart: Restart, fleet: 
     done = {host for host, count in demo.boots(fleet).items() if count}
     assert {move["host"] for wave in plan["waves"] for move in wave["moves"]} == set(fleet.hosts) - done
     assert f"the rest of run {run}: 1 hosts are done there, 2 are left" in plan["notes"]
+    assert restart("plan", "--from", run, "--limit", "x").code == 2
     assert restart("run", "rest.json", *RUN[:2], "--yes-hosts", "2").code == 0
     assert boots(fleet) == {1}
-    assert restart("plan", "--from", run, "--limit", "x").code == 2
     nothing = restart("plan", "--from", json.loads(restart("status", "--format", "json").out)["run"])
     assert (nothing.code, "left nothing to do" in nothing.err) == (4, True)
+    later = json.loads(restart("status", "--format", "json").out)["run"]
+    again = restart("plan", "--from", run)
+    assert again.code == 4, again.out
+    assert f"after run {run} came run {later}, which took up 2 of the 2 hosts that it left" in again.err
+    assert f"restart plan --from {later}" in again.err
+
+
+def test_a_later_run_of_other_hosts_does_not_stand_in_the_way_of_the_rest(
+    restart: Restart, fleet: DemoFleet, inventory: str
+) -> None:
+    assert restart("run", inventory, *RUN[:2], "--until-wave", "1", "--yes-hosts", "1").code == 6
+    run = json.loads(restart("status", "--format", "json").out)["run"]
+    done = next(host for host, count in demo.boots(fleet).items() if count)
+    assert restart("run", inventory, *RUN[:2], "--limit", done, "--no-survey", "--yes-hosts", "1").code == 0
+    rest = restart("plan", "--from", run)
+    assert rest.code == 0, rest.err
