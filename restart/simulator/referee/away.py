@@ -136,9 +136,9 @@ class Aways:
                 self._touched[limit.name].pop(value, None)
 
     def saw(self, truth: HostTruth, at_s: float) -> bool:
-        """The truth of one host at `at_s`; True where it has just booted after our act."""
+        """The truth of one host at `at_s`; True where it has booted after our act, though it may be down again."""
         away = self._now.get(truth.name)
-        if away is None or away.booted or not away.acted or not truth.up or truth.boots <= away.boots_before:
+        if away is None or away.booted or not away.acted or truth.boots <= away.boots_before:
             return False
         away.booted, away.booted_s = True, at_s
         return True
