@@ -92,78 +92,111 @@ def look_at_all(
     Takes at most `host_s` for each `at_once_max` hosts that hang, and `start_every_s` for each host. `seen` hears of each look,
     from the thread that made it.
     """
-    asking = Asking(inventory, gates=gates, ssh=ssh)
-    services = _services_of(inventory) if checked else {}
     began, start_s = time.time(), time.monotonic()
-    free = threading.Semaphore(at_once_max)
-    lock = threading.Lock()
-    found: dict[str, Look] = {}
-    told: set[str] = set()
-    due_s: dict[str, float] = {}
-    all_done = threading.Condition(lock)
+    asking, services = Asking(inventory, gates=gates, ssh=ssh), _services_of(inventory) if checked else {}
 
-    so_far: dict[str, Look] = {}
+    def look(host: str, heard: Callable[[Look], None]) -> Look:
+        return _look(inventory, host, services.get(host, ()), asking, ssh, read_power, sections, start_s, host_s, heard)
 
-    def end(host: str, look: Look) -> None:
-        with lock:
-            if host in found:
-                return
-            found[host] = look
-        free.release()
-        try:
-            seen(host, look)
-        finally:
-            # Only now: whoever is told of the looks has heard of each when this returns.
-            with all_done:
-                told.add(host)
-                all_done.notify_all()
+    def silent(host: str, known: Look | None) -> Look:
+        nothing = NoAnswer(reason="timeout", detail=f"no end of looking at it within {host_s:g} s")
+        # A host that has answered is not silent because something beside it is. What was not asked to its end is not known.
+        known = known or Look(swept=nothing, at_s=time.monotonic() - start_s)
+        unknown = Finding(verdict=Verdict.UNKNOWN, evidence=nothing.detail)
+        ready = {name: known.ready.get(name, unknown) for name in services.get(host, ())}
+        asked = read_power is not None and inventory.hosts[host].power is not None
+        return replace(known, ready=ready, power=nothing if asked else None)
 
-    def work(host: str) -> None:
-        try:
-            heard = partial(so_far.__setitem__, host)
-            look = _look(
-                inventory, host, services.get(host, ()), asking, ssh, read_power, sections, start_s, host_s, heard
-            )
-        except Exception as error:  # noqa: BLE001 - a worker's edge: a fault of ours is not a fault of the host
-            what = f"a fault of this tool: {type(error).__name__}: {error}"
-            look = Look(swept=NoAnswer(reason="broken", detail=one_line(what)), at_s=time.monotonic() - start_s)
-        end(host, look)
-
-    def give_up_late() -> None:
-        now_s = time.monotonic()
-        with lock:
-            late = [host for host, at_s in due_s.items() if at_s <= now_s and host not in found]
-        for host in late:
-            nothing = NoAnswer(reason="timeout", detail=f"no end of looking at it within {host_s:g} s")
-            known = so_far.get(host, Look(swept=nothing, at_s=now_s - start_s))
-            # A host that has answered is not silent because something beside it is. What was not asked to its end is not known.
-            unknown = Finding(verdict=Verdict.UNKNOWN, evidence=nothing.detail)
-            ready = {name: known.ready.get(name, unknown) for name in services.get(host, ())}
-            asked = read_power is not None and inventory.hosts[host].power is not None
-            end(host, replace(known, ready=ready, power=nothing if asked else None))
-
+    crowd = _Crowd(look, silent, seen, at_once_max=at_once_max, host_s=host_s, start_s=start_s)
     next_s = start_s
     for host in hosts:
-        while not free.acquire(timeout=0.2):
-            give_up_late()
+        crowd.wait_for_room()
         pause_s = next_s - time.monotonic()
         if pause_s > 0:
             time.sleep(pause_s)
         next_s = max(next_s, time.monotonic() - 0.5) + start_every_s
-        with lock:
-            # A little beyond the host's own time: a look that keeps to it ends by itself, and says more.
-            due_s[host] = time.monotonic() + host_s + 1.0
-        threading.Thread(target=work, args=(host,), name=f"restart survey {host}", daemon=True).start()
-    while True:
-        with all_done:
-            if len(told) == len(due_s) or (all_done.wait(0.2) and len(told) == len(due_s)):
-                break
-        give_up_late()
+        crowd.begin(host)
+    found = crowd.end()
     return Looked(
         looks={host: found[host] for host in inventory.hosts if host in found},
         began=began,
         took_s=time.monotonic() - start_s,
     )
+
+
+class _Crowd:
+    """Looks under way, each in a thread of its own; one that does not end in its time is given up, and its thread left to itself."""
+
+    def __init__(
+        self,
+        look: Callable[[str, Callable[[Look], None]], Look],
+        silent: Callable[[str, Look | None], Look],
+        seen: Callable[[str, Look], None],
+        *,
+        at_once_max: int,
+        host_s: float,
+        start_s: float,
+    ) -> None:
+        """`look` looks at a host and tells what it has heard so far; `silent` makes of that, or of nothing, the look of one that is given up."""
+        self._look, self._silent, self._seen = look, silent, seen
+        self._host_s, self._start_s = host_s, start_s
+        self._free = threading.Semaphore(at_once_max)
+        self._lock = threading.Condition()
+        self._found: dict[str, Look] = {}
+        self._so_far: dict[str, Look] = {}
+        self._told: set[str] = set()
+        self._due_s: dict[str, float] = {}
+
+    def wait_for_room(self) -> None:
+        """Until one more may be looked at."""
+        while not self._free.acquire(timeout=0.2):
+            self._give_up_late()
+
+    def begin(self, host: str) -> None:
+        """Look at `host`; there is room for it."""
+        with self._lock:
+            # A little beyond the host's own time: a look that keeps to it ends by itself, and says more.
+            self._due_s[host] = time.monotonic() + self._host_s + 1.0
+        threading.Thread(target=self._work, args=(host,), name=f"restart survey {host}", daemon=True).start()
+
+    def end(self) -> Mapping[str, Look]:
+        """All looks, once whoever is told of them has heard of each."""
+        while True:
+            with self._lock:
+                if self._lock.wait_for(lambda: len(self._told) == len(self._due_s), timeout=0.2):
+                    return self._found
+            self._give_up_late()
+
+    def _work(self, host: str) -> None:
+        try:
+            look = self._look(host, partial(self._so_far.__setitem__, host))
+        except Exception as error:  # noqa: BLE001 - a worker's edge: a fault of ours is not a fault of the host
+            what = f"a fault of this tool: {type(error).__name__}: {error}"
+            nothing = NoAnswer(reason="broken", detail=one_line(what))
+            look = Look(swept=nothing, at_s=time.monotonic() - self._start_s)
+        self._take(host, look)
+
+    def _take(self, host: str, look: Look) -> None:
+        """The first look of a host counts."""
+        with self._lock:
+            if host in self._found:
+                return
+            self._found[host] = look
+        self._free.release()
+        try:
+            self._seen(host, look)
+        finally:
+            # Only now: whoever is told of the looks has heard of each at the end.
+            with self._lock:
+                self._told.add(host)
+                self._lock.notify_all()
+
+    def _give_up_late(self) -> None:
+        now_s = time.monotonic()
+        with self._lock:
+            late = [host for host, at_s in self._due_s.items() if at_s <= now_s and host not in self._found]
+        for host in late:
+            self._take(host, self._silent(host, self._so_far.get(host)))
 
 
 def _look(

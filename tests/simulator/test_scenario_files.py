@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from restart.errors import Exit, InventoryInvalid
@@ -121,7 +122,6 @@ def test_later_entries_of_hosts_win_key_by_key(tmp_path: Path) -> None:
 
 
 def test_the_schema_is_one_that_editors_can_use() -> None:
-    jsonschema = pytest.importorskip("jsonschema")
     schema = scenario_schema(GATES)
     jsonschema.Draft202012Validator.check_schema(schema)
     for path in (ROOT / "inventories" / "scenarios").glob("*.yml"):
